@@ -1,0 +1,97 @@
+/**
+ * Which folder of src may import which. The table is the architecture: an arrow that is not
+ * here does not exist, and a new folder has to be entered before it can import anything.
+ */
+import { posix } from "node:path"
+import type { Problem } from "./Problem.ts"
+import { type Import, lineAt, type Source } from "./Source.ts"
+
+/** `types`: only what is erased before it runs, and the values of the named files. */
+type Door = { readonly kind: "all" } | { readonly kind: "types"; readonly valuesOf: ReadonlyArray<string> }
+
+const all: Door = { kind: "all" }
+const types: Door = { kind: "types", valuesOf: [] }
+/** Term, Index, ReplicaId and Instant are types whose constructors only name what is given. */
+const raftTypes: Door = { kind: "types", valuesOf: ["src/raft/LogEntry.ts"] }
+
+const arrows: Readonly<Record<string, Readonly<Record<string, Door>>>> = {
+  raft: {},
+  kv: { raft: types },
+  codec: { raft: all, kv: types },
+  storage: { raft: raftTypes, codec: all },
+  transport: { raft: raftTypes, codec: all },
+  runtime: { raft: all, codec: all, storage: all, transport: all },
+  sim: { raft: all, kv: all },
+  server: { runtime: all, kv: all, codec: all, raft: raftTypes },
+  client: { kv: types },
+  cli: { server: all, client: all, sim: all, raft: raftTypes, runtime: types },
+  main: { cli: all, server: all, client: all, sim: all, raft: raftTypes, runtime: types }
+}
+
+/** Wiring happens in one file, which alone sees the disk and the network from above. */
+const wiring: Readonly<Record<string, Readonly<Record<string, Door>>>> = {
+  "src/server/Server.ts": { storage: all, transport: all }
+}
+
+/** Nothing from outside: no `node:`, no `effect`, no package. */
+const pure = ["raft", "kv"]
+
+/** What a reader may wonder about, said where the rule is broken. */
+const because: Readonly<Record<string, string>> = {
+  "client -> server": "the client works against etcd too, so it has its own reading of the gateway's JSON",
+  "server -> storage": "wiring happens in server/Server.ts",
+  "server -> transport": "wiring happens in server/Server.ts"
+}
+
+/** The folder of src in which a file stands; a file right in src is a room of its own. */
+const roomOf = (path: string): string => (path.split("/")[1] ?? "").replace(/\.ts$/, "")
+
+export const checkArrows = (source: Source, dependencies: ReadonlyArray<string>): ReadonlyArray<Problem> => {
+  const from = roomOf(source.path)
+  if (arrows[from] === undefined) {
+    return [
+      {
+        path: source.path,
+        line: 1,
+        rule: "arrow",
+        message: `src/${from} is no known room: enter it in the table of arrows`
+      }
+    ]
+  }
+  return source.imports.flatMap((one) => {
+    const message = refusalOf(source.path, from, one, dependencies)
+    return message === undefined
+      ? []
+      : [{ path: source.path, line: lineAt(source.text, one.start), rule: "arrow", message }]
+  })
+}
+
+const refusalOf = (
+  path: string,
+  from: string,
+  { specifier, typeOnly }: Import,
+  dependencies: ReadonlyArray<string>
+): string | undefined => {
+  if (specifier === undefined) return "an import must name its module literally"
+  if (!specifier.startsWith(".")) return outsideRefusal(from, specifier, dependencies)
+  const target = posix.join(posix.dirname(path), specifier)
+  if (!target.startsWith("src/")) return `src imports only from src, not ${target}`
+  const to = roomOf(target)
+  if (to === from) return undefined
+  const door = wiring[path]?.[to] ?? arrows[from]?.[to]
+  const why = because[`${from} -> ${to}`]
+  if (door === undefined) return `${from} must not import ${to}${why === undefined ? "" : `: ${why}`}`
+  if (from === "kv" && target !== "src/raft/Machine.ts") return "kv knows only the type in raft/Machine.ts"
+  if (door.kind === "all" || typeOnly || door.valuesOf.includes(target)) return undefined
+  return `${from} takes only types from ${to}: write \`import type\``
+}
+
+const outsideRefusal = (from: string, specifier: string, dependencies: ReadonlyArray<string>): string | undefined => {
+  if (pure.includes(from)) return `src/${from} is pure and imports nothing from outside, not "${specifier}"`
+  if (specifier.startsWith("node:")) return undefined
+  const name = specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/")
+  return dependencies.includes(name) ? undefined : `"${name}" is not among package.json's dependencies`
+}
