@@ -1,0 +1,40 @@
+/**
+ * What every step of the protocol is given: the machine and the limits, which never
+ * change, and the batch, which gathers what one call of `reduceAll` says.
+ */
+import type { Instant, ReplicaId } from "./LogEntry.ts"
+import type { Machine } from "./Machine.ts"
+import type { Message, Request } from "./Message.ts"
+import type { Options } from "./Options.ts"
+import type { RaftEffect } from "./RaftEffect.ts"
+import type { Ask, Read } from "./Reads.ts"
+
+export interface Core<S, C, R, Q, A> {
+  readonly machine: Machine<S, C, R, Q, A>
+  readonly options: Options
+}
+
+/**
+ * Local to one call of `reduceAll`: made there, filled by `decide`, used up by `settle` and
+ * `seal`, seen by nobody else. Commands and reads are gathered so that a batch of them is
+ * one append to the log, one message to the leader, one round.
+ */
+export interface Batch<C, Q, R, A> {
+  readonly said: Array<RaftEffect<C, R, A>>
+  readonly commands: Array<Request<C>>
+  readonly reads: Array<Read<Q>>
+  readonly asks: Array<Ask>
+}
+
+export const batch = <C, Q, R, A>(): Batch<C, Q, R, A> => ({ said: [], commands: [], reads: [], asks: [] })
+
+export const send = <C, Q, R, A>(batch: Batch<C, Q, R, A>, to: ReplicaId, message: Message<C>): void => {
+  batch.said.push({ _tag: "Send", to, message })
+}
+
+/** A message that has just come in. */
+export interface Received<M> {
+  readonly from: ReplicaId
+  readonly message: M
+  readonly at: Instant
+}

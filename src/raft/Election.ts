@@ -1,0 +1,179 @@
+/**
+ * How a leader comes to be: PreVote (thesis §9.6), RequestVote (§5.2), and the restriction
+ * that a leader's log must hold all that is committed (§5.4.1).
+ *
+ * PreVote binds nobody: a replica that was cut off finds out that it could not win without
+ * raising its term, so it does not depose a leader when it comes back.
+ */
+import * as Configurations from "./Configuration.ts"
+import { type Batch, type Core, type Received, send } from "./Core.ts"
+import * as Logs from "./Log.ts"
+import { Index, type Instant, type LogEntry, type ReplicaId, Term } from "./LogEntry.ts"
+import type { PreVote, PreVoteReply, RequestVote, RequestVoteReply } from "./Message.ts"
+import * as Progresses from "./Progress.ts"
+import { askAgain } from "./Reads.ts"
+import { type Candidate, common, drawElectionDeadline, type Leader, type ServerState } from "./ServerState.ts"
+
+/**
+ * True while this replica has reason to believe in a leader. It then neither votes for
+ * another nor enters its term: a replica that cannot hear the leader must not disturb
+ * those that can (thesis §4.2.3).
+ */
+export const trustsLeader = <S, C, Q>(
+  state: ServerState<S, C, Q>,
+  electionTimeoutMillis: number,
+  at: Instant
+): boolean =>
+  state._tag === "Leader" ||
+  (state._tag === "Follower" && state.leader !== undefined && at < state.leaderHeardAt + electionTimeoutMillis)
+
+/** Asks all peers whether they would vote for this replica in the next term; the term stays. */
+export const becomePreCandidate = <S, C, R, Q, A>(
+  core: Core<S, C, R, Q, A>,
+  state: ServerState<S, C, Q>,
+  at: Instant,
+  batch: Batch<C, Q, R, A>
+): ServerState<S, C, Q> => {
+  const self = new Set([state.id])
+  const candidate: Candidate<S, C, Q> = {
+    ...common(state),
+    ...drawElectionDeadline(core.options, state.seed, at),
+    _tag: "PreCandidate",
+    reads: askAgain(state.reads, []),
+    votes: self,
+    heard: self,
+    quorumLost: missedQuorum(state)
+  }
+  if (Configurations.isQuorum(state.configuration, self)) return becomeCandidate(core, candidate, at, batch)
+  const message: PreVote = { _tag: "PreVote", term: state.currentTerm, last: Logs.last(state.stateMachine.log) }
+  for (const peer of Configurations.peers(state.configuration, state.id)) send(batch, peer, message)
+  return candidate
+}
+
+/** Whether the round that ends now has shown that no majority is in reach. A first round shows nothing yet. */
+const missedQuorum = <S, C, Q>(state: ServerState<S, C, Q>): boolean => {
+  switch (state._tag) {
+    case "Leader":
+      return false
+    case "Follower":
+      return state.quorumLost
+    case "PreCandidate":
+    case "Candidate":
+      return !Configurations.isQuorum(state.configuration, state.heard)
+  }
+}
+
+/** Stands for election: a new term, a vote for itself (§5.2). Both are on disk before anybody is asked. */
+const becomeCandidate = <S, C, R, Q, A>(
+  core: Core<S, C, R, Q, A>,
+  state: Candidate<S, C, Q>,
+  at: Instant,
+  batch: Batch<C, Q, R, A>
+): ServerState<S, C, Q> => {
+  const term = Term(state.currentTerm + 1)
+  const self = new Set([state.id])
+  const candidate: Candidate<S, C, Q> = {
+    ...state,
+    ...drawElectionDeadline(core.options, state.seed, at),
+    _tag: "Candidate",
+    currentTerm: term,
+    votedFor: state.id,
+    votes: self,
+    heard: self
+  }
+  if (Configurations.isQuorum(state.configuration, self)) return becomeLeader(candidate, at)
+  const message: RequestVote = { _tag: "RequestVote", term, last: Logs.last(state.stateMachine.log) }
+  for (const peer of Configurations.peers(state.configuration, state.id)) send(batch, peer, message)
+  return candidate
+}
+
+/**
+ * Leads. Its first entry is a no-op: only by committing an entry of its own term does a
+ * leader learn that what it inherited is committed too (§5.4.2, §8).
+ */
+const becomeLeader = <S, C, Q>(state: Candidate<S, C, Q>, at: Instant): Leader<S, C, Q> => {
+  const { log } = state.stateMachine
+  const lastIndex = Logs.lastIndex(log)
+  const noOp: LogEntry<C> = { index: Index(lastIndex + 1), term: state.currentTerm, payload: { _tag: "NoOp" } }
+  const progress = Progresses.initial({ lastIndex, at })
+  return {
+    ...common(state),
+    _tag: "Leader",
+    stateMachine: { ...state.stateMachine, log: Logs.append(log, [noOp]) },
+    progress: new Map(Configurations.peers(state.configuration, state.id).map((peer) => [peer, progress])),
+    round: 0,
+    rounds: [],
+    asks: [],
+    uncommittedBytes: 0
+  }
+}
+
+/** "Would you vote for me?" Yes, if no leader is known to live and the asker's log is good enough. */
+export const onPreVote = <S, C, R, Q, A>(
+  core: Core<S, C, R, Q, A>,
+  state: ServerState<S, C, Q>,
+  { from, message, at }: Received<PreVote>,
+  batch: Batch<C, Q, R, A>
+): ServerState<S, C, Q> => {
+  const granted =
+    message.term >= state.currentTerm &&
+    !trustsLeader(state, core.options.electionTimeoutMillis, at) &&
+    Logs.upToDate(message.last, Logs.last(state.stateMachine.log))
+  send(batch, from, { _tag: "PreVoteReply", term: state.currentTerm, askedIn: message.term, granted })
+  return state
+}
+
+export const onPreVoteReply = <S, C, R, Q, A>(
+  core: Core<S, C, R, Q, A>,
+  state: ServerState<S, C, Q>,
+  { from, message, at }: Received<PreVoteReply>,
+  batch: Batch<C, Q, R, A>
+): ServerState<S, C, Q> => {
+  if (state._tag !== "PreCandidate" || message.askedIn !== state.currentTerm) return state
+  const counted = count(state, from, message.granted)
+  return Configurations.isQuorum(state.configuration, counted.votes)
+    ? becomeCandidate(core, counted, at, batch)
+    : counted
+}
+
+/**
+ * A vote, in the term that this replica has just entered or was in. At most one a term
+ * (§5.2), only for a log at least as up-to-date as its own (§5.4.1). The vote is on disk
+ * before the reply leaves, because everything right of `Persist` is.
+ */
+export const onRequestVote = <S, C, R, Q, A>(
+  core: Core<S, C, R, Q, A>,
+  state: ServerState<S, C, Q>,
+  { from, message, at }: Received<RequestVote>,
+  batch: Batch<C, Q, R, A>
+): ServerState<S, C, Q> => {
+  const granted =
+    state._tag === "Follower" &&
+    state.leader === undefined &&
+    (state.votedFor === undefined || state.votedFor === from) &&
+    Logs.upToDate(message.last, Logs.last(state.stateMachine.log))
+  send(batch, from, { _tag: "RequestVoteReply", term: state.currentTerm, granted })
+  return granted ? { ...state, ...drawElectionDeadline(core.options, state.seed, at), votedFor: from } : state
+}
+
+export const onRequestVoteReply = <S, C, Q>(
+  state: ServerState<S, C, Q>,
+  { from, message, at }: Received<RequestVoteReply>
+): ServerState<S, C, Q> => {
+  if (state._tag !== "Candidate") return state
+  const counted = count(state, from, message.granted)
+  return Configurations.isQuorum(state.configuration, counted.votes) ? becomeLeader(counted, at) : counted
+}
+
+/** Sets, not counters: a doubled reply changes nothing. */
+const count = <S, C, Q>(state: Candidate<S, C, Q>, from: ReplicaId, granted: boolean): Candidate<S, C, Q> => {
+  if (state.heard.has(from) && (!granted || state.votes.has(from))) return state
+  const heard = new Set(state.heard).add(from)
+  const votes = granted ? new Set(state.votes).add(from) : state.votes
+  return {
+    ...state,
+    heard,
+    votes,
+    quorumLost: state.quorumLost && !Configurations.isQuorum(state.configuration, heard)
+  }
+}

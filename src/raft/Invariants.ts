@@ -1,0 +1,320 @@
+/**
+ * What must hold of every state, and of every step from one state to the next. Each rule is
+ * a plain question with a name; the checks return the names of the rules that are broken,
+ * so an empty list is good news.
+ *
+ * `ofState` and `ofStep` cost as much as what changed, whatever the length of the log, and
+ * are meant to run after every step of a simulation. `ofLog` looks at every entry. What
+ * compares replicas with each other (Election Safety, Log Matching, Leader Completeness,
+ * State Machine Safety) needs all of them and is not here.
+ *
+ * Long because: it is one list of rules, each two or three lines, and is read as a list.
+ */
+import * as Configurations from "./Configuration.ts"
+import * as Logs from "./Log.ts"
+import { Index, type LogEntry } from "./LogEntry.ts"
+import type { AppendEntries, Message } from "./Message.ts"
+import type { Progress } from "./Progress.ts"
+import type { Persist, RaftEffect } from "./RaftEffect.ts"
+import type { Leader, ServerState } from "./ServerState.ts"
+
+type State = ServerState<unknown, unknown, unknown>
+type Leading = Leader<unknown, unknown, unknown>
+type Effects = ReadonlyArray<RaftEffect<unknown, unknown, unknown>>
+
+interface Step {
+  readonly before: State
+  readonly after: State
+  readonly persist: Persist<unknown> | undefined
+  /** What stands left of `Persist`, and what stands right of it, or all there is. */
+  readonly early: Effects
+  readonly late: Effects
+  /** The change from one log to the other; computed once, because every rule about logs wants it. */
+  readonly change: Persist<unknown>["log"]
+}
+
+const stateRules = {
+  /** Figure 2: commitIndex is the "highest log entry known to be committed", so there is such an entry. */
+  "commitIndex is in the log": ({ stateMachine }: State) =>
+    stateMachine.commitIndex <= Logs.lastIndex(stateMachine.log),
+  /** Figure 2, rules for servers: only "if commitIndex > lastApplied" is there anything to apply. */
+  "lastApplied is committed": ({ stateMachine }: State) => stateMachine.lastApplied <= stateMachine.commitIndex,
+  /** §5.1: a server's term is the latest it has seen, in its own log too. */
+  "the log holds no term to come": (state: State) => Logs.last(state.stateMachine.log).term <= state.currentTerm,
+  /** §5.2: it "votes for itself" on the way to leading. */
+  "who stands or leads has voted for itself": (state: State) =>
+    state._tag === "Follower" || state._tag === "PreCandidate" || state.votedFor === state.id,
+  /** §5.2: votes are counted among members, its own included, and whoever granted has answered. */
+  "votes are by members who answered": (state: State) =>
+    !("votes" in state) ||
+    (state.votes.has(state.id) &&
+      state.heard.has(state.id) &&
+      [...state.votes].every((id) => state.heard.has(id)) &&
+      [...state.heard].every((id) => Configurations.isMember(state.configuration, id))),
+  /** §5.2: "a candidate wins an election if it receives votes from a majority"; then it is none any more. */
+  "a majority of votes makes a leader": (state: State) =>
+    !("votes" in state) || !Configurations.isQuorum(state.configuration, state.votes),
+  /** §5.2: there is one leader, and a follower is another. */
+  "a follower follows another member": (state: State) =>
+    state._tag !== "Follower" ||
+    state.leader === undefined ||
+    (state.leader !== state.id && Configurations.isMember(state.configuration, state.leader)),
+  /** §8: each leader commits a no-op at the start of its term; §5.3: it never drops an entry. */
+  "a leader's log ends in its term": (state: State) =>
+    state._tag !== "Leader" || Logs.last(state.stateMachine.log).term === state.currentTerm,
+  /** Figure 2, volatile state on leaders: "for each server". */
+  "a leader keeps progress for each peer": (state: State) =>
+    state._tag !== "Leader" ||
+    (state.progress.size === Configurations.peers(state.configuration, state.id).length &&
+      Configurations.peers(state.configuration, state.id).every((peer) => state.progress.has(peer))),
+  /** Figure 2: nextIndex is the next entry to send, matchIndex one known to be there (raft.tla). */
+  "matchIndex < nextIndex <= lastIndex + 1": (state: State) =>
+    progressOf(state).every(
+      ({ matchIndex, nextIndex }) =>
+        matchIndex >= 0 && matchIndex < nextIndex && nextIndex <= Logs.lastIndex(state.stateMachine.log) + 1
+    ),
+  /** Thesis §10.2.1: what was sent and not answered lies between what is matched and what is next. */
+  "in flight lies between matchIndex and nextIndex": (state: State) =>
+    progressOf(state).every(
+      (progress) =>
+        progress._tag === "Probe" ||
+        progress.inflight.every(
+          ({ last }, at, all) =>
+            last > (at === 0 ? progress.matchIndex : all[at - 1]!.last) && last < progress.nextIndex
+        )
+    ),
+  /** Thesis §6.4: a round is confirmed after it began, and waits no longer once a majority has. */
+  "read rounds are numbered in order": (state: State) =>
+    state._tag !== "Leader" ||
+    (state.rounds.every(({ number }, at, all) => number > (at === 0 ? 0 : all[at - 1]!.number)) &&
+      (state.rounds.at(-1)?.number ?? 0) <= state.round &&
+      progressOf(state).every(
+        ({ confirmedRound, sentRound }) => confirmedRound <= sentRound && sentRound <= state.round
+      )),
+  /** Reads.ts: the limit on waiting reads is kept by this count. */
+  "waiting counts the reads held": (state: State) => state.reads.waiting === readsHeld(state),
+  /** Reads.ts: an answer is taken for the attempt of its number, so no number stands twice. */
+  "read attempts are numbered in order": ({ reads }: State) =>
+    reads.asked.every(({ number }, at, all) => at === 0 || number > all[at - 1]!.number) &&
+    (reads.asked.at(-1)?.number ?? reads.number) <= reads.number,
+  /** Thesis §6.4: a follower asks its leader; who knows none has nobody to ask. */
+  "only a follower of a leader asks": (state: State) =>
+    state.reads.asked.length === 0 || (state._tag === "Follower" && state.leader !== undefined),
+  /** Thesis §6.4: a read is answered as soon as what it waits for is applied. */
+  "no read waits for what is applied": ({ reads, stateMachine }: State) =>
+    reads.known.every(({ index }) => index > stateMachine.lastApplied),
+  /** Thesis §6.2: without a majority requests fail instead of waiting. */
+  "without a quorum no read waits": (state: State) =>
+    state._tag === "Leader" || !state.quorumLost || state.reads.waiting === 0,
+  /** Options: the limit on uncommitted bytes is kept by this count. */
+  "uncommitted bytes are not negative": (state: State) => state._tag !== "Leader" || state.uncommittedBytes >= 0
+}
+
+const stepRules = {
+  /** A replica is who it is, for as long as it runs. */
+  "the identity stays": ({ before, after }: Step) => before.id === after.id && before.incarnation === after.incarnation,
+  /** Figure 2: currentTerm "increases monotonically". */
+  "currentTerm never goes back": ({ before, after }: Step) => before.currentTerm <= after.currentTerm,
+  /** §5.2: "at most one candidate in a given term". */
+  "at most one vote a term": ({ before, after }: Step) =>
+    before.currentTerm !== after.currentTerm || before.votedFor === undefined || before.votedFor === after.votedFor,
+  /** Figure 2: commitIndex "increases monotonically". */
+  "commitIndex never goes back": ({ before, after }: Step) =>
+    before.stateMachine.commitIndex <= after.stateMachine.commitIndex,
+  /** Figure 2: lastApplied "increases monotonically". */
+  "lastApplied never goes back": ({ before, after }: Step) =>
+    before.stateMachine.lastApplied <= after.stateMachine.lastApplied,
+  /** §5.3: the value is what was applied, in log order, and nothing else. */
+  "the value changes by applying": ({ before, after }: Step) =>
+    before.stateMachine.value === after.stateMachine.value ||
+    before.stateMachine.lastApplied < after.stateMachine.lastApplied,
+  /** Figure 3, Leader Completeness: what is committed is in every later leader's log, so nobody can replace it. */
+  "what is committed stays": ({ before, change }: Step) =>
+    change === undefined || change.from > before.stateMachine.commitIndex,
+  /** Figure 3, Leader Append-Only: a leader "never overwrites or deletes entries in its log". */
+  "a leader only appends": (step: Step) =>
+    reign(step) === undefined ||
+    step.change === undefined ||
+    step.change.from > Logs.lastIndex(step.before.stateMachine.log),
+  /** §5.3: each entry has the next index, and terms never decrease along a log. */
+  "new entries continue the log": ({ after, change }: Step) => {
+    if (change === undefined) return true
+    const before = Index(change.from - 1)
+    const term = Logs.termAt(after.stateMachine.log, before)
+    return term !== undefined && continues({ index: before, term }, change.entries)
+  },
+  /** Figure 2: matchIndex "increases monotonically". A lower one could take back what a commit rests on. */
+  "matchIndex never goes back in a term": (step: Step) =>
+    compareProgress(step, (before, after) => before.matchIndex <= after.matchIndex),
+  /** Thesis §6.4: rounds and their confirmations are counted upwards. */
+  "read rounds never go back in a term": (step: Step) => {
+    const leaders = reign(step)
+    return (
+      (leaders === undefined || leaders.before.round <= leaders.after.round) &&
+      compareProgress(step, (before, after) => before.confirmedRound <= after.confirmedRound)
+    )
+  },
+  /** Reads.ts: every attempt has a fresh number. */
+  "read numbers never go back": ({ before, after }: Step) => before.reads.number <= after.reads.number,
+  /** §5.4.2: "only log entries from the leader's current term are committed by counting replicas". */
+  "a leader counts entries of its own term": ({ before, after }: Step) =>
+    after._tag !== "Leader" ||
+    after.stateMachine.commitIndex === before.stateMachine.commitIndex ||
+    Logs.termAt(after.stateMachine.log, after.stateMachine.commitIndex) === after.currentTerm,
+  /** Figure 2: "a majority of matchIndex[i] >= N". */
+  "a leader's commit is held by a majority": ({ before, after }: Step) =>
+    after._tag !== "Leader" ||
+    after.stateMachine.commitIndex === before.stateMachine.commitIndex ||
+    after.stateMachine.commitIndex <=
+      Configurations.quorumValue(after.configuration, (id) =>
+        id === after.id ? Logs.lastIndex(after.stateMachine.log) : (after.progress.get(id)?.matchIndex ?? 0)
+      ),
+  /** Thesis §10.2.1: what this step logged is on no disk yet. A sole voter alone speaks behind its own. */
+  "a leader commits what was on disk": ({ before, after }: Step) =>
+    after._tag !== "Leader" ||
+    after.progress.size === 0 ||
+    after.stateMachine.commitIndex <= Logs.lastIndex(before.stateMachine.log),
+  /** One atomic write: one record under one checksum. */
+  "at most one Persist": ({ late }: Step) => !late.some((effect) => effect._tag === "Persist"),
+  /** Figure 2: persistent state is "updated on stable storage before responding"; all of it, and nothing else. */
+  "Persist is what changed": ({ before, after, persist, change }: Step) => {
+    const same = before.currentTerm === after.currentTerm && before.votedFor === after.votedFor
+    if (same && change === undefined) return persist === undefined
+    const hardState = persist?.hardState
+    return (
+      persist !== undefined &&
+      (same
+        ? hardState === undefined
+        : hardState?.currentTerm === after.currentTerm && hardState.votedFor === after.votedFor) &&
+      sameChange(persist.log, change)
+    )
+  },
+  /** Thesis §10.2.1: a leader may replicate while it writes; everybody else writes first. */
+  "only a leader's appends leave before Persist": ({ after, early }: Step) =>
+    early.every((effect) => effect._tag === "Send" && effect.message._tag === "AppendEntries") &&
+    (early.length === 0 || after._tag === "Leader"),
+  /** §5.2: nobody may hear of a term or a vote that a crash could take back. */
+  "nothing leaves before a new term or vote": ({ persist, early }: Step) =>
+    persist?.hardState === undefined || early.length === 0,
+  /** §5.1: servers exchange their current terms; in one step they may have passed through several. */
+  "messages carry terms passed through": ({ before, after, early, late }: Step) =>
+    messages(early, late).every(
+      ({ message }) => message.term >= before.currentTerm && message.term <= after.currentTerm
+    ),
+  /** §5.2: a vote that is granted is the one that is recorded. */
+  "a granted vote is recorded": ({ after, early, late }: Step) =>
+    messages(early, late).every(
+      ({ to, message }) =>
+        message._tag !== "RequestVoteReply" ||
+        !message.granted ||
+        message.term < after.currentTerm ||
+        after.votedFor === to
+    ),
+  /** §5.3: success means that the follower's log holds what the leader sent. */
+  "an acknowledgement is in the log": ({ after, early, late }: Step) =>
+    messages(early, late).every(
+      ({ message }) =>
+        message._tag !== "AppendEntriesReply" ||
+        message.result._tag !== "Matched" ||
+        message.term < after.currentTerm ||
+        message.result.matchIndex <= Logs.lastIndex(after.stateMachine.log)
+    ),
+  /** §5.2, §5.3: appends come from the leader of their term, out of its log. */
+  "appends are a leader's, from its log": ({ after, early, late }: Step) =>
+    messages(early, late).every(({ message }) => message._tag !== "AppendEntries" || isFromLog(after, message))
+}
+
+export type StateRule = keyof typeof stateRules
+export type StepRule = keyof typeof stepRules
+export type LogRule = "indexes are consecutive and terms never decrease"
+export type Rule = StateRule | StepRule | LogRule
+
+/** The rules that a state breaks. */
+export const ofState = (state: State): ReadonlyArray<StateRule> =>
+  (Object.keys(stateRules) as Array<StateRule>).filter((rule) => !stateRules[rule](state))
+
+/** The rules that a step breaks: one call of `reduceAll`, with what it said. */
+export const ofStep = (before: State, effects: Effects, after: State): ReadonlyArray<StepRule> => {
+  const at = effects.findIndex((effect) => effect._tag === "Persist")
+  const step: Step = {
+    before,
+    after,
+    persist: at === -1 ? undefined : (effects[at] as Persist<unknown>),
+    early: effects.slice(0, Math.max(0, at)),
+    late: effects.slice(at + 1),
+    change: Logs.difference(before.stateMachine.log, after.stateMachine.log)
+  }
+  return (Object.keys(stepRules) as Array<StepRule>).filter((rule) => !stepRules[rule](step))
+}
+
+/** §5.3, of a whole log: for what is read from a disk, and for the end of a run. */
+export const ofLog = (log: Logs.Log<unknown>): ReadonlyArray<LogRule> =>
+  continues(log.base, Logs.slice(log, Index(log.base.index + 1), log.length))
+    ? []
+    : ["indexes are consecutive and terms never decrease"]
+
+/** The leader before and after, if one replica led one term throughout. */
+const reign = ({ before, after }: Step): { readonly before: Leading; readonly after: Leading } | undefined =>
+  before._tag === "Leader" && after._tag === "Leader" && before.currentTerm === after.currentTerm
+    ? { before, after }
+    : undefined
+
+const progressOf = (state: State): ReadonlyArray<Progress> =>
+  state._tag === "Leader" ? [...state.progress.values()] : []
+
+const compareProgress = (step: Step, holds: (before: Progress, after: Progress) => boolean): boolean => {
+  const leaders = reign(step)
+  if (leaders === undefined || leaders.before.progress === leaders.after.progress) return true
+  for (const [peer, before] of leaders.before.progress) {
+    const after = leaders.after.progress.get(peer)
+    if (after !== undefined && !holds(before, after)) return false
+  }
+  return true
+}
+
+const readsHeld = (state: State): number => {
+  const { arrived, asked, known } = state.reads
+  let count = 0
+  for (let pile = arrived; pile !== undefined; pile = pile.older) count += pile.reads.length
+  for (const { reads } of [...asked, ...known]) count += reads.length
+  if (state._tag === "Leader") for (const { reads } of state.rounds) count += reads.length
+  return count
+}
+
+const continues = (
+  { index, term }: { readonly index: number; readonly term: number },
+  entries: ReadonlyArray<LogEntry<unknown>>
+): boolean =>
+  entries.every(
+    (entry, at) =>
+      entry.index === index + at + 1 && entry.term >= (at === 0 ? Math.max(1, term) : entries[at - 1]!.term)
+  )
+
+/** By reference where entries are concerned: what is stored is what is in the log. */
+const sameChange = (one: Persist<unknown>["log"], other: Persist<unknown>["log"]): boolean =>
+  one === undefined || other === undefined
+    ? one === other
+    : one.from === other.from &&
+      one.entries.length === other.entries.length &&
+      one.entries.every((entry, at) => entry === other.entries[at])
+
+const messages = (
+  early: Effects,
+  late: Effects
+): ReadonlyArray<{ readonly to: string; readonly message: Message<unknown> }> =>
+  [...early, ...late].flatMap((effect) => (effect._tag === "Send" ? [effect] : []))
+
+/** The ends are enough: between them entries are consecutive, and stand in the log by reference. */
+const isFromLog = (state: State, { term, prev, entries, leaderCommit }: AppendEntries<unknown>): boolean => {
+  const { log, commitIndex } = state.stateMachine
+  const holds = (entry: LogEntry<unknown> | undefined, index: number): boolean =>
+    entry === undefined || (entry.index === index && Logs.get(log, entry.index) === entry)
+  return (
+    state._tag === "Leader" &&
+    term === state.currentTerm &&
+    Logs.termAt(log, prev.index) === prev.term &&
+    holds(entries[0], prev.index + 1) &&
+    holds(entries.at(-1), prev.index + entries.length) &&
+    leaderCommit <= commitIndex
+  )
+}

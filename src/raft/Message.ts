@@ -1,0 +1,106 @@
+/**
+ * What replicas say to each other. Every message carries its sender's `term`; a receiver
+ * that sees a higher one adopts it and becomes a follower (§5.1), with one exception:
+ * PreVote asks about a term without entering it. Messages may be lost, delayed, doubled
+ * and reordered; none of that may change what is committed.
+ */
+import type { Index, LogEntry, LogPosition, RequestId, Term } from "./LogEntry.ts"
+
+/** "Would you vote for me in the term after mine?" Binds nobody (thesis §9.6). */
+export interface PreVote {
+  readonly _tag: "PreVote"
+  readonly term: Term
+  /** The last entry of the sender's log; voters refuse a log older than theirs (§5.4.1). */
+  readonly last: LogPosition
+}
+
+export interface PreVoteReply {
+  readonly _tag: "PreVoteReply"
+  readonly term: Term
+  /** The term in which the asker stood; an answer to an earlier question does not count. */
+  readonly askedIn: Term
+  readonly granted: boolean
+}
+
+/** A candidate asks for a vote in `term` (Figure 2). */
+export interface RequestVote {
+  readonly _tag: "RequestVote"
+  readonly term: Term
+  readonly last: LogPosition
+}
+
+export interface RequestVoteReply {
+  readonly _tag: "RequestVoteReply"
+  readonly term: Term
+  /** True only when the vote is on the voter's disk. */
+  readonly granted: boolean
+}
+
+/** The leader of `term` replicates entries, or just says that it is alive (Figure 2). */
+export interface AppendEntries<C> {
+  readonly _tag: "AppendEntries"
+  readonly term: Term
+  /** The receiver takes the entries only if its log holds this one (§5.3). */
+  readonly prev: LogPosition
+  /** Consecutive, beginning at `prev.index + 1`; empty in a heartbeat. */
+  readonly entries: ReadonlyArray<LogEntry<C>>
+  /** Everything up to here is committed, as far as the receiver's log matches. */
+  readonly leaderCommit: Index
+  /** The leader's latest read round; echoed in the reply (thesis §6.4). */
+  readonly round: number
+}
+
+export interface AppendEntriesReply {
+  readonly _tag: "AppendEntriesReply"
+  readonly term: Term
+  /** The round of the request that this answers: the sender accepted the leader then. */
+  readonly round: number
+  readonly result: AppendResult
+}
+
+export type AppendResult =
+  /** The sender's log equals the leader's up to here, on disk. */
+  | { readonly _tag: "Matched"; readonly matchIndex: Index }
+  /**
+   * The sender's log does not hold `prev`. `hint` is its last entry at or below `prev.index`
+   * whose term is at most `prev.term`: nothing between it and `prev` can match (§5.3).
+   */
+  | { readonly _tag: "Conflict"; readonly prevIndex: Index; readonly hint: LogPosition }
+
+/** Commands of the sender's clients, for the leader of `term` to log. */
+export interface Forward<C> {
+  readonly _tag: "Forward"
+  readonly term: Term
+  readonly requests: ReadonlyArray<Request<C>>
+}
+
+export interface Request<C> {
+  readonly request: RequestId
+  readonly command: C
+}
+
+/** "Up to where must I have applied before I may answer a read that starts now?" */
+export interface ReadIndex {
+  readonly _tag: "ReadIndex"
+  readonly term: Term
+  /** Fresh for every attempt of the sender; a reused number could fetch a stale answer. */
+  readonly number: number
+}
+
+export interface ReadIndexReply {
+  readonly _tag: "ReadIndexReply"
+  readonly term: Term
+  readonly number: number
+  readonly index: Index
+}
+
+export type Message<C> =
+  | PreVote
+  | PreVoteReply
+  | RequestVote
+  | RequestVoteReply
+  | AppendEntries<C>
+  | AppendEntriesReply
+  | Forward<C>
+  | ReadIndex
+  | ReadIndexReply

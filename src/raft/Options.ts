@@ -1,0 +1,34 @@
+/** Times and limits of a replica. All members of a cluster should be given the same. */
+export interface Options {
+  /** A follower that hears no leader for this long, and up to twice this long, asks for votes (§5.2). */
+  readonly electionTimeoutMillis: number
+  /** A leader lets no follower go without a message for longer. Well below the election timeout (§5.6). */
+  readonly heartbeatMillis: number
+  /** One AppendEntries carries at most so many entries and bytes; a larger single entry goes alone. */
+  readonly maxAppendEntries: number
+  readonly maxAppendBytes: number
+  /** Unanswered appends to one follower, in messages and bytes. */
+  readonly maxInflightAppends: number
+  readonly maxInflightBytes: number
+  /** Beyond so many bytes that are logged and not committed, a leader refuses commands. */
+  readonly maxUncommittedBytes: number
+  /** Read rounds under way at once; reads that arrive meanwhile share the next. */
+  readonly maxReadRounds: number
+  /** A follower whose question for a read index is unanswered for so long asks again. */
+  readonly readRetryMillis: number
+  /** Beyond so many reads without an answer, further ones are refused. */
+  readonly maxWaitingReads: number
+}
+
+export const defaults: Options = {
+  electionTimeoutMillis: 500,
+  heartbeatMillis: 100,
+  maxAppendEntries: 4096,
+  maxAppendBytes: 1024 * 1024,
+  maxInflightAppends: 64,
+  maxInflightBytes: 16 * 1024 * 1024,
+  maxUncommittedBytes: 64 * 1024 * 1024,
+  maxReadRounds: 4,
+  readRetryMillis: 250,
+  maxWaitingReads: 100_000
+}

@@ -1,0 +1,324 @@
+/**
+ * Small words for what the tests of the core talk about: logs written as their terms, a state
+ * of each role, events, and effects picked out by what they are.
+ */
+import { expect } from "vitest"
+import * as Invariants from "../../src/raft/Invariants.ts"
+import * as Logs from "../../src/raft/Log.ts"
+import {
+  Index,
+  Instant,
+  type LogEntry,
+  type LogPosition,
+  ReplicaId,
+  type RequestId,
+  Term
+} from "../../src/raft/LogEntry.ts"
+import type { Machine } from "../../src/raft/Machine.ts"
+import type * as Messages from "../../src/raft/Message.ts"
+import type { Options } from "../../src/raft/Options.ts"
+import type * as Progresses from "../../src/raft/Progress.ts"
+import type * as Effects from "../../src/raft/RaftEffect.ts"
+import type * as Events from "../../src/raft/RaftEvent.ts"
+import * as Reads from "../../src/raft/Reads.ts"
+import * as Replica from "../../src/raft/Replica.ts"
+import type * as States from "../../src/raft/ServerState.ts"
+import * as StateMachines from "../../src/raft/StateMachine.ts"
+
+export type Message = Messages.Message<string>
+export type RaftEvent = Events.RaftEvent<string, string>
+export type RaftEffect = Effects.RaftEffect<string, number, string>
+export type ServerState = States.ServerState<ReadonlyArray<string>, string, string>
+export type Follower = States.Follower<ReadonlyArray<string>, string, string>
+export type Candidate = States.Candidate<ReadonlyArray<string>, string, string>
+export type Leader = States.Leader<ReadonlyArray<string>, string, string>
+export type Raft = Replica.Replica<ReadonlyArray<string>, string, number, string, string>
+
+/** Remembers every command: what was applied, in which order and how often, is there to see. */
+export const machine: Machine<ReadonlyArray<string>, string, number, string, string> = {
+  initial: [],
+  apply: (state, command) => [[...state, command], state.length + 1],
+  query: (state, query) => `${query}:${state.join(",")}`,
+  sizeOf: (command) => command.length
+}
+
+export const options = { electionTimeoutMillis: 500, heartbeatMillis: 100 } satisfies Partial<Options>
+export const makeRaft = (more: Partial<Options> = {}): Raft => Replica.make(machine, { ...options, ...more })
+export const raft = makeRaft()
+
+export const A = ReplicaId("A")
+export const B = ReplicaId("B")
+export const C = ReplicaId("C")
+export const D = ReplicaId("D")
+export const E = ReplicaId("E")
+export const F = ReplicaId("F")
+export const G = ReplicaId("G")
+/** The first `size` members. */
+export const members = (size: number): ReadonlyArray<ReplicaId> => [A, B, C, D, E, F, G].slice(0, size)
+
+/** Now, in every test that does not say otherwise; and so long after. */
+export const now = Instant(10_000)
+export const after = (millis: number): Instant => Instant(now + millis)
+
+/** The entry that the leader of `term` wrote at `index`; by Log Matching there is only one. */
+export const entry = (index: number, term: number): LogEntry<string> => ({
+  index: Index(index),
+  term: Term(term),
+  payload: {
+    _tag: "Command",
+    request: { replica: ReplicaId("Z"), incarnation: term, sequence: index },
+    command: `${index}.${term}`
+  }
+})
+
+/** Entries with these terms, from index `from` on. */
+export const entriesFrom = (from: number, ...terms: ReadonlyArray<number>): ReadonlyArray<LogEntry<string>> =>
+  terms.map((term, at) => entry(from + at, term))
+export const entries = (...terms: ReadonlyArray<number>): ReadonlyArray<LogEntry<string>> => entriesFrom(1, ...terms)
+export const noOp = (index: number, term: number): LogEntry<string> => ({
+  index: Index(index),
+  term: Term(term),
+  payload: { _tag: "NoOp" }
+})
+export const logged = (index: number, term: number, id: RequestId, command: string): LogEntry<string> => ({
+  index: Index(index),
+  term: Term(term),
+  payload: { _tag: "Command", request: id, command }
+})
+export const position = (index: number, term: number): LogPosition => ({ index: Index(index), term: Term(term) })
+
+export interface Given {
+  readonly id?: ReplicaId
+  readonly voters?: ReadonlyArray<ReplicaId>
+  readonly term?: number
+  readonly votedFor?: ReplicaId | undefined
+  /** The log, by its terms, or as entries. */
+  readonly log?: ReadonlyArray<number> | ReadonlyArray<LogEntry<string>>
+  readonly commit?: number
+}
+
+const common = (given: Given) => {
+  const log = (given.log ?? []).map((one, at) => (typeof one === "number" ? entry(at + 1, one) : one))
+  const made = StateMachines.commitTo(StateMachines.make(machine.initial, log), Index(given.commit ?? 0))
+  return {
+    id: given.id ?? A,
+    incarnation: 1,
+    configuration: { voters: given.voters ?? members(3) },
+    currentTerm: Term(given.term ?? log.at(-1)?.term ?? 0),
+    votedFor: given.votedFor,
+    stateMachine: StateMachines.apply(made, machine, () => {}),
+    reads: Reads.initial(1),
+    seed: 7
+  }
+}
+
+export const follower = (
+  given: Given & { readonly leader?: ReplicaId; readonly heardAt?: Instant } = {}
+): Follower => ({
+  ...common(given),
+  _tag: "Follower",
+  leader: given.leader,
+  leaderHeardAt: given.heardAt ?? now,
+  electionDeadline: after(700),
+  quorumLost: false
+})
+
+interface Votes {
+  readonly votes?: ReadonlyArray<ReplicaId>
+  readonly heard?: ReadonlyArray<ReplicaId>
+}
+const stand = (given: Given & Votes, _tag: Candidate["_tag"]): Candidate => {
+  const made = common(given)
+  const votes = new Set([made.id, ...(given.votes ?? [])])
+  return {
+    ...made,
+    _tag,
+    votedFor: _tag === "Candidate" ? made.id : given.votedFor,
+    votes,
+    heard: new Set([...votes, ...(given.heard ?? [])]),
+    electionDeadline: after(700),
+    quorumLost: false
+  }
+}
+export const preCandidate = (given: Given & Votes = {}): Candidate => stand(given, "PreCandidate")
+export const candidate = (given: Given & Votes = {}): Candidate => stand(given, "Candidate")
+
+/** A follower that holds everything up to `match`, and is sent what comes next. */
+export const replicate = (match: number, more: Partial<Progresses.Replicate> = {}): Progresses.Progress => ({
+  ...known(match, more),
+  _tag: "Replicate",
+  inflight: more.inflight ?? []
+})
+/** A follower that is asked about the entry before `next`. */
+export const probe = (next: number, more: Partial<Progresses.Probe> = {}): Progresses.Progress => ({
+  ...known(0, { nextIndex: Index(next), ...more }),
+  _tag: "Probe",
+  asked: more.asked ?? true
+})
+const known = (match: number, more: Partial<Omit<Progresses.Replicate, "_tag" | "inflight">>) => ({
+  matchIndex: more.matchIndex ?? Index(match),
+  nextIndex: more.nextIndex ?? Index(match + 1),
+  sentAt: more.sentAt ?? now,
+  heardAt: more.heardAt ?? now,
+  sentCommit: more.sentCommit ?? Index(0),
+  sentRound: more.sentRound ?? 0,
+  confirmedRound: more.confirmedRound ?? 0,
+  awaits: more.awaits ?? Index(0)
+})
+
+/** Leads; peers that `progress` does not name hold everything. If all do, everything is committed. */
+export const leader = (
+  given: Given & { readonly progress?: Readonly<Record<string, Progresses.Progress>>; readonly round?: number } = {}
+): Leader => {
+  const made = common(given.progress === undefined ? { commit: given.log?.length ?? 0, ...given } : given)
+  const last = Logs.lastIndex(made.stateMachine.log)
+  const peers = made.configuration.voters.filter((id) => id !== made.id)
+  return {
+    ...made,
+    _tag: "Leader",
+    votedFor: made.id,
+    progress: new Map(peers.map((peer) => [peer, given.progress?.[peer] ?? replicate(last)])),
+    round: given.round ?? 0,
+    rounds: [],
+    asks: [],
+    uncommittedBytes: 0
+  }
+}
+
+export const received = (from: ReplicaId, message: Message, at: Instant = now): RaftEvent => ({
+  _tag: "MessageReceived",
+  from,
+  message,
+  at
+})
+export const deadline = (at: Instant): RaftEvent => ({ _tag: "DeadlineReached", at })
+export const request = (sequence: number, replica: ReplicaId = A, incarnation = 1): RequestId => ({
+  replica,
+  incarnation,
+  sequence
+})
+export const submitted = (sequence: number, command: string, at: Instant = now, replica: ReplicaId = A): RaftEvent => ({
+  _tag: "CommandSubmitted",
+  request: request(sequence, replica),
+  command,
+  at
+})
+export const queried = (sequence: number, query: string, at: Instant = now, replica: ReplicaId = A): RaftEvent => ({
+  _tag: "QuerySubmitted",
+  request: request(sequence, replica),
+  query,
+  at
+})
+
+export const preVote = (term: number, last: LogPosition): Message => ({ _tag: "PreVote", term: Term(term), last })
+export const preVoteReply = (term: number, askedIn: number, granted: boolean): Message => ({
+  _tag: "PreVoteReply",
+  term: Term(term),
+  askedIn: Term(askedIn),
+  granted
+})
+export const requestVote = (term: number, last: LogPosition): Message => ({
+  _tag: "RequestVote",
+  term: Term(term),
+  last
+})
+export const requestVoteReply = (term: number, granted: boolean): Message => ({
+  _tag: "RequestVoteReply",
+  term: Term(term),
+  granted
+})
+export const append = (
+  term: number,
+  prev: LogPosition,
+  sent: ReadonlyArray<LogEntry<string>> = [],
+  { commit = 0, round = 0 } = {}
+): Message => ({ _tag: "AppendEntries", term: Term(term), prev, entries: sent, leaderCommit: Index(commit), round })
+export const matched = (term: number, matchIndex: number, round = 0): Message => ({
+  _tag: "AppendEntriesReply",
+  term: Term(term),
+  round,
+  result: { _tag: "Matched", matchIndex: Index(matchIndex) }
+})
+export const conflict = (term: number, prevIndex: number, hint: LogPosition, round = 0): Message => ({
+  _tag: "AppendEntriesReply",
+  term: Term(term),
+  round,
+  result: { _tag: "Conflict", prevIndex: Index(prevIndex), hint }
+})
+export const forward = (term: number, ...requests: ReadonlyArray<Messages.Request<string>>): Message => ({
+  _tag: "Forward",
+  term: Term(term),
+  requests
+})
+export const readIndex = (term: number, number: number): Message => ({ _tag: "ReadIndex", term: Term(term), number })
+export const readIndexReply = (term: number, number: number, index: number): Message => ({
+  _tag: "ReadIndexReply",
+  term: Term(term),
+  number,
+  index: Index(index)
+})
+
+export const send = (to: ReplicaId, message: Message): RaftEffect => ({ _tag: "Send", to, message })
+export const persist = (
+  hardState: { readonly term: number; readonly votedFor: ReplicaId | undefined } | undefined,
+  log?: { readonly from: number; readonly entries: ReadonlyArray<LogEntry<string>> }
+): RaftEffect => ({
+  _tag: "Persist",
+  hardState: hardState && { currentTerm: Term(hardState.term), votedFor: hardState.votedFor },
+  log: log && { from: Index(log.from), entries: log.entries }
+})
+export const reply = (sequence: number, outcome: Effects.Outcome<number, string>): RaftEffect => ({
+  _tag: "Reply",
+  request: request(sequence),
+  outcome
+})
+export const applied = (sequence: number, result: number): RaftEffect => reply(sequence, { _tag: "Applied", result })
+export const answered = (sequence: number, answer: string): RaftEffect => reply(sequence, { _tag: "Answered", answer })
+export const refused = (sequence: number, reason: Effects.Refusal): RaftEffect =>
+  reply(sequence, { _tag: "Refused", reason })
+export const leaderChanged = (to: ReplicaId, term: number): RaftEffect => ({
+  _tag: "LeaderChanged",
+  leader: to,
+  term: Term(term)
+})
+export const quorumLost: RaftEffect = { _tag: "QuorumLost" }
+
+/** Reduces, and requires of the step and of both its ends that no invariant is broken. */
+export const step = (
+  state: ServerState,
+  events: RaftEvent | ReadonlyArray<RaftEvent>,
+  by: Raft = raft
+): readonly [ServerState, ReadonlyArray<RaftEffect>] => {
+  expect(Invariants.ofState(state)).toEqual([])
+  const [next, effects] = by.reduceAll(state, [events].flat())
+  expect(Invariants.ofState(next)).toEqual([])
+  expect(Invariants.ofStep(state, effects, next)).toEqual([])
+  expect(Invariants.ofLog(next.stateMachine.log)).toEqual([])
+  return [next, effects]
+}
+
+/** What was sent, or of it what one peer was. */
+export const sent = (effects: ReadonlyArray<RaftEffect>, to?: ReplicaId): ReadonlyArray<Message> =>
+  effects.flatMap((effect) =>
+    effect._tag === "Send" && (to === undefined || effect.to === to) ? [effect.message] : []
+  )
+
+/** The log of a state, by its terms. */
+export const terms = (state: ServerState): ReadonlyArray<number> =>
+  Logs.slice(state.stateMachine.log, Index(1), state.stateMachine.log.length).map((one) => one.term)
+
+/** A state without what is drawn or told by the clock: what a test compares when time is not its subject. */
+export const timeless = (state: ServerState) => {
+  const { seed: _, ...rest } = state
+  switch (rest._tag) {
+    case "Follower":
+      return { ...rest, electionDeadline: undefined, leaderHeardAt: undefined }
+    case "PreCandidate":
+    case "Candidate":
+      return { ...rest, electionDeadline: undefined }
+    case "Leader": {
+      const progress = [...rest.progress].map(([peer, one]) => [peer, { ...one, sentAt: 0, heardAt: 0 }])
+      return { ...rest, progress }
+    }
+  }
+}

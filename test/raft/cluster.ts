@@ -1,0 +1,314 @@
+/**
+ * A few replicas, a network and a clock, all of them values in one test: enough for what
+ * takes more than one replica to see. Every step is checked against the invariants, and the
+ * cluster against the properties of Figure 3 and what clients were told. Faults are drawn
+ * from a seed, so a failure repeats.
+ */
+import assert from "node:assert/strict"
+import * as Invariants from "../../src/raft/Invariants.ts"
+import * as Logs from "../../src/raft/Log.ts"
+import { Index, Instant, type ReplicaId, type RequestId, Term } from "../../src/raft/LogEntry.ts"
+import type { HardState } from "../../src/raft/RaftEffect.ts"
+import * as Seeds from "../../src/raft/Seed.ts"
+import {
+  makeRaft,
+  members,
+  type Leader,
+  type Message,
+  type Raft,
+  type RaftEffect,
+  type RaftEvent,
+  type ServerState
+} from "./builders.ts"
+
+interface Disk {
+  hardState: HardState
+  log: Logs.Log<string>
+}
+
+interface Member {
+  /** Undefined while it is down. */
+  state: ServerState | undefined
+  readonly disk: Disk
+  incarnation: number
+  /** Submitted, not answered; submitted again when a leader is known. */
+  readonly waiting: Map<number, string>
+}
+
+interface Wire {
+  readonly at: number
+  readonly from: ReplicaId
+  readonly to: ReplicaId
+  readonly message: Message
+}
+
+export interface Faults {
+  /** Of a hundred messages, so many are lost, doubled, or come much later. */
+  readonly lost: number
+  readonly doubled: number
+  readonly late: number
+}
+
+const calm: Faults = { lost: 0, doubled: 0, late: 0 }
+
+export class Cluster {
+  readonly ids: ReadonlyArray<ReplicaId>
+  readonly raft: Raft
+  readonly members = new Map<ReplicaId, Member>()
+  now = 0
+  faults = calm
+  /** Which messages pass; all of them, unless a test says otherwise. */
+  passes: (from: ReplicaId, to: ReplicaId, message: Message) => boolean = () => true
+  /** Sees each message just before it is reduced. */
+  watch: ((id: ReplicaId, event: RaftEvent) => void) | undefined
+  readonly told: Array<{ readonly request: RequestId; readonly outcome: string }> = []
+  /** How many messages were offered to the network. */
+  sent = 0
+
+  #seed: number
+  #wires: Array<Wire> = []
+  readonly #leaders = new Map<Term, ReplicaId>()
+  /** What is applied, in the one order that there is, and the most that anybody was told of. */
+  readonly canon: Array<string> = []
+  /** The term in which each of them was first applied: it was committed then, or before. */
+  readonly #canonTerms: Array<Term> = []
+  #known = 0
+  readonly #observed = new Map<ReplicaId, ReadonlyArray<string>>()
+  /** For each read that waits, what it must see. */
+  readonly #floors = new Map<string, number>()
+
+  constructor(size: number, { seed = 1, raft = makeRaft() } = {}) {
+    this.ids = members(size)
+    this.raft = raft
+    this.#seed = seed
+    for (const id of this.ids) {
+      const disk: Disk = { hardState: { currentTerm: Term(0), votedFor: undefined }, log: Logs.empty }
+      this.members.set(id, { state: undefined, disk, incarnation: 0, waiting: new Map() })
+      this.start(id)
+    }
+  }
+
+  draw(below: number): number {
+    const [draw, next] = Seeds.next(this.#seed)
+    this.#seed = next
+    return Math.floor(draw * below)
+  }
+
+  member(id: ReplicaId): Member {
+    return this.members.get(id)!
+  }
+
+  state(id: ReplicaId): ServerState {
+    const { state } = this.member(id)
+    if (state === undefined) throw new Error(`${id} is down`)
+    return state
+  }
+
+  /** The leader of the highest term, if anybody leads. */
+  leader(): Leader | undefined {
+    const leaders = [...this.members.values()].flatMap(({ state }) => (state?._tag === "Leader" ? [state] : []))
+    return leaders.sort((one, other) => other.currentTerm - one.currentTerm)[0]
+  }
+
+  start(id: ReplicaId): void {
+    const member = this.member(id)
+    member.incarnation++
+    member.waiting.clear()
+    member.state = this.raft.init({
+      id,
+      incarnation: member.incarnation,
+      configuration: { voters: this.ids },
+      at: Instant(this.now),
+      seed: this.draw(1 << 30),
+      hardState: member.disk.hardState,
+      entries: Logs.slice(member.disk.log, Index(1), member.disk.log.length)
+    })
+  }
+
+  crash(id: ReplicaId): void {
+    this.member(id).state = undefined
+  }
+
+  submit(id: ReplicaId, sequence: number, command: string): void {
+    const { incarnation, waiting } = this.member(id)
+    waiting.set(sequence, command)
+    this.reduce(id, [this.#submission({ replica: id, incarnation, sequence }, command)])
+  }
+
+  query(id: ReplicaId, sequence: number): void {
+    const request = { replica: id, incarnation: this.member(id).incarnation, sequence }
+    this.#floors.set(name(request), this.#known)
+    this.reduce(id, [{ _tag: "QuerySubmitted", at: Instant(this.now), request, query: "q" }])
+  }
+
+  /** Lets `millis` pass. */
+  run(millis: number): void {
+    const end = this.now + millis
+    while (true) {
+      const next = this.#next()
+      if (next === undefined || next > end) break
+      this.now = Math.max(this.now, next)
+      this.#tick()
+    }
+    this.now = end
+  }
+
+  /** Runs until somebody leads and all of its peers say so. */
+  elect(): Leader {
+    for (let tries = 0; tries < 100; tries++) {
+      this.run(100)
+      const leader = this.leader()
+      if (leader !== undefined && leader.stateMachine.commitIndex === Logs.lastIndex(leader.stateMachine.log))
+        return leader
+    }
+    throw new Error("nobody was elected in ten seconds")
+  }
+
+  /** Reduces as one batch. A crash after `effects` of the effects, if it is given. */
+  reduce(id: ReplicaId, events: ReadonlyArray<RaftEvent>, effects?: number): void {
+    const member = this.member(id)
+    const before = this.state(id)
+    const [state, said] = this.raft.reduceAll(before, events)
+    const broken = [...Invariants.ofState(state), ...Invariants.ofStep(before, said, state)]
+    if (broken.length > 0) throw new Error(`${id} broke: ${broken.join("; ")}`)
+    member.state = state
+    const again: Array<RaftEvent> = []
+    for (const effect of said.slice(0, effects)) again.push(...this.#carryOut(id, effect))
+    if (effects !== undefined) return this.crash(id)
+    this.#check(id, state)
+    if (again.length > 0) this.reduce(id, again)
+  }
+
+  #carryOut(id: ReplicaId, effect: RaftEffect): ReadonlyArray<RaftEvent> {
+    const { disk, incarnation, waiting } = this.member(id)
+    switch (effect._tag) {
+      case "Persist":
+        if (effect.hardState !== undefined) disk.hardState = effect.hardState
+        if (effect.log !== undefined) disk.log = Logs.change(disk.log, effect.log)
+        return []
+      case "Send":
+        this.#offer(id, effect.to, effect.message)
+        return []
+      case "Reply":
+        this.#hear(id, effect)
+        return []
+      case "LeaderChanged":
+        return [...waiting].map(([sequence, command]) =>
+          this.#submission({ replica: id, incarnation, sequence }, command)
+        )
+      case "QuorumLost":
+        return []
+    }
+  }
+
+  /** What clients hear must agree with one order of everything (linearizability of a list). */
+  #hear(id: ReplicaId, { request, outcome }: Extract<RaftEffect, { _tag: "Reply" }>): void {
+    const { waiting } = this.member(id)
+    this.told.push({ request, outcome: outcome._tag })
+    switch (outcome._tag) {
+      case "Applied":
+        this.#observe(id)
+        if (waiting.has(request.sequence)) {
+          assert.equal(this.canon[outcome.result - 1], waiting.get(request.sequence))
+        }
+        waiting.delete(request.sequence)
+        this.#known = Math.max(this.#known, outcome.result)
+        return
+      case "Superseded":
+        waiting.delete(request.sequence)
+        return
+      case "Answered": {
+        this.#observe(id)
+        const list = outcome.answer.slice("q:".length)
+        const seen = list === "" ? [] : list.split(",")
+        assert.deepEqual(seen, this.canon.slice(0, seen.length))
+        assert(seen.length >= this.#floors.get(name(request))!, `${name(request)} missed what was known before it`)
+        this.#known = Math.max(this.#known, seen.length)
+        return
+      }
+      case "Refused":
+        return
+    }
+  }
+
+  /** State Machine Safety (Figure 3): all apply the same, in the same order. */
+  #observe(id: ReplicaId): void {
+    const { currentTerm, stateMachine } = this.state(id)
+    const { value } = stateMachine
+    if (this.#observed.get(id) === value) return
+    this.#observed.set(id, value)
+    for (let at = 0; at < value.length; at++) {
+      if (at === this.canon.length) {
+        this.canon.push(value[at]!)
+        this.#canonTerms.push(currentTerm)
+      }
+      if (this.canon[at] !== value[at]) assert.deepEqual(value, this.canon)
+    }
+  }
+
+  #check(id: ReplicaId, state: ServerState): void {
+    this.#observe(id)
+    if (state._tag !== "Leader") return
+    // Election Safety (Figure 3): ever, not just now.
+    const known = this.#leaders.get(state.currentTerm)
+    if (known !== undefined) return assert.equal(id, known)
+    this.#leaders.set(state.currentTerm, id)
+    // Leader Completeness (Figure 3): all that was committed in earlier terms is in a new leader's log. Votes may
+    // come so late that another leads a later term by then, and has committed what this one lacks.
+    const { log } = state.stateMachine
+    const held = new Set(
+      Logs.slice(log, Index(1), log.length).map(({ payload }) => payload._tag === "Command" && payload.command)
+    )
+    const missing = this.canon.filter((command, at) => this.#canonTerms[at]! < state.currentTerm && !held.has(command))
+    assert.deepEqual(missing, [], `${id} leads term ${state.currentTerm} without what is applied`)
+  }
+
+  #submission(request: RequestId, command: string): RaftEvent {
+    return { _tag: "CommandSubmitted", at: Instant(this.now), request, command }
+  }
+
+  #offer(from: ReplicaId, to: ReplicaId, message: Message): void {
+    this.sent++
+    if (!this.passes(from, to, message) || this.draw(100) < this.faults.lost) return
+    const copies = this.draw(100) < this.faults.doubled ? 2 : 1
+    for (let copy = 0; copy < copies; copy++) {
+      const delay =
+        this.draw(100) < this.faults.late ? 1 + this.draw(2_000) : 1 + (this.faults === calm ? 0 : this.draw(10))
+      this.#wires.push({ at: this.now + delay, from, to, message })
+    }
+  }
+
+  #next(): number | undefined {
+    let next: number | undefined
+    for (const { at } of this.#wires) next = Math.min(next ?? at, at)
+    for (const { state } of this.members.values()) {
+      if (state === undefined) continue
+      const deadline = this.raft.nextDeadline(state)
+      next = Math.min(next ?? deadline, deadline)
+    }
+    return next
+  }
+
+  /** All that is due now, a batch for each replica. */
+  #tick(): void {
+    const due = this.#wires.filter(({ at }) => at <= this.now)
+    this.#wires = this.#wires.filter(({ at }) => at > this.now)
+    for (const [id, { state }] of this.members) {
+      if (state === undefined) continue
+      const events: Array<RaftEvent> = due
+        .filter(({ to }) => to === id)
+        .map(({ from, message }) => ({ _tag: "MessageReceived", at: Instant(this.now), from, message }))
+      if (events.length === 1) this.watch?.(id, events[0]!)
+      if (this.raft.nextDeadline(state) <= this.now) events.push({ _tag: "DeadlineReached", at: Instant(this.now) })
+      if (events.length > 0) this.reduce(id, events, this.tear?.(id, events))
+      const woken = this.member(id).state
+      // What a deadline asks for is done with it; otherwise a replica would never sleep again.
+      assert(woken === undefined || this.raft.nextDeadline(woken) > this.now, `${id} wakes up for nothing`)
+    }
+  }
+
+  /** After how many effects of this batch the replica dies, if it does. */
+  tear: ((id: ReplicaId, events: ReadonlyArray<RaftEvent>) => number | undefined) | undefined
+}
+
+const name = ({ replica, incarnation, sequence }: RequestId): string => `${replica}/${incarnation}/${sequence}`

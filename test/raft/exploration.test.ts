@@ -1,0 +1,73 @@
+/**
+ * Whole clusters under loss, doubling, reordering, partitions and crashes at any point of
+ * the effects, from a seed. Short: what runs for hours is the simulator's.
+ */
+import { describe, expect, test } from "vitest"
+import type { ReplicaId } from "../../src/raft/LogEntry.ts"
+import { makeRaft } from "./builders.ts"
+import { Cluster } from "./cluster.ts"
+
+const explore = (size: number, seed: number): Cluster => {
+  const raft = makeRaft({ maxAppendEntries: 3, maxInflightAppends: 3, readRetryMillis: 60, maxReadRounds: 2 })
+  const cluster = new Cluster(size, { seed, raft })
+  cluster.faults = { lost: cluster.draw(15), doubled: cluster.draw(15), late: cluster.draw(10) }
+  let sequence = 0
+  const anybody = (): ReplicaId => cluster.ids[cluster.draw(size)]!
+  const living = (): ReplicaId | undefined => cluster.ids.filter((id) => cluster.member(id).state)[cluster.draw(size)]
+  cluster.tear = () => (cluster.draw(400) === 0 ? cluster.draw(4) : undefined)
+  for (let turn = 0; turn < 120; turn++) {
+    const id = living()
+    const choice = cluster.draw(20)
+    if (choice < 7 && id !== undefined) cluster.submit(id, ++sequence, `c${sequence}`)
+    else if (choice < 12 && id !== undefined) cluster.query(id, ++sequence)
+    else if (choice === 12) {
+      const cut = anybody()
+      cluster.passes = (from, to) => from !== cut && to !== cut
+    } else if (choice === 13) {
+      const [from, to] = [anybody(), anybody()]
+      cluster.passes = (one, other) => one !== from || other !== to
+    } else if (choice === 14) cluster.passes = () => true
+    else if (choice === 15 && id !== undefined) cluster.crash(id)
+    else for (const each of cluster.ids) if (!cluster.member(each).state && cluster.draw(2) === 0) cluster.start(each)
+    cluster.run(cluster.draw(120))
+  }
+  return cluster
+}
+
+/** [20], [159]: the faults stop, and everything that waits is decided. */
+const expectRecovery = (cluster: Cluster): void => {
+  cluster.faults = { lost: 0, doubled: 0, late: 0 }
+  cluster.tear = undefined
+  cluster.passes = () => true
+  for (const id of cluster.ids) if (!cluster.member(id).state) cluster.start(id)
+  cluster.run(5_000)
+  const leader = cluster.elect()
+  cluster.submit(leader.id, 1_000_000, "end")
+  cluster.query(cluster.ids[0]!, 1_000_001)
+  cluster.run(2_000)
+  for (const id of cluster.ids) {
+    const state = cluster.state(id)
+    expect(state.stateMachine.value).toEqual(cluster.canon)
+    expect(state.reads.waiting).toBe(0)
+  }
+  expect(cluster.canon.at(-1)).toBe("end")
+  expect(new Set(cluster.canon).size).toBe(cluster.canon.length)
+}
+
+describe("[23] [157] [159] clusters under faults keep their promises and recover", () => {
+  for (const size of [1, 2, 3, 4, 5]) {
+    test(`${size} replicas`, () => {
+      const first = Number(process.env["BALSA_SEED"] ?? 1)
+      const runs = Number(process.env["BALSA_RUNS"] ?? 25)
+      for (let seed = first; seed < first + runs; seed++) {
+        try {
+          expectRecovery(explore(size, seed))
+        } catch (error) {
+          throw new Error(`BALSA_SEED=${seed} BALSA_RUNS=1, ${size} replicas: ${(error as Error).message}`, {
+            cause: error
+          })
+        }
+      }
+    })
+  }
+})

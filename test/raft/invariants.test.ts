@@ -1,0 +1,156 @@
+/** Each invariant is broken once: a check that never fails guards nothing. */
+import { describe, expect, test } from "vitest"
+import * as Invariants from "../../src/raft/Invariants.ts"
+import * as Logs from "../../src/raft/Log.ts"
+import { type Index, Term } from "../../src/raft/LogEntry.ts"
+import type { Known } from "../../src/raft/Reads.ts"
+import {
+  A,
+  append,
+  B,
+  C,
+  candidate,
+  D,
+  entriesFrom,
+  entry,
+  follower,
+  leader,
+  matched,
+  now,
+  persist,
+  position,
+  type RaftEffect,
+  replicate,
+  requestVote,
+  requestVoteReply,
+  request,
+  send,
+  type ServerState
+} from "./builders.ts"
+
+const index = (value: number) => value as Index
+const led = leader({ term: 2, log: [1, 2] })
+const followed = follower({ term: 2, log: [1, 2], leader: B, commit: 1 })
+const standing = candidate({ term: 2, log: [1] })
+const known = { index: index(1), reads: [{ request: request(1), query: "q" }] } satisfies Known<string>
+const attempt = (number: number) => ({ number, askedAt: now, reads: [] })
+const progress = (one: ReturnType<typeof replicate>): ServerState => ({
+  ...led,
+  progress: new Map(led.progress).set(B, one)
+})
+const machine = (state: ServerState, change: Partial<ServerState["stateMachine"]>): ServerState => ({
+  ...state,
+  stateMachine: { ...state.stateMachine, ...change }
+})
+const log = (state: ServerState, ...terms: ReadonlyArray<number>): ServerState =>
+  machine(state, { log: Logs.of(entriesFrom(1, ...terms)) })
+
+const states: Readonly<Record<Invariants.StateRule, ServerState>> = {
+  "commitIndex is in the log": machine(followed, { commitIndex: index(3) }),
+  "lastApplied is committed": machine(followed, { lastApplied: index(2) }),
+  "the log holds no term to come": { ...followed, currentTerm: Term(1) },
+  "who stands or leads has voted for itself": { ...led, votedFor: B },
+  "votes are by members who answered": { ...standing, heard: new Set([A, D]) },
+  "a majority of votes makes a leader": { ...standing, votes: new Set([A, B]), heard: new Set([A, B]) },
+  "a follower follows another member": { ...followed, leader: A },
+  "a leader's log ends in its term": { ...led, currentTerm: Term(3) },
+  "a leader keeps progress for each peer": { ...led, progress: new Map([[B, replicate(2)]]) },
+  "matchIndex < nextIndex <= lastIndex + 1": progress(replicate(2, { nextIndex: index(2) })),
+  "in flight lies between matchIndex and nextIndex": progress(
+    replicate(2, { inflight: [{ last: index(2), bytes: 1 }] })
+  ),
+  "read rounds are numbered in order": { ...led, rounds: [{ number: 1, index: index(2), reads: [], asks: [] }] },
+  "waiting counts the reads held": { ...led, reads: { ...led.reads, waiting: 1 } },
+  "read attempts are numbered in order": {
+    ...followed,
+    reads: { ...followed.reads, asked: [attempt(followed.reads.number + 1)] }
+  },
+  "only a follower of a leader asks": { ...standing, reads: { ...standing.reads, asked: [attempt(1)] } },
+  "no read waits for what is applied": { ...followed, reads: { ...followed.reads, known: [known], waiting: 1 } },
+  "without a quorum no read waits": {
+    ...standing,
+    quorumLost: true,
+    reads: { ...standing.reads, arrived: { reads: known.reads, older: undefined }, waiting: 1 }
+  },
+  "uncommitted bytes are not negative": { ...led, uncommittedBytes: -1 }
+}
+
+type Step = readonly [before: ServerState, effects: ReadonlyArray<RaftEffect>, after: ServerState]
+const voted = { ...followed, leader: undefined, votedFor: C }
+const grown = log(led, 1, 2, 2)
+const store = persist(undefined, { from: 3, entries: Logs.slice(grown.stateMachine.log, index(3), 9) })
+/** The same log but for its end: what it keeps, it shares. */
+const after = (state: ServerState, ...terms: ReadonlyArray<number>): ServerState => {
+  const old = state.stateMachine.log
+  const keep = terms.findIndex((term, at) => Logs.termAt(old, index(at + 1)) !== term)
+  const kept = Logs.truncate(old, index((keep === -1 ? terms.length : keep) + 1))
+  return machine(state, { log: Logs.append(kept, entriesFrom(kept.length + 1, ...terms.slice(kept.length))) })
+}
+
+const steps: Readonly<Record<Invariants.StepRule, Step>> = {
+  "the identity stays": [followed, [], { ...followed, incarnation: 2 }],
+  "currentTerm never goes back": [followed, [], { ...followed, currentTerm: Term(1) }],
+  "at most one vote a term": [voted, [persist({ term: 2, votedFor: B })], { ...voted, votedFor: B }],
+  "commitIndex never goes back": [followed, [], machine(followed, { commitIndex: index(0) })],
+  "lastApplied never goes back": [followed, [], machine(followed, { lastApplied: index(0) })],
+  "the value changes by applying": [followed, [], machine(followed, { value: ["x"] })],
+  "what is committed stays": [followed, [], after(followed)],
+  "a leader only appends": [
+    leader({ term: 2, log: [2, 2], commit: 0 }),
+    [],
+    after(leader({ term: 2, log: [2, 2], commit: 0 }), 2)
+  ],
+  "new entries continue the log": [
+    followed,
+    [],
+    machine(followed, { log: Logs.append(followed.stateMachine.log, [entry(4, 2)]) })
+  ],
+  "matchIndex never goes back in a term": [led, [], progress(replicate(1))],
+  "read rounds never go back in a term": [{ ...led, round: 2 }, [], { ...led, round: 1 }],
+  "read numbers never go back": [followed, [], { ...followed, reads: { ...followed.reads, number: 0 } }],
+  "a leader counts entries of its own term": [
+    leader({ term: 2, log: [1, 2], commit: 0 }),
+    [],
+    leader({ term: 2, log: [1, 2], commit: 1 })
+  ],
+  "a leader's commit is held by a majority": [
+    leader({ term: 2, log: [2, 2], commit: 1, progress: { B: replicate(1), C: replicate(1) } }),
+    [],
+    leader({ term: 2, log: [2, 2], commit: 2, progress: { B: replicate(1), C: replicate(1) } })
+  ],
+  "a leader commits what was on disk": [leader({ term: 2, log: [2] }), [], leader({ term: 2, log: [2, 2] })],
+  "at most one Persist": [led, [store, store], after(led, 1, 2, 2)],
+  "Persist is what changed": [followed, [], { ...followed, currentTerm: Term(3) }],
+  "only a leader's appends leave before Persist": [led, [send(B, matched(2, 2)), store], after(led, 1, 2, 2)],
+  "nothing leaves before a new term or vote": [
+    followed,
+    [send(B, append(3, position(2, 2))), persist({ term: 3, votedFor: A })],
+    { ...followed, currentTerm: Term(3), votedFor: A }
+  ],
+  "messages carry terms passed through": [followed, [send(B, requestVote(9, position(2, 2)))], followed],
+  "a granted vote is recorded": [followed, [send(B, requestVoteReply(2, true))], followed],
+  "an acknowledgement is in the log": [followed, [send(B, matched(2, 3))], followed],
+  "appends are a leader's, from its log": [led, [send(B, append(2, position(1, 1), entriesFrom(2, 2)))], led]
+}
+
+describe("each rule is broken by what it forbids", () => {
+  for (const [rule, state] of Object.entries(states)) {
+    test(rule, () => expect(Invariants.ofState(state)).toContain(rule))
+  }
+  for (const [rule, [before, effects, next]] of Object.entries(steps)) {
+    test(rule, () => expect(Invariants.ofStep(before, effects, next)).toContain(rule))
+  }
+  test("indexes are consecutive and terms never decrease", () => {
+    for (const bad of [[entry(2, 1)], [entry(1, 2), entry(2, 1)], [entry(1, 1), entry(3, 1)], [entry(1, 0)]]) {
+      expect(Invariants.ofLog(Logs.of(bad))).toHaveLength(1)
+    }
+    expect(Invariants.ofLog(Logs.of(entriesFrom(1, 1, 1, 2)))).toEqual([])
+  })
+})
+
+test("the states and steps from which they are made break nothing", () => {
+  for (const state of [led, followed, standing, voted]) {
+    expect(Invariants.ofState(state)).toEqual([])
+    expect(Invariants.ofStep(state, [], state)).toEqual([])
+  }
+})
