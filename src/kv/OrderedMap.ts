@@ -1,0 +1,140 @@
+/**
+ * A persistent map from `Key` to `V` in byte order. Every change gives a new map and leaves the
+ * old one as it was, at the cost of a few small nodes; the rest is shared. So a snapshot is a kept
+ * reference, and nothing here ever copies what grows.
+ *
+ * Within one batch, changes may be made under an `Owner`: nodes that the batch has made itself
+ * are then changed in place. See `owner` for what this asks in return.
+ */
+import type { Key } from "./KeyValue.ts"
+import { before, from as fromKey, join } from "./OrderedMapCut.ts"
+import {
+  branchOf,
+  childIndex,
+  emptyLeaf,
+  insert,
+  lowerBound,
+  maxItems,
+  type Node,
+  type Owner,
+  remove as removeFromNode,
+  split
+} from "./OrderedMapNode.ts"
+
+export type { Owner } from "./OrderedMapNode.ts"
+
+declare const value: unique symbol
+/** Opaque: to be read and changed by the functions of this module only. */
+export interface OrderedMap<V> {
+  readonly [value]: V
+}
+
+const mapOf = <V>(root: Node<V>): OrderedMap<V> => root as unknown as OrderedMap<V>
+const rootOf = <V>(map: OrderedMap<V>): Node<V> => map as unknown as Node<V>
+
+export const empty: OrderedMap<never> = mapOf<never>(emptyLeaf)
+
+/**
+ * A token for one batch. Give it to every `set` and `remove` of the batch, and use only the last
+ * map: those in between may change under you. Maps from before the batch do not change, and the last
+ * one does not either once the token is let go of. A token must never be used for a second batch
+ * when the result of the first has been kept.
+ */
+export const owner = (): Owner => ({})
+
+export const size = <V>(map: OrderedMap<V>): number => rootOf(map).size
+
+export const get = <V>(map: OrderedMap<V>, key: Key): V | undefined => {
+  let node = rootOf(map)
+  while (!node.leaf) node = node.items[childIndex(node.keys, key)]!
+  const at = lowerBound(node.keys, key)
+  return node.keys[at] === key ? node.items[at] : undefined
+}
+
+/** O(log n). The key must be a string of units 0 to 255; any such string will do, the empty one too. */
+export const set = <V>(map: OrderedMap<V>, key: Key, value: V, by?: Owner): OrderedMap<V> => {
+  const root = insert(rootOf(map), key, value, by)
+  if (root.items.length <= maxItems) return mapOf(root)
+  const { left, separator, right } = split(root, root.items.length >>> 1, by)
+  return mapOf<V>(branchOf([separator], [left, right], by))
+}
+
+/** O(log n). The very same map if the key is not there. */
+export const remove = <V>(map: OrderedMap<V>, key: Key, by?: Owner): OrderedMap<V> =>
+  mapOf(lowered(removeFromNode(rootOf(map), key, by)))
+
+/**
+ * Without the keys in [from, to), or from `from` on if `to` is undefined; the very same map if
+ * there are none. O(log n), however many there are.
+ */
+export const removeRange = <V>(map: OrderedMap<V>, from: Key, to: Key | undefined): OrderedMap<V> => {
+  if (count(map, from, to) === 0) return map
+  const root = rootOf(map)
+  const left = before(root, from)
+  const right = to === undefined ? undefined : fromKey(root, to)
+  if (left === undefined && right === undefined) return empty
+  if (left === undefined || to === undefined || right === undefined) return mapOf(lowered(left ?? right!))
+  return mapOf(lowered(join(left, to, right)))
+}
+
+/** How many keys are in [from, to), or from `from` on if `to` is undefined. O(log n). */
+export const count = <V>(map: OrderedMap<V>, from: Key, to: Key | undefined): number => {
+  const root = rootOf(map)
+  return Math.max(0, (to === undefined ? root.size : rank(root, to)) - rank(root, from))
+}
+
+/**
+ * Visits what is in [from, to), or from `from` on if `to` is undefined, in ascending order, until
+ * `visit` returns false. To go on later, start from the last key seen followed by "\0".
+ */
+export const walk = <V>(
+  map: OrderedMap<V>,
+  from: Key,
+  to: Key | undefined,
+  visit: (value: V, key: Key) => boolean
+): void => {
+  walkNode(rootOf(map), from, to, visit)
+}
+
+/** Returns whether to go on. An undefined bound does not bind: the node is inside of it as a whole. */
+const walkNode = <V>(
+  node: Node<V>,
+  from: Key | undefined,
+  to: Key | undefined,
+  visit: (value: V, key: Key) => boolean
+): boolean => {
+  const { keys } = node
+  if (node.leaf) {
+    const end = to === undefined ? keys.length : lowerBound(keys, to)
+    for (let i = from === undefined ? 0 : lowerBound(keys, from); i < end; i++) {
+      if (!visit(node.items[i]!, keys[i]!)) return false
+    }
+    return true
+  }
+  const first = from === undefined ? 0 : childIndex(keys, from)
+  const last = to === undefined ? keys.length : childIndex(keys, to)
+  for (let i = first; i <= last; i++) {
+    const goOn = walkNode(node.items[i]!, i === first ? from : undefined, i === last ? to : undefined, visit)
+    if (!goOn) return false
+  }
+  return true
+}
+
+/** How many keys of the tree are < `key`. */
+const rank = <V>(root: Node<V>, key: Key): number => {
+  let node = root
+  let rank = 0
+  while (!node.leaf) {
+    const at = childIndex(node.keys, key)
+    for (let i = 0; i < at; i++) rank += node.items[i]!.size
+    node = node.items[at]!
+  }
+  return rank + lowerBound(node.keys, key)
+}
+
+/** A root with one child is not needed. */
+const lowered = <V>(root: Node<V>): Node<V> => {
+  let node = root
+  while (!node.leaf && node.items.length === 1) node = node.items[0]!
+  return node.size === 0 ? emptyLeaf : node
+}
