@@ -1,0 +1,227 @@
+/**
+ * Messages between replicas as bytes: a version (1), then messages one after the other until
+ * the end, each a kind (1), its term (8) and its fields in the order of `Message.ts`.
+ * Decoding is total. It refuses what no correct replica says, so that the core may rely on
+ * consecutive entries and on terms that never fall. A newer version is told by its version
+ * byte, and a kind that only a newer minor version knows is refused by name, never skipped:
+ * replicas that have agreed on a version in the handshake do not send such.
+ *
+ * Decoded commands are views: they keep the bytes of the whole frame alive.
+ */
+import { Index, type LogEntry, type LogPosition, Term } from "../raft/LogEntry.ts"
+import type { AppendEntries, AppendResult, Forward, Message, Request } from "../raft/Message.ts"
+import { Reader, Writer } from "./Bytes.ts"
+import { readEntry, readRequestId, writeEntry, writeRequestId } from "./LogEntryCodec.ts"
+
+export const version = 1
+
+export type DecodeError =
+  | { readonly _tag: "UnknownVersion"; readonly version: number }
+  | { readonly _tag: "UnknownKind"; readonly kind: number }
+  /** Truncated, trailing bytes, or something that no correct replica says. */
+  | { readonly _tag: "Malformed" }
+
+export type Decoded = { readonly _tag: "Decoded"; readonly messages: ReadonlyArray<Message<Uint8Array>> } | DecodeError
+
+/** Never reused, even when a kind falls out of use. */
+const kinds = {
+  PreVote: 1,
+  PreVoteReply: 2,
+  RequestVote: 3,
+  RequestVoteReply: 4,
+  AppendEntries: 5,
+  AppendEntriesReply: 6,
+  Forward: 7,
+  ReadIndex: 8,
+  ReadIndexReply: 9
+} as const satisfies Record<Message<unknown>["_tag"], number>
+
+export const describe = (error: DecodeError): string => {
+  switch (error._tag) {
+    case "UnknownVersion":
+      return `messages of version ${error.version}, and this replica knows ${version}`
+    case "UnknownKind":
+      return `a message of the unknown kind ${error.kind}`
+    case "Malformed":
+      return "a malformed message"
+  }
+}
+
+export const encode = (messages: ReadonlyArray<Message<Uint8Array>>): Buffer => {
+  let hint = 1
+  for (const message of messages) hint += sizeHint(message)
+  const writer = new Writer(hint)
+  write(writer, messages)
+  return writer.finish()
+}
+
+export const write = (to: Writer, messages: ReadonlyArray<Message<Uint8Array>>): void => {
+  to.u8(version)
+  for (const message of messages) writeMessage(to, message)
+}
+
+/** About how long a message will be. A guess too low costs a copy, nothing else. */
+export const sizeHint = (message: Message<Uint8Array>): number => {
+  let bytes = 64
+  if (message._tag === "AppendEntries") {
+    for (const { payload } of message.entries) {
+      bytes += payload._tag === "Command" ? 48 + payload.request.replica.length + payload.command.length : 17
+    }
+  } else if (message._tag === "Forward") {
+    for (const { request, command } of message.requests) bytes += 24 + request.replica.length + command.length
+  }
+  return bytes
+}
+
+const writeMessage = (to: Writer, message: Message<Uint8Array>): void => {
+  to.u8(kinds[message._tag])
+  to.safe(message.term)
+  switch (message._tag) {
+    case "PreVote":
+    case "RequestVote":
+      return writePosition(to, message.last)
+    case "PreVoteReply":
+      to.safe(message.askedIn)
+      return writeBoolean(to, message.granted)
+    case "RequestVoteReply":
+      return writeBoolean(to, message.granted)
+    case "AppendEntries":
+      writePosition(to, message.prev)
+      to.safe(message.leaderCommit)
+      to.safe(message.round)
+      to.u32(message.entries.length)
+      for (const entry of message.entries) writeEntry(to, entry)
+      return
+    case "AppendEntriesReply":
+      to.safe(message.round)
+      return writeResult(to, message.result)
+    case "Forward":
+      to.u32(message.requests.length)
+      for (const { request, command } of message.requests) {
+        writeRequestId(to, request)
+        to.bytes(command)
+      }
+      return
+    case "ReadIndex":
+      return to.safe(message.number)
+    case "ReadIndexReply":
+      to.safe(message.number)
+      return to.safe(message.index)
+  }
+}
+
+const writeBoolean = (to: Writer, value: boolean): void => to.u8(value ? 1 : 0)
+
+const writePosition = (to: Writer, position: LogPosition): void => {
+  to.safe(position.index)
+  to.safe(position.term)
+}
+
+const writeResult = (to: Writer, result: AppendResult): void => {
+  switch (result._tag) {
+    case "Matched":
+      to.u8(0)
+      return to.safe(result.matchIndex)
+    case "Conflict":
+      to.u8(1)
+      to.safe(result.prevIndex)
+      return writePosition(to, result.hint)
+  }
+}
+
+export const decode = (bytes: Uint8Array): Decoded => {
+  const from = new Reader(bytes)
+  const found = from.u8()
+  if (from.failed) return { _tag: "Malformed" }
+  if (found !== version) return { _tag: "UnknownVersion", version: found }
+  const messages: Array<Message<Uint8Array>> = []
+  while (from.remaining > 0) {
+    const kind = from.u8()
+    const message = readMessage(from, kind)
+    if (message === undefined) return { _tag: "UnknownKind", kind }
+    if (from.failed) return { _tag: "Malformed" }
+    messages.push(message)
+  }
+  return { _tag: "Decoded", messages }
+}
+
+/** `undefined` for a kind that does not exist; anything else that is wrong fails the reader. */
+const readMessage = (from: Reader, kind: number): Message<Uint8Array> | undefined => {
+  const term = Term(from.safe())
+  switch (kind) {
+    case kinds.PreVote:
+      return { _tag: "PreVote", term, last: readPosition(from) }
+    case kinds.PreVoteReply:
+      return { _tag: "PreVoteReply", term, askedIn: Term(from.safe()), granted: readBoolean(from) }
+    case kinds.RequestVote:
+      return { _tag: "RequestVote", term, last: readPosition(from) }
+    case kinds.RequestVoteReply:
+      return { _tag: "RequestVoteReply", term, granted: readBoolean(from) }
+    case kinds.AppendEntries:
+      return readAppendEntries(from, term)
+    case kinds.AppendEntriesReply:
+      return { _tag: "AppendEntriesReply", term, round: from.safe(), result: readResult(from) }
+    case kinds.Forward:
+      return readForward(from, term)
+    case kinds.ReadIndex:
+      return { _tag: "ReadIndex", term, number: from.safe() }
+    case kinds.ReadIndexReply:
+      return { _tag: "ReadIndexReply", term, number: from.safe(), index: Index(from.safe()) }
+    default:
+      return undefined
+  }
+}
+
+const readBoolean = (from: Reader): boolean => {
+  const value = from.u8()
+  if (value > 1) from.fail()
+  return value === 1
+}
+
+/** Only the place before the first entry has index 0, and only it has term 0. */
+const readPosition = (from: Reader): LogPosition => {
+  const index = Index(from.safe())
+  const term = Term(from.safe())
+  if ((index === 0) !== (term === 0)) from.fail()
+  return { index, term }
+}
+
+const readResult = (from: Reader): AppendResult => {
+  switch (from.u8()) {
+    case 0:
+      return { _tag: "Matched", matchIndex: Index(from.safe()) }
+    case 1:
+      return { _tag: "Conflict", prevIndex: Index(from.safe()), hint: readPosition(from) }
+    default:
+      from.fail()
+      return { _tag: "Matched", matchIndex: Index(0) }
+  }
+}
+
+/** Entries follow `prev` without a gap, and terms never fall along a log (§5.3). */
+const readAppendEntries = (from: Reader, term: Term): AppendEntries<Uint8Array> => {
+  const prev = readPosition(from)
+  const leaderCommit = Index(from.safe())
+  const round = from.safe()
+  const count = from.u32()
+  const entries: Array<LogEntry<Uint8Array>> = []
+  let index: number = prev.index
+  let lastTerm = Math.max(prev.term, 1)
+  for (let i = 0; i < count && !from.failed; i++) {
+    const entry = readEntry(from)
+    if (entry.index !== ++index || entry.term < lastTerm) from.fail()
+    lastTerm = entry.term
+    entries.push(entry)
+  }
+  if (Math.max(prev.term, entries.length === 0 ? 0 : lastTerm) > term) from.fail()
+  return { _tag: "AppendEntries", term, prev, entries, leaderCommit, round }
+}
+
+const readForward = (from: Reader, term: Term): Forward<Uint8Array> => {
+  const count = from.u32()
+  const requests: Array<Request<Uint8Array>> = []
+  for (let i = 0; i < count && !from.failed; i++) {
+    requests.push({ request: readRequestId(from), command: from.bytes() })
+  }
+  return { _tag: "Forward", term, requests }
+}

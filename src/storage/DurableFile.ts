@@ -1,0 +1,64 @@
+/**
+ * Files that appear whole or not at all, even if the power fails: written under a temporary
+ * name, synced, renamed, and the directory synced too, since without that the new name itself
+ * may be lost (Pillai et al., "All File Systems Are Not Created Equal", OSDI '14).
+ */
+import * as fs from "node:fs/promises"
+import * as path from "node:path"
+
+/** Files with this ending were being made when a crash came; nothing refers to them. */
+export const temporary = ".tmp"
+
+/** Makes or replaces a file. The handle stays open, and is the caller's to close. */
+export const create = async (
+  directory: string,
+  name: string,
+  fill: (file: fs.FileHandle) => Promise<void>
+): Promise<fs.FileHandle> => {
+  const finished = path.join(directory, name)
+  const unfinished = finished + temporary
+  const file = await fs.open(unfinished, "w+", 0o600)
+  try {
+    await fill(file)
+    await file.sync()
+    await fs.rename(unfinished, finished)
+    await syncDirectory(directory)
+    return file
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+/** All of the bytes: a write may do less than it was asked for. */
+export const writeAt = async (file: fs.FileHandle, bytes: Uint8Array, position: number): Promise<void> => {
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at)
+    at += bytesWritten
+  }
+}
+
+export const readAt = async (file: fs.FileHandle, length: number, position: number): Promise<Buffer> => {
+  const bytes = Buffer.alloc(length)
+  for (let at = 0; at < length; ) {
+    const { bytesRead } = await file.read(bytes, at, length - at, position + at)
+    if (bytesRead === 0) throw new Error("the file became shorter while it was read")
+    at += bytesRead
+  }
+  return bytes
+}
+
+export const syncDirectory = async (directory: string): Promise<void> => {
+  const handle = await fs.open(directory, "r")
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+export const removeUnfinished = async (directory: string): Promise<void> => {
+  for (const name of await fs.readdir(directory)) {
+    if (name.endsWith(temporary)) await fs.unlink(path.join(directory, name))
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Whose directory this is: the file `identity`, one line of JSON. It keeps a replica from
+ * starting on another's promises (its votes), and counts the starts.
+ *
+ * Incarnation 0 means that the directory was being set up when a crash came: the log may not
+ * exist yet. From 1 on it must.
+ */
+import * as fs from "node:fs/promises"
+import * as path from "node:path"
+import { crc32 } from "node:zlib"
+import { ReplicaId } from "../raft/LogEntry.ts"
+import { codeOf, corrupt, newerFormat } from "./DiskError.ts"
+import * as DurableFile from "./DurableFile.ts"
+import { StorageError } from "./Storage.ts"
+
+export interface Identity {
+  readonly cluster: string
+  readonly replica: ReplicaId
+  readonly incarnation: number
+}
+
+export const formatVersion = 1
+export const fileName = "identity"
+
+/** `undefined` when there is no such file. Throws `StorageError` when it cannot be trusted. */
+export const read = async (directory: string): Promise<Identity | undefined> => {
+  const file = path.join(directory, fileName)
+  const text = await fs.readFile(file, "utf8").catch((error) => {
+    if (codeOf(error) === "ENOENT") return undefined
+    throw error
+  })
+  return text === undefined ? undefined : decode(file, text)
+}
+
+export const write = async (directory: string, identity: Identity): Promise<void> => {
+  const file = await DurableFile.create(directory, fileName, (handle) => handle.writeFile(encode(identity)))
+  await file.close()
+}
+
+/** Throws `StorageError` when the directory is not this replica's. */
+export const check = (directory: string, found: Identity, cluster: string, replica: ReplicaId): void => {
+  if (found.cluster !== cluster) {
+    throw new StorageError({
+      reason: "WrongCluster",
+      message: `${directory} belongs to cluster "${found.cluster}", and this replica is of cluster "${cluster}". Choose the data directory of this cluster, or an empty one.`
+    })
+  }
+  if (found.replica !== replica) {
+    throw new StorageError({
+      reason: "WrongReplica",
+      message: `${directory} belongs to replica "${found.replica}", and this is replica "${replica}". Two replicas never share a directory: choose this replica's own, or an empty one.`
+    })
+  }
+}
+
+const checksumOf = ({ cluster, replica, incarnation }: Identity): number =>
+  crc32(JSON.stringify([formatVersion, cluster, replica, incarnation]))
+
+const encode = (identity: Identity): string => {
+  const { cluster, replica, incarnation } = identity
+  return `${JSON.stringify({ format: formatVersion, cluster, replica, incarnation, checksum: checksumOf(identity) })}\n`
+}
+
+const decode = (file: string, text: string): Identity => {
+  const found = parse(text)
+  const { format, cluster, replica, incarnation, checksum } = found ?? {}
+  if (typeof format === "number" && format > formatVersion) throw newerFormat(file, format, formatVersion)
+  if (format === formatVersion && typeof cluster === "string" && typeof replica === "string") {
+    if (typeof incarnation === "number" && Number.isSafeInteger(incarnation) && incarnation >= 0) {
+      const identity: Identity = { cluster, replica: ReplicaId(replica), incarnation }
+      if (checksum === checksumOf(identity)) return identity
+    }
+  }
+  throw corrupt(file, 0, "it is not the identity that Balsa wrote, or was edited since")
+}
+
+const parse = (text: string): { readonly [key: string]: unknown } | undefined => {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === "object" && value !== null ? { ...value } : undefined
+  } catch {
+    return undefined
+  }
+}

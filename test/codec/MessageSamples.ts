@@ -1,0 +1,153 @@
+/**
+ * Random messages from a seed, all of them such as a correct replica might send, and one
+ * fixed message of every kind.
+ */
+import {
+  Index,
+  type LogEntry,
+  type LogPosition,
+  origin,
+  ReplicaId,
+  type RequestId,
+  Term
+} from "../../src/raft/LogEntry.ts"
+import type { Message } from "../../src/raft/Message.ts"
+
+export type Chance = () => number
+
+export const seeded = (seed: number): Chance => {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 0x1_0000_0000
+  }
+}
+
+/** Small numbers mostly, and now and then one near 2^32 or 2^53. */
+export const whole = (chance: Chance, min = 0): number => {
+  const kind = chance()
+  if (kind < 0.6) return min + Math.floor(chance() * 100)
+  if (kind < 0.8) return 2 ** 32 - 2 + Math.floor(chance() * 4)
+  return Number.MAX_SAFE_INTEGER - 1000 + Math.floor(chance() * 500)
+}
+
+const bytes = (chance: Chance): Uint8Array => {
+  const length = Math.floor(chance() * (chance() < 0.1 ? 5000 : 40))
+  return Buffer.from(Array.from({ length }, () => Math.floor(chance() * 256)))
+}
+
+const requestId = (chance: Chance): RequestId => ({
+  replica: ReplicaId(["A", "replica-2", "åäö", "x".repeat(64)][Math.floor(chance() * 4)]!),
+  incarnation: whole(chance),
+  sequence: whole(chance)
+})
+
+const position = (chance: Chance): LogPosition =>
+  chance() < 0.2 ? origin : { index: Index(whole(chance, 1)), term: Term(1 + Math.floor(chance() * 5)) }
+
+const entriesAfter = (prev: LogPosition, chance: Chance): ReadonlyArray<LogEntry<Uint8Array>> => {
+  let term = Math.max(prev.term, 1)
+  return Array.from({ length: Math.floor(chance() * 6) }, (_, i) => {
+    if (chance() < 0.3) term++
+    const payload =
+      chance() < 0.2
+        ? ({ _tag: "NoOp" } as const)
+        : ({ _tag: "Command", request: requestId(chance), command: bytes(chance) } as const)
+    return { index: Index(prev.index + 1 + i), term: Term(term), payload }
+  })
+}
+
+export const kinds = [
+  "PreVote",
+  "PreVoteReply",
+  "RequestVote",
+  "RequestVoteReply",
+  "AppendEntries",
+  "AppendEntriesReply",
+  "Forward",
+  "ReadIndex",
+  "ReadIndexReply"
+] as const satisfies ReadonlyArray<Message<unknown>["_tag"]>
+
+export const randomMessage = (_tag: Message<unknown>["_tag"], chance: Chance): Message<Uint8Array> => {
+  const term = Term(whole(chance))
+  const granted = chance() < 0.5
+  switch (_tag) {
+    case "PreVote":
+    case "RequestVote":
+      return { _tag, term, last: position(chance) }
+    case "PreVoteReply":
+      return { _tag, term, askedIn: Term(whole(chance)), granted }
+    case "RequestVoteReply":
+      return { _tag, term, granted }
+    case "AppendEntries": {
+      const prev = position(chance)
+      const entries = entriesAfter(prev, chance)
+      const least = entries.at(-1)?.term ?? prev.term
+      return {
+        _tag,
+        term: Term(chance() < 0.5 ? least : Math.max(least, whole(chance))),
+        prev,
+        entries,
+        leaderCommit: Index(whole(chance)),
+        round: whole(chance)
+      }
+    }
+    case "AppendEntriesReply":
+      return {
+        _tag,
+        term,
+        round: whole(chance),
+        result: granted
+          ? { _tag: "Matched", matchIndex: Index(whole(chance)) }
+          : { _tag: "Conflict", prevIndex: Index(whole(chance)), hint: position(chance) }
+      }
+    case "Forward": {
+      const length = Math.floor(chance() * 4)
+      return {
+        _tag,
+        term,
+        requests: Array.from({ length }, () => ({ request: requestId(chance), command: bytes(chance) }))
+      }
+    }
+    case "ReadIndex":
+      return { _tag, term, number: whole(chance) }
+    case "ReadIndexReply":
+      return { _tag, term, number: whole(chance), index: Index(whole(chance)) }
+  }
+}
+
+const request: RequestId = { replica: ReplicaId("B"), incarnation: 2, sequence: 9 }
+const command = Buffer.from("put")
+const last: LogPosition = { index: Index(6), term: Term(2) }
+
+/** One of every kind and variant; the recorded bytes in the tests are of these. */
+export const samples: ReadonlyArray<Message<Uint8Array>> = [
+  { _tag: "PreVote", term: Term(3), last },
+  { _tag: "PreVoteReply", term: Term(3), askedIn: Term(2), granted: true },
+  { _tag: "RequestVote", term: Term(3), last: origin },
+  { _tag: "RequestVoteReply", term: Term(3), granted: false },
+  {
+    _tag: "AppendEntries",
+    term: Term(3),
+    prev: last,
+    entries: [
+      { index: Index(7), term: Term(2), payload: { _tag: "Command", request, command } },
+      { index: Index(8), term: Term(3), payload: { _tag: "NoOp" } }
+    ],
+    leaderCommit: Index(6),
+    round: 4
+  },
+  { _tag: "AppendEntriesReply", term: Term(3), round: 4, result: { _tag: "Matched", matchIndex: Index(8) } },
+  {
+    _tag: "AppendEntriesReply",
+    term: Term(3),
+    round: 4,
+    result: { _tag: "Conflict", prevIndex: Index(6), hint: { index: Index(5), term: Term(1) } }
+  },
+  { _tag: "Forward", term: Term(3), requests: [{ request, command }] },
+  { _tag: "ReadIndex", term: Term(3), number: 5 },
+  { _tag: "ReadIndexReply", term: Term(3), number: 5, index: Index(8) }
+]

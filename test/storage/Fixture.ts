@@ -1,0 +1,142 @@
+/**
+ * Starts of a replica's storage, and directories as crashes leave them: a copy of a running
+ * replica's directory is what a kill would leave, and then a test may cut and bend it.
+ */
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { Context, Effect, Exit, Layer, Logger, Scope } from "effect"
+import { onTestFinished } from "vitest"
+import { Index, type LogEntry, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import type { HardState, LogChange, Persist } from "../../src/raft/RaftEffect.ts"
+import * as FileStorage from "../../src/storage/FileStorage.ts"
+import * as Segment from "../../src/storage/Segment.ts"
+import { type Recovered, Storage, type StorageError } from "../../src/storage/Storage.ts"
+
+export interface Running {
+  readonly recovered: Recovered
+  readonly persist: (change: Persist<Uint8Array>) => Promise<void>
+  readonly persistFailing: (change: Persist<Uint8Array>) => Promise<StorageError>
+  readonly close: () => Promise<void>
+  readonly warnings: ReadonlyArray<string>
+}
+
+/** In memory where the system offers it: these tests are about bytes, and a disk would make them slow. */
+const parent = fs.existsSync("/dev/shm") ? "/dev/shm" : os.tmpdir()
+
+export const newDirectory = (): string => {
+  const directory = fs.mkdtempSync(path.join(parent, "balsa-storage-"))
+  onTestFinished(() => fs.rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+export const optionsFor = (directory: string): FileStorage.Options => ({
+  directory,
+  cluster: "harbour",
+  replica: ReplicaId("A"),
+  segmentBytes: 4096
+})
+
+export const start = async (directory: string, options: Partial<FileStorage.Options> = {}): Promise<Running> => {
+  const warnings: Array<string> = []
+  const logger = Logger.layer([Logger.make(({ message }) => void warnings.push(String(message)))])
+  const scope = Scope.makeUnsafe()
+  const layer = FileStorage.layer({ ...optionsFor(directory), ...options })
+  const opening = Effect.provide(Layer.buildWithScope(layer, scope), logger)
+  const exit = await Effect.runPromiseExit(Effect.result(opening))
+  if (Exit.isFailure(exit)) throw new Error(String(exit.cause))
+  if (exit.value._tag === "Failure") {
+    await Effect.runPromise(Scope.close(scope, Exit.void))
+    throw exit.value.failure
+  }
+  const storage = Context.get(exit.value.success, Storage)
+  const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
+  onTestFinished(close)
+  return {
+    recovered: storage.recovered,
+    persist: (change) => Effect.runPromise(storage.persist(change)),
+    persistFailing: (change) => Effect.runPromise(Effect.flip(storage.persist(change))),
+    close,
+    warnings
+  }
+}
+
+export const startFailing = async (
+  directory: string,
+  options: Partial<FileStorage.Options> = {}
+): Promise<StorageError> => {
+  const started = await start(directory, options).catch((error: StorageError) => error)
+  if (!("reason" in started)) throw new Error(`${directory} was opened, though it should have been refused`)
+  return started
+}
+
+/** What a start finds. */
+export const found = async (directory: string): Promise<Recovered> => {
+  const { recovered, close } = await start(directory)
+  await close()
+  return recovered
+}
+
+/** What a kill of the running replica would leave. */
+export const image = (directory: string): string => {
+  const copy = newDirectory()
+  for (const name of fs.readdirSync(directory)) {
+    if (name !== "lock") fs.copyFileSync(path.join(directory, name), path.join(copy, name))
+  }
+  return copy
+}
+
+export const segmentPath = (directory: string, number = 1): string => path.join(directory, Segment.nameOf(number))
+
+/** Changes a file in place, as damage or a crash would. */
+export const bend = (file: string, change: (bytes: Buffer) => Buffer): void =>
+  fs.writeFileSync(file, change(fs.readFileSync(file)))
+
+export const flip = (file: string, bit: number): void =>
+  bend(file, (bytes) => {
+    bytes[bit >> 3]! ^= 1 << (bit & 7)
+    return bytes
+  })
+
+/** Where each record begins and ends, told by the bytes alone: mark, checksum, length, sequence, payload. */
+export const recordsOf = (file: string): ReadonlyArray<{ readonly start: number; readonly end: number }> => {
+  const bytes = fs.readFileSync(file)
+  const mark = bytes.readUInt32LE(12)
+  const records: Array<{ start: number; end: number }> = []
+  for (let start = Segment.headerBytes; start + 20 <= bytes.length && bytes.readUInt32LE(start) === mark; ) {
+    const end = start + 20 + bytes.readUInt32LE(start + 8)
+    records.push({ start, end })
+    start = end
+  }
+  return records
+}
+
+export const command = (index: number, term: number, bytes: Uint8Array): LogEntry<Uint8Array> => ({
+  index: Index(index),
+  term: Term(term),
+  payload: {
+    _tag: "Command",
+    request: { replica: ReplicaId("A"), incarnation: 1, sequence: index },
+    command: Buffer.from(bytes)
+  }
+})
+
+export const noOp = (index: number, term: number): LogEntry<Uint8Array> => ({
+  index: Index(index),
+  term: Term(term),
+  payload: { _tag: "NoOp" }
+})
+
+export const persist = (change: { hardState?: HardState; log?: LogChange<Uint8Array> }): Persist<Uint8Array> => ({
+  _tag: "Persist",
+  hardState: change.hardState,
+  log: change.log
+})
+
+export const vote = (term: number, votedFor?: string): Persist<Uint8Array> =>
+  persist({
+    hardState: { currentTerm: Term(term), votedFor: votedFor === undefined ? undefined : ReplicaId(votedFor) }
+  })
+
+export const append = (...entries: ReadonlyArray<LogEntry<Uint8Array>>): Persist<Uint8Array> =>
+  persist({ log: { from: entries[0]!.index, entries } })

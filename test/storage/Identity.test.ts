@@ -1,0 +1,108 @@
+/** A directory is one replica's; a place that cannot be used is refused in words that help. */
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { expect, test } from "vitest"
+import { ReplicaId } from "../../src/raft/LogEntry.ts"
+import { bend, flip, image, newDirectory, noOp, append, start, startFailing } from "./Fixture.ts"
+
+const used = async (): Promise<string> => {
+  const directory = newDirectory()
+  const storage = await start(directory)
+  await storage.persist(append(noOp(1, 1)))
+  return image(directory)
+}
+
+test("another cluster's directory", async () => {
+  const directory = await used()
+  const error = await startFailing(directory, { cluster: "lake" })
+  expect([error.reason, error.message]).toEqual([
+    "WrongCluster",
+    `${directory} belongs to cluster "harbour", and this replica is of cluster "lake". Choose the data directory of this cluster, or an empty one.`
+  ])
+})
+
+test("another replica's directory", async () => {
+  const directory = await used()
+  const error = await startFailing(directory, { replica: ReplicaId("B") })
+  expect([error.reason, error.message]).toEqual([
+    "WrongReplica",
+    `${directory} belongs to replica "A", and this is replica "B". Two replicas never share a directory: choose this replica's own, or an empty one.`
+  ])
+})
+
+test("being refused changes nothing", async () => {
+  const directory = await used()
+  const before = fs.readFileSync(path.join(directory, "identity"), "utf8")
+  await startFailing(directory, { cluster: "lake" })
+  expect(fs.readFileSync(path.join(directory, "identity"), "utf8")).toBe(before)
+})
+
+test("a newer format", async () => {
+  const directory = await used()
+  bend(path.join(directory, "identity"), () => Buffer.from('{"format":2,"something":"else"}\n'))
+  const error = await startFailing(directory)
+  expect([error.reason, error.message]).toEqual(["UnknownFormat", expect.stringContaining("has format 2")])
+})
+
+test("every bit of the identity", async () => {
+  const whole = await used()
+  const { size } = fs.statSync(path.join(whole, "identity"))
+  // The last byte ends the line and says nothing.
+  for (let bit = 0; bit < (size - 1) * 8; bit++) {
+    const directory = image(whole)
+    flip(path.join(directory, "identity"), bit)
+    expect(["Corrupt", "UnknownFormat"]).toContain((await startFailing(directory)).reason)
+  }
+})
+
+test.each(["", "{", "[]", "null", "7", '{"format":1}'])("an identity that reads %j", async (text) => {
+  const directory = await used()
+  bend(path.join(directory, "identity"), () => Buffer.from(text))
+  const error = await startFailing(directory)
+  expect([error.reason, error.message]).toEqual(["Corrupt", expect.stringContaining(`${directory}/identity`)])
+})
+
+test("a log without its identity", async () => {
+  const directory = await used()
+  fs.rmSync(path.join(directory, "identity"))
+  expect((await startFailing(directory)).message).toContain("the file is missing, while there is a log")
+})
+
+test("a directory is made when it is not there, for its user only", async () => {
+  const directory = path.join(newDirectory(), "deep", "down")
+  const storage = await start(directory)
+  expect(storage.recovered.incarnation).toBe(1)
+  expect(fs.statSync(directory).mode & 0o777).toBe(0o700)
+  expect(fs.statSync(path.join(directory, "identity")).mode & 0o777).toBe(0o600)
+})
+
+test("a directory may hold what is not Balsa's", async () => {
+  const directory = newDirectory()
+  fs.mkdirSync(path.join(directory, "lost+found"))
+  expect((await start(directory)).recovered.incarnation).toBe(1)
+})
+
+test("a file where the directory should be", async () => {
+  const file = path.join(newDirectory(), "file")
+  fs.writeFileSync(file, "")
+  for (const place of [file, path.join(file, "below")]) {
+    const error = await startFailing(place)
+    expect([error.reason, error.message]).toEqual(["Unreadable", expect.stringContaining(place)])
+    expect(error.message).toContain("choose another data directory")
+  }
+})
+
+test.skipIf(!fs.existsSync("/proc/self"))("a place that cannot be written", async () => {
+  for (const place of ["/proc/balsa", "/proc/self/fdinfo", "/sys/kernel"]) {
+    const error = await startFailing(place)
+    expect([error.reason, error.message]).toEqual(["Unreadable", expect.stringContaining(place)])
+  }
+})
+
+test("a file that cannot be read", async () => {
+  const directory = await used()
+  fs.rmSync(path.join(directory, "identity"))
+  fs.mkdirSync(path.join(directory, "identity"))
+  const error = await startFailing(directory)
+  expect([error.reason, error.message]).toEqual(["Unreadable", expect.stringContaining(`Cannot read ${directory}`)])
+})
