@@ -1,0 +1,175 @@
+/**
+ * Connections that others made to us. A peer has at most one: a second one means that it
+ * gave up the first, even if we have not seen that end, so the second replaces the first
+ * and nothing more is delivered from the first. Whoever breaks the protocol loses the
+ * connection and changes nothing else.
+ */
+import type { Socket } from "node:net"
+import * as Frame from "../codec/Frame.ts"
+import * as Handshake from "../codec/Handshake.ts"
+import * as MessageCodec from "../codec/MessageCodec.ts"
+import type { ReplicaId } from "../raft/LogEntry.ts"
+import type { Message } from "../raft/Message.ts"
+import type { ConnectionLog } from "./ConnectionLog.ts"
+import type { TcpLimits } from "./TcpLimits.ts"
+
+/** Only that it arrives means something. Later versions may send more. */
+const acknowledgement = Buffer.from([0x06])
+
+export interface InboundOptions {
+  readonly cluster: string
+  readonly id: ReplicaId
+  readonly isPeer: (id: ReplicaId) => boolean
+  readonly limits: TcpLimits
+  readonly log: ConnectionLog
+  readonly onAccepted: (peer: ReplicaId) => void
+  readonly onMessage: (from: ReplicaId, message: Message<Uint8Array>) => void
+}
+
+export class InboundConnections {
+  readonly options: InboundOptions
+  private readonly all = new Set<InboundConnection>()
+  private readonly ofPeers = new Map<ReplicaId, InboundConnection>()
+
+  constructor(options: InboundOptions) {
+    this.options = options
+  }
+
+  /** A stranger has connected. */
+  add(socket: Socket): void {
+    this.all.add(new InboundConnection(socket, this))
+  }
+
+  accepted(peer: ReplicaId, connection: InboundConnection): void {
+    this.ofPeers.get(peer)?.close()
+    this.ofPeers.set(peer, connection)
+    this.options.onAccepted(peer)
+  }
+
+  /** Its socket is gone. */
+  forget(connection: InboundConnection): void {
+    this.all.delete(connection)
+  }
+
+  /** Nothing more is delivered from it. */
+  ended(connection: InboundConnection): void {
+    const { peer } = connection
+    if (peer !== undefined && this.ofPeers.get(peer) === connection) this.ofPeers.delete(peer)
+  }
+
+  /** Called every `acknowledgeMillis`. */
+  tick(): void {
+    for (const connection of this.ofPeers.values()) connection.acknowledge()
+  }
+
+  closeAll(): void {
+    for (const connection of this.all) connection.close()
+  }
+}
+
+class InboundConnection {
+  /** Who is there, once the handshake has been accepted. */
+  peer: ReplicaId | undefined
+  private readonly socket: Socket
+  private readonly owner: InboundConnections
+  private readonly decoder = new Frame.FrameDecoder(Handshake.maxHandshakeBytes)
+  private readonly timer: NodeJS.Timeout
+  /** Kept, because a closed socket no longer knows. */
+  private readonly address: string
+  private heard = false
+  private open = true
+
+  constructor(socket: Socket, owner: InboundConnections) {
+    this.socket = socket
+    this.owner = owner
+    this.address = socket.remoteAddress ?? "an unknown address"
+    const { handshakeTimeoutMillis } = owner.options.limits
+    this.timer = setTimeout(
+      () => this.reject("HandshakeTimeout", `it said nothing for ${handshakeTimeoutMillis} ms`),
+      handshakeTimeoutMillis
+    )
+    socket.on("data", (chunk: Buffer) => this.onData(chunk))
+    // What broke it does not matter: "close" follows, and the peer will dial again.
+    socket.on("error", () => {})
+    socket.on("end", () => this.close())
+    socket.on("close", () => {
+      this.close()
+      owner.forget(this)
+    })
+  }
+
+  /** Tells the peer that we are alive, if it has said anything since we last did. */
+  acknowledge(): void {
+    if (!this.heard || !this.open) return
+    this.heard = false
+    // A peer that does not read what we write is not sent more of it.
+    if (this.socket.writableLength === 0) this.socket.write(acknowledgement)
+  }
+
+  close(): void {
+    this.ended()
+    this.socket.destroy()
+  }
+
+  private ended(): void {
+    if (!this.open) return
+    this.open = false
+    clearTimeout(this.timer)
+    this.owner.ended(this)
+  }
+
+  private onData(chunk: Buffer): void {
+    if (!this.open) return
+    this.heard = true
+    this.decoder.push(chunk)
+    while (this.open) {
+      const payload = this.decoder.next()
+      if (payload === undefined) return
+      if (!Buffer.isBuffer(payload)) return this.reject(payload._tag, `it sent ${Frame.describe(payload)}`)
+      if (this.peer === undefined) this.greet(payload)
+      else this.receive(this.peer, payload)
+    }
+  }
+
+  private receive(peer: ReplicaId, payload: Buffer): void {
+    const decoded = MessageCodec.decode(payload)
+    if (decoded._tag !== "Decoded") return this.reject(decoded._tag, `it sent ${MessageCodec.describe(decoded)}`)
+    for (const message of decoded.messages) {
+      // Receiving may have closed us; then the rest is lost with the connection.
+      if (this.open) this.owner.options.onMessage(peer, message)
+    }
+  }
+
+  private greet(payload: Buffer): void {
+    const theirs = Handshake.decodeHello(payload)
+    if (theirs === undefined) return this.reject("NoHello", "it sent a frame that is no hello")
+    const { options } = this.owner
+    const verdict = Handshake.judge(theirs, options)
+    const ours = Handshake.hello({ cluster: options.cluster, from: options.id, to: theirs.from })
+    if (verdict !== "Accepted") return this.refuse(verdict, theirs, ours)
+    clearTimeout(this.timer)
+    this.decoder.maxFrameBytes = options.limits.maxFrameBytes
+    this.socket.setKeepAlive(true, options.limits.silenceMillis)
+    this.socket.write(Handshake.encodeAnswer({ verdict, hello: ours }))
+    this.peer = theirs.from
+    this.owner.accepted(theirs.from, this)
+  }
+
+  /** Says why before closing, so that the other side's operator can read it there. */
+  private refuse(verdict: Exclude<Handshake.Verdict, "Unknown">, theirs: Handshake.Hello, ours: Handshake.Hello): void {
+    const { handshakeTimeoutMillis } = this.owner.options.limits
+    this.complain(verdict, `replica ${Handshake.quote(theirs.from)}`, Handshake.complaint(verdict, theirs, ours))
+    this.ended()
+    this.socket.end(Handshake.encodeAnswer({ verdict, hello: ours }))
+    this.socket.setTimeout(handshakeTimeoutMillis, () => this.socket.destroy())
+  }
+
+  private reject(kind: string, reason: string): void {
+    this.complain(kind, this.peer === undefined ? "a stranger" : `peer ${this.peer}`, reason)
+    this.close()
+  }
+
+  private complain(kind: string, who: string, reason: string): void {
+    this.owner.options.log.complain(kind, this.address, `closed the connection of ${who} at ${this.address}: ${reason}`)
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * One attempt to reach a peer, and the connection that comes of it. It carries our messages
+ * to the peer; what comes back is the answer to the handshake and then acknowledgements,
+ * of which only that they come counts: they tell a peer that is slow from one that is gone,
+ * which a half-open TCP connection hides for many minutes.
+ */
+import { connect, type Socket } from "node:net"
+import * as Frame from "../codec/Frame.ts"
+import * as Handshake from "../codec/Handshake.ts"
+import * as MessageCodec from "../codec/MessageCodec.ts"
+import type { Message } from "../raft/Message.ts"
+import type { ConnectionLog } from "./ConnectionLog.ts"
+import type { TcpLimits } from "./TcpLimits.ts"
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+export const formatAddress = ({ host, port }: Address): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
+
+/** Why there is no connection, as the end of a sentence that begins with the peer. */
+export type Ending =
+  | { readonly _tag: "Unreachable"; readonly reason: string }
+  | { readonly _tag: "Refused"; readonly reason: string }
+  | { readonly _tag: "Disconnected"; readonly reason: string }
+
+export interface OutboundOptions {
+  readonly address: Address
+  readonly hello: Handshake.Hello
+  readonly limits: TcpLimits
+  readonly log: ConnectionLog
+  readonly onOpen: () => void
+  /** Called once, unless we disposed of the connection. */
+  readonly onEnd: (ending: Ending) => void
+}
+
+export class OutboundConnection {
+  private readonly options: OutboundOptions
+  private readonly socket: Socket
+  private readonly decoder = new Frame.FrameDecoder(Handshake.maxHandshakeBytes)
+  private stage: "Connecting" | "Greeting" | "Open" | "Closed" = "Connecting"
+  private timer: NodeJS.Timeout
+  private socketError: string | undefined
+  private queuedMessages = 0
+  /** Ticks since we sent something that nothing has answered; `undefined` when nothing is owed. */
+  private silentTicks: number | undefined
+
+  constructor(options: OutboundOptions) {
+    this.options = options
+    const { address, limits } = options
+    this.socket = connect({ host: address.host, port: address.port, noDelay: true, keepAlive: true })
+    this.timer = setTimeout(
+      () => this.end(`no connection within ${limits.connectTimeoutMillis} ms`),
+      limits.connectTimeoutMillis
+    )
+    this.socket.on("connect", () => this.greet())
+    this.socket.on("data", (chunk: Buffer) => this.onData(chunk))
+    this.socket.on("error", (error) => {
+      this.socketError = describeSocketError(error)
+    })
+    this.socket.on("end", () => this.end("the peer closed the connection"))
+    this.socket.on("close", () => this.end(this.socketError ?? "the connection was closed"))
+  }
+
+  /** How many of the messages were dropped. Never waits: all of a call is queued or none of it. */
+  send(messages: ReadonlyArray<Message<Uint8Array>>): number {
+    if (this.stage !== "Open" || messages.length === 0) return messages.length
+    const { maxQueuedBytes, maxQueuedMessages } = this.options.limits
+    const queuedBytes = this.socket.writableLength
+    if (queuedBytes > 0) {
+      let bytes = queuedBytes
+      for (const message of messages) bytes += MessageCodec.sizeHint(message)
+      if (bytes > maxQueuedBytes || this.queuedMessages + messages.length > maxQueuedMessages) return messages.length
+    }
+    const frames = this.framesOf(messages)
+    let sent = 0
+    for (const frame of frames) sent += frame.messages
+    this.queuedMessages += sent
+    if (sent > 0) this.silentTicks ??= 0
+    if (frames.length > 1) this.socket.cork()
+    for (const { bytes, messages } of frames) {
+      this.socket.write(bytes, () => {
+        this.queuedMessages -= messages
+      })
+    }
+    if (frames.length > 1) this.socket.uncork()
+    return messages.length - sent
+  }
+
+  /** Called every `acknowledgeMillis`. */
+  tick(): void {
+    if (this.stage !== "Open" || this.silentTicks === undefined) return
+    const { acknowledgeMillis, silenceMillis } = this.options.limits
+    this.silentTicks++
+    if (this.silentTicks > silenceMillis / acknowledgeMillis) this.end(`no sign of life for ${silenceMillis} ms`)
+  }
+
+  /** Closes without a word to `onEnd`. */
+  dispose(): void {
+    this.stage = "Closed"
+    clearTimeout(this.timer)
+    this.socket.destroy()
+  }
+
+  private greet(): void {
+    if (this.stage !== "Connecting") return
+    this.stage = "Greeting"
+    clearTimeout(this.timer)
+    const { handshakeTimeoutMillis } = this.options.limits
+    this.timer = setTimeout(
+      () => this.end(`no answer to our handshake within ${handshakeTimeoutMillis} ms`),
+      handshakeTimeoutMillis
+    )
+    this.socket.write(Handshake.encodeHello(this.options.hello))
+  }
+
+  private onData(chunk: Buffer): void {
+    if (this.stage === "Open") this.silentTicks = undefined
+    if (this.stage !== "Greeting") return
+    this.decoder.push(chunk)
+    const payload = this.decoder.next()
+    if (payload === undefined) return
+    const answer = Buffer.isBuffer(payload) ? Handshake.decodeAnswer(payload) : undefined
+    if (answer === undefined) return this.end("what listens there does not speak our protocol")
+    const { hello, limits, onOpen } = this.options
+    if (answer.verdict !== "Accepted") return this.end(Handshake.explain(answer, hello), "Refused")
+    const self = { cluster: hello.cluster, id: hello.from, isPeer: (id: string) => id === hello.to }
+    const verdict = Handshake.judge(answer.hello, self)
+    if (verdict !== "Accepted") return this.end(`it accepted us, but ${misfit(answer.hello)}`)
+    this.stage = "Open"
+    clearTimeout(this.timer)
+    this.socket.setKeepAlive(true, limits.silenceMillis)
+    onOpen()
+  }
+
+  private end(reason: string, tag: "Refused" | "Unreachable" = "Unreachable"): void {
+    if (this.stage === "Closed") return
+    const wasOpen = this.stage === "Open"
+    this.dispose()
+    this.options.onEnd({ _tag: wasOpen ? "Disconnected" : tag, reason })
+  }
+
+  /** Messages in order, gathered into frames; one that no frame can hold is left out. */
+  private framesOf(messages: ReadonlyArray<Message<Uint8Array>>): Array<{ bytes: Buffer; messages: number }> {
+    const { limits, log, hello } = this.options
+    const frames: Array<{ bytes: Buffer; messages: number }> = []
+    let start = 0
+    while (start < messages.length) {
+      let end = start + 1
+      let hint = MessageCodec.sizeHint(messages[start]!)
+      while (end < messages.length) {
+        const larger = hint + MessageCodec.sizeHint(messages[end]!)
+        if (larger > limits.targetFrameBytes) break
+        hint = larger
+        end++
+      }
+      const writer = Frame.open(hint)
+      MessageCodec.write(writer, start === 0 && end === messages.length ? messages : messages.slice(start, end))
+      const bytes = Frame.seal(writer)
+      if (bytes.length <= limits.maxFrameBytes) frames.push({ bytes, messages: end - start })
+      else {
+        const line = `messages to peer ${hello.to} dropped: ${bytes.length} bytes, and a frame holds ${limits.maxFrameBytes}`
+        log.complain("MessageTooLong", hello.to, line)
+      }
+      start = end
+    }
+    return frames
+  }
+}
+
+const misfit = (it: Handshake.Hello): string =>
+  `it is replica ${Handshake.quote(it.from)} of cluster ${Handshake.quote(it.cluster)}`
+
+const describeSocketError = (error: Error & { readonly code?: string }): string => {
+  switch (error.code) {
+    case "ECONNREFUSED":
+      return "nothing listens there (ECONNREFUSED)"
+    case "ECONNRESET":
+    case "EPIPE":
+      return `the peer broke the connection (${error.code})`
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `its host name is not known (${error.code})`
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+    case "ETIMEDOUT":
+      return `the network does not reach it (${error.code})`
+    default:
+      return error.code ?? error.message
+  }
+}
