@@ -1,0 +1,124 @@
+/**
+ * Gives the pure core a body: takes all that waits, reduces it as one batch, and carries out
+ * the effects from left to right. `Persist` is the only one that waits; whatever stands
+ * right of it happens when it is on disk, or never: a failed `Persist` ends the loop, and
+ * with it the replica.
+ *
+ * Per batch this costs a few Effect calls; per command, plain functions only.
+ */
+import { Clock, Effect } from "effect"
+import { Instant, type ReplicaId, type RequestId } from "../raft/LogEntry.ts"
+import type { Message } from "../raft/Message.ts"
+import type { RaftEffect } from "../raft/RaftEffect.ts"
+import type { RaftEvent } from "../raft/RaftEvent.ts"
+import type { Replica } from "../raft/Replica.ts"
+import { leaderOf, type ServerState } from "../raft/ServerState.ts"
+import type { Storage, StorageError } from "../storage/Storage.ts"
+import type { Transport } from "../transport/Transport.ts"
+import { Mailbox, type MailboxLimits } from "./Mailbox.ts"
+import type { Requests } from "./Requests.ts"
+import * as RoleChange from "./RoleChange.ts"
+
+type Bytes = Uint8Array
+
+/** A sole voter has no deadline at all, and timers have a longest time. */
+const longestWaitMillis = 60_000
+
+export interface Interpreter<S, Q> {
+  readonly state: () => ServerState<S, Bytes, Q>
+  readonly mailbox: Mailbox<RaftEvent<Bytes, Q>>
+  /** The replica's monotonic clock. */
+  readonly now: () => Instant
+  /** Runs until interrupted; fails when the disk does. Call it once. */
+  readonly run: Effect.Effect<never, StorageError>
+}
+
+export interface InterpreterOptions<S, R, Q, A> {
+  readonly replica: Replica<S, Bytes, R, Q, A>
+  readonly start: (at: Instant) => ServerState<S, Bytes, Q>
+  readonly requests: Requests<R, A>
+  readonly storage: Storage["Service"]
+  readonly transport: Transport["Service"]
+  readonly limits: MailboxLimits
+}
+
+export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: InterpreterOptions<S, R, Q, A>) {
+  const { replica, requests, storage, transport } = options
+  const clock = yield* Clock.Clock
+  const now = (): Instant => Instant(Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
+  const mailbox = new Mailbox<RaftEvent<Bytes, Q>>(options.limits)
+  let state = options.start(now())
+
+  /** All that waits, and the news that a deadline has passed: after it, for what waits may have moved the deadline. */
+  const nextBatch = Effect.fnUntraced(function* () {
+    while (true) {
+      const deadline = replica.nextDeadline(state)
+      if (mailbox.size === 0 && deadline > now())
+        yield* mailbox.wait(Math.min(Math.ceil(deadline - now()), longestWaitMillis))
+      const events = mailbox.takeAll()
+      if (deadline <= now()) events.push({ _tag: "DeadlineReached", at: now() })
+      if (events.length > 0) return events
+    }
+  })
+
+  const carryOut = Effect.fnUntraced(function* (effects: ReadonlyArray<RaftEffect<Bytes, R, A>>) {
+    let outgoing = new Map<ReplicaId, Array<Message<Bytes>>>()
+    for (const effect of effects) {
+      switch (effect._tag) {
+        case "Persist":
+          flush(transport, outgoing)
+          outgoing = new Map()
+          yield* storage.persist(effect)
+          break
+        case "Send": {
+          const messages = outgoing.get(effect.to)
+          if (messages === undefined) outgoing.set(effect.to, [effect.message])
+          else messages.push(effect.message)
+          break
+        }
+        case "Reply": {
+          const again = requests.onReply(effect.request, effect.outcome)
+          if (again !== undefined) submit(again)
+          break
+        }
+        case "LeaderChanged":
+          for (const request of requests.commands(now())) submit(request)
+          break
+        case "QuorumLost":
+          requests.abandon("this replica reaches no majority of its cluster")
+          break
+      }
+    }
+    flush(transport, outgoing)
+  })
+
+  const submit = ({ request, command }: { readonly request: RequestId; readonly command: Bytes }): void =>
+    mailbox.put({ _tag: "CommandSubmitted", at: now(), request, command })
+
+  const step = Effect.fnUntraced(function* () {
+    const events = yield* nextBatch()
+    const before = state
+    const [after, effects] = replica.reduceAll(before, events)
+    state = after
+    // Refusals rest on nothing that must be durable. They go first, for whatever else was submitted is with a leader now.
+    for (const effect of effects) {
+      if (effect._tag === "Reply" && effect.outcome._tag === "Refused") requests.onReply(effect.request, effect.outcome)
+    }
+    if (leaderOf(after) !== undefined) {
+      for (const event of events) if (event._tag === "CommandSubmitted") requests.onSubmitted(event.request)
+    }
+    const role = RoleChange.describe(before, after, events)
+    if (role !== undefined) yield* Effect.logInfo(role)
+    yield* carryOut(effects)
+  })
+
+  const result: Interpreter<S, Q> = { state: () => state, mailbox, now, run: Effect.forever(step()) }
+  return result
+})
+
+const flush = (
+  transport: Transport["Service"],
+  outgoing: ReadonlyMap<ReplicaId, ReadonlyArray<Message<Bytes>>>
+): void => {
+  for (const [to, messages] of outgoing) transport.send(to, messages)
+}

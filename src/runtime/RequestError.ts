@@ -1,0 +1,27 @@
+/**
+ * How a request can fail. Each says whether a write may have been applied all the same:
+ * a client that retries a write whose outcome is unknown may apply it twice.
+ */
+import { Schema } from "effect"
+
+/** No majority of the cluster is in reach of this replica. */
+export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
+  message: Schema.String,
+  /** True for a write that was under way: it may be applied later, or may have been already. */
+  outcomeUnknown: Schema.Boolean
+}) {}
+
+/** The request took longer than it was given. */
+export class RequestTimeout extends Schema.TaggedError<RequestTimeout>()("RequestTimeout", {
+  message: Schema.String,
+  timeoutMillis: Schema.Finite,
+  outcomeUnknown: Schema.Boolean
+}) {}
+
+/** A named limit is reached; nothing was done, and trying later may help. */
+export class ResourceExhausted extends Schema.TaggedError<ResourceExhausted>()("ResourceExhausted", {
+  message: Schema.String,
+  limit: Schema.String
+}) {}
+
+export type RequestError = Unavailable | RequestTimeout | ResourceExhausted

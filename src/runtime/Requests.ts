@@ -1,0 +1,170 @@
+/**
+ * The requests of this replica's clients that have no answer yet. They live here, outside
+ * the replicated state, which knows them by name only.
+ *
+ * A command is submitted again when a new leader is known, or when it has waited long for
+ * an answer: a request that is logged twice is applied once. If a later request was
+ * applied before it, it never will be under its old name, and gets a new one.
+ */
+import type { ReplicaId, RequestId } from "../raft/LogEntry.ts"
+import type { Outcome } from "../raft/RaftEffect.ts"
+import { type RequestError, RequestTimeout, ResourceExhausted, Unavailable } from "./RequestError.ts"
+
+/** What a client waits for: the value, or why there is none. */
+export interface Waiter<R, A> {
+  readonly succeed: (value: R | A) => void
+  readonly fail: (error: RequestError) => void
+}
+
+interface Waiting<R, A> {
+  /** A command's bytes; `undefined` for a query, which the core asks again by itself. */
+  readonly command: Uint8Array | undefined
+  readonly waiter: Waiter<R, A>
+  readonly deadline: number
+  /** Whether a leader has been given it: from then on its outcome may be unknown. */
+  mayBeLogged: boolean
+  resubmitAt: number
+  patienceMillis: number
+}
+
+export interface RequestsOptions {
+  readonly replica: ReplicaId
+  readonly incarnation: number
+  readonly timeoutMillis: number
+  /** How long a command waits before it is first submitted again to the same leader. */
+  readonly patienceMillis: number
+}
+
+export class Requests<R, A> {
+  /** By sequence number, oldest first: a `Map` keeps the order of insertion. */
+  private readonly waiting = new Map<number, Waiting<R, A>>()
+  private sequence = 0
+  private readonly options: RequestsOptions
+
+  constructor(options: RequestsOptions) {
+    this.options = options
+  }
+
+  get size(): number {
+    return this.waiting.size
+  }
+
+  add(command: Uint8Array | undefined, waiter: Waiter<R, A>, now: number): RequestId {
+    const { timeoutMillis, patienceMillis } = this.options
+    return this.put({
+      command,
+      waiter,
+      deadline: now + timeoutMillis,
+      mayBeLogged: false,
+      resubmitAt: now + patienceMillis,
+      patienceMillis
+    })
+  }
+
+  private put(request: Waiting<R, A>): RequestId {
+    const { replica, incarnation } = this.options
+    this.waiting.set(++this.sequence, request)
+    return { replica, incarnation, sequence: this.sequence }
+  }
+
+  /** The client is gone, or was never taken on. */
+  remove(request: RequestId): void {
+    this.waiting.delete(request.sequence)
+  }
+
+  /** A leader has been given the command, or is about to be. */
+  onSubmitted(request: RequestId): void {
+    const waiting = this.waiting.get(request.sequence)
+    if (waiting !== undefined) waiting.mayBeLogged = true
+  }
+
+  /** An answer. Gives the command to submit under a new name, if that is what it comes to. */
+  onReply(request: RequestId, outcome: Outcome<R, A>): { request: RequestId; command: Uint8Array } | undefined {
+    const waiting = this.waiting.get(request.sequence)
+    if (waiting === undefined) return undefined
+    // A copy that an earlier leader was given may be logged all the same, and then its outcome will come.
+    if (outcome._tag === "Refused" && outcome.reason === "UncommittedBytes" && waiting.mayBeLogged) return undefined
+    this.waiting.delete(request.sequence)
+    switch (outcome._tag) {
+      case "Applied":
+        waiting.waiter.succeed(outcome.result)
+        return undefined
+      case "Answered":
+        waiting.waiter.succeed(outcome.answer)
+        return undefined
+      case "Superseded":
+        return waiting.command === undefined
+          ? undefined
+          : { request: this.put({ ...waiting, mayBeLogged: false }), command: waiting.command }
+      case "Refused":
+        waiting.waiter.fail(refusal(outcome.reason, waiting.mayBeLogged))
+        return undefined
+    }
+  }
+
+  /** All commands that wait, oldest first, for a leader that has just become known. */
+  commands(now: number): Array<{ request: RequestId; command: Uint8Array }> {
+    return this.resubmit(() => true, now)
+  }
+
+  /** Commands that have waited too long for an answer: perhaps the message was lost. */
+  overdue(now: number): Array<{ request: RequestId; command: Uint8Array }> {
+    return this.resubmit((waiting) => waiting.resubmitAt <= now, now)
+  }
+
+  private resubmit(
+    when: (waiting: Waiting<R, A>) => boolean,
+    now: number
+  ): Array<{ request: RequestId; command: Uint8Array }> {
+    const { replica, incarnation } = this.options
+    const again: Array<{ request: RequestId; command: Uint8Array }> = []
+    for (const [sequence, waiting] of this.waiting) {
+      if (waiting.command === undefined || !when(waiting)) continue
+      waiting.patienceMillis *= 2
+      waiting.resubmitAt = now + waiting.patienceMillis
+      again.push({ request: { replica, incarnation, sequence }, command: waiting.command })
+    }
+    return again
+  }
+
+  /** Fails what has waited longer than it was given. Gives how many. */
+  expire(now: number): number {
+    let expired = 0
+    for (const [sequence, waiting] of this.waiting) {
+      if (waiting.deadline > now) continue
+      this.waiting.delete(sequence)
+      const outcomeUnknown = waiting.command !== undefined && waiting.mayBeLogged
+      const { timeoutMillis } = this.options
+      const message = `no answer within ${timeoutMillis} ms${outcomeUnknown ? "; the write may still be applied" : ""}`
+      waiting.waiter.fail(new RequestTimeout({ message, timeoutMillis, outcomeUnknown }))
+      expired++
+    }
+    return expired
+  }
+
+  /** No outcome will be known here: no majority is in reach, or the replica ends. */
+  abandon(why: string): void {
+    const all = [...this.waiting.values()]
+    this.waiting.clear()
+    for (const { command, mayBeLogged, waiter } of all) {
+      const outcomeUnknown = command !== undefined && mayBeLogged
+      waiter.fail(
+        new Unavailable({ message: why + (outcomeUnknown ? "; the write may still be applied" : ""), outcomeUnknown })
+      )
+    }
+  }
+}
+
+const refusal = (reason: Extract<Outcome<never, never>, { _tag: "Refused" }>["reason"], outcomeUnknown: boolean) => {
+  switch (reason) {
+    case "NoQuorum":
+      return new Unavailable({ message: "this replica reaches no majority of its cluster", outcomeUnknown })
+    case "UncommittedBytes":
+      return new ResourceExhausted({
+        message: "too much is written and not yet committed",
+        limit: "maxUncommittedBytes"
+      })
+    case "WaitingReads":
+      return new ResourceExhausted({ message: "too many reads wait for an answer", limit: "maxWaitingReads" })
+  }
+}
