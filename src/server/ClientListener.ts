@@ -1,0 +1,108 @@
+/**
+ * The port at which clients call, with its limits: how long a client may take to say what it
+ * wants, how many may be connected, and how long the end may take. What is served there is
+ * somebody else's; the listener will also be where first bytes tell one protocol from another.
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Effect, Layer, Schema } from "effect"
+import { HttpServer } from "effect/http/HttpServer"
+import { Server } from "node:http"
+
+export interface ListenOptions {
+  readonly host: string
+  /** 0 takes any free port; `HttpServer.address` tells which. */
+  readonly port: number
+  /** A client that has not sent its whole request by then is answered 408 and cut off. */
+  readonly requestTimeoutMillis?: number | undefined
+  /** A client that neither reads its answer nor sends anything for so long is cut off. */
+  readonly stallTimeoutMillis?: number | undefined
+  /** How long a connection is kept open between two requests. */
+  readonly keepAliveMillis?: number | undefined
+  readonly maxHeaderBytes?: number | undefined
+  /** Connections beyond it are closed at once. */
+  readonly maxConnections?: number | undefined
+  /** How long requests under way may take to be answered when the server stops. */
+  readonly shutdownMillis?: number | undefined
+}
+
+export const defaultRequestTimeoutMillis = 10_000
+export const defaultStallTimeoutMillis = 60_000
+/** Longer than load balancers and client pools keep theirs, so that they close first and nobody writes into a closing one. */
+export const defaultKeepAliveMillis = 75_000
+export const defaultMaxHeaderBytes = 16 * 1024
+export const defaultMaxConnections = 10_000
+export const defaultShutdownMillis = 1_000
+
+/** The address cannot be listened at. The message says which, why, and what to change. */
+export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", {
+  message: Schema.String,
+  address: Schema.String,
+  /** The system's word, such as EADDRINUSE. */
+  code: Schema.String
+}) {}
+
+export const layer = (options: ListenOptions): Layer.Layer<HttpServer, ListenError> =>
+  Layer.effect(
+    HttpServer,
+    Effect.gen(function* () {
+      const server = nodeServerOf(options)
+      const http = yield* NodeHttpServer.make(() => server, {
+        host: options.host,
+        port: options.port,
+        gracefulShutdownTimeout: options.shutdownMillis ?? defaultShutdownMillis
+      }).pipe(Effect.mapError((error) => listenErrorOf(options, error.cause)))
+      const logWarning = Effect.runForkWith(yield* Effect.context<never>())
+      // Without a listener, a failing accept (no file descriptors left, say) would end the process.
+      server.on("error", (error) => logWarning(Effect.logWarning("a client could not be accepted", error)))
+      // Runs when requests have been answered or given up; a half-sent request must not hold up the end.
+      yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
+      return http
+    })
+  )
+
+const nodeServerOf = (options: ListenOptions): Server => {
+  const requestTimeout = options.requestTimeoutMillis ?? defaultRequestTimeoutMillis
+  const server = new DrainingServer({
+    requestTimeout,
+    headersTimeout: requestTimeout,
+    connectionsCheckingInterval: Math.ceil(requestTimeout / 10),
+    keepAliveTimeout: options.keepAliveMillis ?? defaultKeepAliveMillis,
+    maxHeaderSize: options.maxHeaderBytes ?? defaultMaxHeaderBytes,
+    noDelay: true
+  })
+  server.timeout = options.stallTimeoutMillis ?? defaultStallTimeoutMillis
+  server.maxConnections = options.maxConnections ?? defaultMaxConnections
+  return server
+}
+
+/**
+ * Node closes idle connections once, when closing begins; those that fall idle later, after the
+ * answer to a request that was under way, it would keep alive until the time for closing is up.
+ */
+class DrainingServer extends Server {
+  override close(callback?: (error?: Error) => void): this {
+    const sweep = setInterval(() => this.closeIdleConnections(), sweepMillis)
+    this.once("close", () => clearInterval(sweep))
+    return super.close(callback)
+  }
+}
+
+const sweepMillis = 10
+
+const reasons: { readonly [code: string]: string } = {
+  EADDRINUSE: "the address is already in use",
+  EACCES: "this user may not listen there",
+  EADDRNOTAVAIL: "this machine does not have that address",
+  ENOTFOUND: "no such host is known"
+}
+
+const listenErrorOf = ({ host, port }: ListenOptions, cause: unknown): ListenError => {
+  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
+  const error = cause as NodeJS.ErrnoException
+  const code = error.code ?? "UNKNOWN"
+  return new ListenError({
+    address,
+    code,
+    message: `cannot listen for clients on ${address}: ${reasons[code] ?? error.message} (${code}); choose another with --listen-client HOST:PORT`
+  })
+}

@@ -1,0 +1,85 @@
+/**
+ * A request that fails, as etcd's JSON gateway tells it: a gRPC code, an HTTP status and a text.
+ * Clients compare the texts, so where etcd has one for a failure it is etcd's, letter by letter;
+ * what Balsa has to add stands in fields of its own.
+ */
+import type { RequestError } from "../runtime/RequestError.ts"
+
+export interface GatewayError {
+  readonly _tag: "GatewayError"
+  readonly status: number
+  /** gRPC's: 3 InvalidArgument, 8 ResourceExhausted, 11 OutOfRange, 12 Unimplemented, 13 Internal, 14 Unavailable. */
+  readonly code: number
+  readonly message: string
+  /** True for a write that may be applied later, or may have been already. */
+  readonly outcomeUnknown: boolean
+  /** What happened in more words than etcd's text has. */
+  readonly reason: string | undefined
+}
+
+export const isGatewayError = (value: { readonly _tag: string }): value is GatewayError => value._tag === "GatewayError"
+
+const make = (
+  status: number,
+  code: number,
+  message: string,
+  reason?: string,
+  outcomeUnknown = false
+): GatewayError => ({
+  _tag: "GatewayError",
+  status,
+  code,
+  message,
+  outcomeUnknown,
+  reason
+})
+
+export const invalid = (message: string): GatewayError => make(400, 3, message)
+
+/** The request asks for something that etcd has and Balsa does not. Ignoring it would answer another question. */
+export const unsupported = (what: string): GatewayError => make(501, 12, `balsa: ${what} is not supported yet`)
+
+export const bodyTooLarge = (maxBodyBytes: number): GatewayError =>
+  make(413, 8, `balsa: the request body is longer than ${maxBodyBytes} bytes`)
+
+export const keyNotProvided = invalid("etcdserver: key is not provided")
+export const requestTooLarge = invalid("etcdserver: request is too large")
+export const futureRevision = make(400, 11, "etcdserver: mvcc: required revision is a future revision")
+export const compacted = make(400, 11, "etcdserver: mvcc: required revision has been compacted")
+export const tooManyRequests = (reason: string): GatewayError => make(429, 8, "etcdserver: too many requests", reason)
+export const serverStopped = make(
+  503,
+  14,
+  "etcdserver: server stopped",
+  "the replica stopped before it had an answer",
+  true
+)
+export const internal = make(500, 13, "balsa: internal error; what the server logged says more", undefined, true)
+export const unknownCommand = make(
+  501,
+  12,
+  "balsa: the replicas run versions that differ, and one does not know this command; nothing was changed"
+)
+
+export const ofRequestError = (error: RequestError): GatewayError => {
+  switch (error._tag) {
+    case "Unavailable":
+      return error.outcomeUnknown
+        ? make(503, 14, "etcdserver: request timed out, possibly due to connection lost", error.message, true)
+        : make(503, 14, "etcdserver: no leader", error.message)
+    case "RequestTimeout":
+      return make(503, 14, "etcdserver: request timed out", error.message, error.outcomeUnknown)
+    case "ResourceExhausted":
+      return tooManyRequests(error.message)
+  }
+}
+
+/** etcd before 3.6 says `error`, since then `message`; clients look for either. */
+export const toJson = (error: GatewayError): string =>
+  JSON.stringify({
+    error: error.message,
+    message: error.message,
+    code: error.code,
+    ...(error.reason === undefined ? {} : { reason: error.reason }),
+    ...(error.outcomeUnknown ? { outcome_unknown: true } : {})
+  })

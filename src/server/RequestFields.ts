@@ -1,0 +1,91 @@
+/**
+ * Reads the fields of one request object by hand, as proto3 JSON has them: two spellings of a
+ * name, int64 as string or number, null as absent, unknown names ignored. The first wrong field
+ * is kept in `problem`; reading goes on with a default, so a caller looks once, at the end.
+ */
+import type { Key } from "../kv/KeyValue.ts"
+import { decodeBytes, decodeKey, firstBadCharacter } from "./Base64.ts"
+import { type GatewayError, invalid } from "./GatewayError.ts"
+
+export type JsonObject = { readonly [name: string]: unknown }
+
+export class RequestFields {
+  problem: GatewayError | undefined = undefined
+  private readonly object: JsonObject
+
+  constructor(object: JsonObject) {
+    this.object = object
+  }
+
+  /** Base64; "" if absent. */
+  key(snake: string, camel: string): Key {
+    const text = this.text(snake, camel)
+    return (text === "" ? "" : decodeKey(text)) ?? this.badBase64(snake, text, "")
+  }
+
+  /** Base64; empty if absent. */
+  bytes(snake: string, camel: string): Uint8Array {
+    const text = this.text(snake, camel)
+    return (text === "" ? noBytes : decodeBytes(text)) ?? this.badBase64(snake, text, noBytes)
+  }
+
+  flag(snake: string, camel: string): boolean {
+    const value = this.field(snake, camel)
+    if (value === undefined) return false
+    return typeof value === "boolean" ? value : this.wrong(snake, "true or false", value, false)
+  }
+
+  /** 0 if absent. What a safe integer cannot hold becomes the nearest one; no revision is as large. */
+  int64(snake: string, camel: string): number {
+    const value = this.field(snake, camel)
+    if (value === undefined) return 0
+    const number = typeof value === "number" ? value : typeof value === "string" ? integerIn(value) : undefined
+    if (number === undefined || !Number.isInteger(number) || Math.abs(number) > 2 ** 63) {
+      return this.wrong(snake, "a 64-bit integer, as a number or a string", value, 0)
+    }
+    return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, number))
+  }
+
+  /** An enum's value by name or number; the first of `names` (number 0) if absent. */
+  choice<const Name extends string>(snake: string, camel: string, names: readonly [Name, ...Name[]]): Name {
+    const value = this.field(snake, camel)
+    if (value === undefined) return names[0]
+    const found = typeof value === "number" ? names[value] : names.find((name) => name === value)
+    return found ?? this.wrong(snake, `one of ${names.join(", ")}`, value, names[0])
+  }
+
+  private field(snake: string, camel: string): unknown {
+    return this.object[snake] ?? this.object[camel] ?? undefined
+  }
+
+  private text(snake: string, camel: string): string {
+    const value = this.field(snake, camel)
+    if (value === undefined) return ""
+    return typeof value === "string" ? value : this.wrong(snake, "a base64 string", value, "")
+  }
+
+  private wrong<A>(name: string, expected: string, value: unknown, instead: A): A {
+    this.problem ??= invalid(`balsa: field "${name}" must be ${expected}, not ${describe(value)}`)
+    return instead
+  }
+
+  private badBase64<A>(name: string, text: string, instead: A): A {
+    const at = firstBadCharacter(text)
+    const where =
+      at < text.length ? `illegal base64 data at input byte ${at}` : `base64 of ${at} characters is cut short`
+    this.problem ??= invalid(`balsa: field "${name}": ${where}`)
+    return instead
+  }
+}
+
+const noBytes = new Uint8Array(0)
+
+const integerIn = (text: string): number | undefined =>
+  /^\s*-?(0|[1-9][0-9]{0,19})\s*$/.test(text) ? Number(text) : undefined
+
+const describe = (value: unknown): string => {
+  if (Array.isArray(value)) return "an array"
+  if (typeof value === "object") return "an object"
+  const text = JSON.stringify(value)
+  return text.length <= 40 ? text : `${text.slice(0, 40)}... (${text.length} characters)`
+}

@@ -1,0 +1,100 @@
+/**
+ * A replica with everything around it: disk, peers, clients. This is the only place where
+ * the parts are put together.
+ *
+ * The order of building is the order of safety: the data directory is locked before
+ * anything listens, and clients are let in last. What ends any part ends the whole.
+ */
+import { Effect, Layer, Schema } from "effect"
+import { KvCommandCodec } from "../codec/KvCommandCodec.ts"
+import { KvMachine, unknownCommand } from "../kv/KvMachine.ts"
+import type { ReplicaId } from "../raft/LogEntry.ts"
+import type { Options } from "../raft/Options.ts"
+import * as Replicated from "../runtime/Replicated.ts"
+import * as FileStorage from "../storage/FileStorage.ts"
+import * as TcpTransport from "../transport/TcpTransport.ts"
+import * as ClientListener from "./ClientListener.ts"
+import * as Gateway from "./Gateway.ts"
+import * as ServerLog from "./ServerLog.ts"
+import type { Member } from "./Status.ts"
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+export interface ServerOptions {
+  readonly id: ReplicaId
+  readonly cluster: string
+  readonly listenClient: Address
+  readonly listenPeer: Address
+  readonly peers: ReadonlyMap<ReplicaId, { readonly peer: Address }>
+  readonly dataDir: string
+  readonly heartbeatMillis: number | undefined
+  readonly electionTimeoutMillis: number | undefined
+  readonly logFormat: "text" | "json"
+  /** Balsa's own version, for `/version`. */
+  readonly version?: string
+}
+
+/** Why a replica could not start, or had to stop; the message says what to do. */
+export class ServerError extends Schema.TaggedError<ServerError>()("ServerError", { message: Schema.String }) {}
+
+/** Runs one replica until it is interrupted, or fails. */
+export const serve = (options: ServerOptions): Effect.Effect<never, ServerError> =>
+  Effect.scoped(start(options)).pipe(
+    Effect.mapError(({ message }) => new ServerError({ message })),
+    Effect.provide(ServerLog.layer(options.logFormat, options.id))
+  )
+
+const start = Effect.fnUntraced(function* (options: ServerOptions) {
+  const { cluster, id, listenClient, listenPeer, peers } = options
+  const disk = yield* Layer.build(FileStorage.layer({ directory: options.dataDir, cluster, replica: id }))
+  const network = yield* Layer.build(
+    TcpTransport.layer({
+      cluster,
+      id,
+      listen: listenPeer,
+      peers: new Map([...peers].map(([peer, { peer: address }]) => [peer, address]))
+    })
+  )
+  const { replicated, run } = yield* Replicated.make({
+    machine: KvMachine,
+    codec: KvCommandCodec,
+    unknownCommand,
+    id,
+    configuration: { voters: [id, ...peers.keys()].toSorted() },
+    raft: raftOptions(options)
+  }).pipe(Effect.provide(disk), Effect.provide(network))
+  const gateway = Gateway.layer({
+    replica: replicated,
+    cluster,
+    members: () => membersOf(options),
+    version: options.version
+  })
+  yield* Layer.build(gateway.pipe(Layer.provide(ClientListener.layer(listenClient))))
+  yield* Effect.logInfo(
+    `replica ${id} of cluster ${cluster} (${peers.size + 1} voters): clients at http://${show(listenClient)}, ` +
+      `peers at ${show(listenPeer)}, data in ${options.dataDir}, Node ${process.version}`
+  )
+  yield* Effect.addFinalizer(() => Effect.logInfo("stops"))
+  return yield* run
+})
+
+const raftOptions = ({ heartbeatMillis, electionTimeoutMillis }: ServerOptions): Partial<Options> => ({
+  ...(heartbeatMillis === undefined ? {} : { heartbeatMillis }),
+  ...(electionTimeoutMillis === undefined ? {} : { electionTimeoutMillis })
+})
+
+/** A replica knows its own address for clients only; the others tell theirs themselves. */
+const membersOf = ({ id, listenClient, listenPeer, peers }: ServerOptions): ReadonlyArray<Member> =>
+  [
+    { name: id, peerUrls: [`http://${show(listenPeer)}`], clientUrls: [`http://${show(listenClient)}`] },
+    ...[...peers].map(([peer, { peer: address }]) => ({
+      name: peer,
+      peerUrls: [`http://${show(address)}`],
+      clientUrls: []
+    }))
+  ].toSorted((a, b) => (a.name < b.name ? -1 : 1))
+
+const show = ({ host, port }: Address): string => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`)

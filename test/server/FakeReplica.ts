@@ -1,0 +1,72 @@
+/**
+ * One replica that replicates nothing: the real machine, applied to at once and in order.
+ * Tests change its status, and say how its next requests end.
+ */
+import { Effect } from "effect"
+import type { KvCommand, KvResult } from "../../src/kv/KvCommand.ts"
+import { KvMachine } from "../../src/kv/KvMachine.ts"
+import type { KvAnswer, KvQuery } from "../../src/kv/KvQuery.ts"
+import { Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import type { ReplicaStatus } from "../../src/runtime/Replicated.ts"
+import type { RequestError } from "../../src/runtime/RequestError.ts"
+import type { KvReplica } from "../../src/server/KvReplica.ts"
+
+export interface FakeReplica extends KvReplica {
+  /** What proposals and linearizable queries do instead of succeeding. */
+  instead: Effect.Effect<never, RequestError> | undefined
+  /** Parts of the status that differ from a healthy leader's. */
+  differing: Partial<ReplicaStatus>
+  /** What the last linearizable query asked. */
+  lastQuery: KvQuery | undefined
+  /** How often each door was used. */
+  readonly calls: { propose: number; query: number; queryLocal: number }
+}
+
+export const make = (): FakeReplica => {
+  let state = KvMachine.initial
+
+  const apply = (command: KvCommand): KvResult => {
+    const [next, result] = KvMachine.apply(state, command)
+    state = next
+    return result
+  }
+  const answer = (query: KvQuery): KvAnswer => KvMachine.query(state, query)
+
+  const fake: FakeReplica = {
+    instead: undefined,
+    differing: {},
+    lastQuery: undefined,
+    calls: { propose: 0, query: 0, queryLocal: 0 },
+    propose: (command) =>
+      Effect.suspend(() => {
+        fake.calls.propose += 1
+        return fake.instead ?? Effect.succeed(apply(command))
+      }),
+    query: (query) =>
+      Effect.suspend(() => {
+        fake.calls.query += 1
+        fake.lastQuery = query
+        return fake.instead ?? Effect.succeed(answer(query))
+      }),
+    queryLocal: (query) => {
+      fake.calls.queryLocal += 1
+      return answer(query)
+    },
+    status: () => ({ ...healthyLeader, ...fake.differing })
+  }
+  return fake
+}
+
+const healthyLeader: ReplicaStatus = {
+  id: ReplicaId("A"),
+  role: "Leader",
+  term: Term(2),
+  leader: ReplicaId("A"),
+  available: true,
+  lastIndex: Index(22),
+  commitIndex: Index(22),
+  lastApplied: Index(22),
+  voters: [ReplicaId("A")],
+  waiting: 0,
+  connections: []
+}

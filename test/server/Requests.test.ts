@@ -1,0 +1,236 @@
+/** Good and bad requests, and how each is answered, beyond what was recorded from etcd. */
+import { Effect } from "effect"
+import { describe, expect, test } from "vitest"
+import { RequestTimeout, ResourceExhausted, Unavailable } from "../../src/runtime/RequestError.ts"
+import { base64, start } from "./TestServer.ts"
+
+const key = base64("k")
+
+describe("base64 in any of its spellings", () => {
+  const bytes = "\xfb\xef\xff\xfe"
+  test.each(["++///g==", "--___g==", "++///g", "--___g", "+-/_/g", "++//\r\n/g==\n"])("%j", async (spelling) => {
+    const server = await start()
+    expect((await server.post("/v3/kv/put", { key: spelling, value: spelling })).status).toBe(200)
+    const { kvs } = JSON.parse((await server.post("/v3/kv/range", { key: base64(bytes) })).text)
+    expect(kvs).toMatchObject([{ key: "++///g==", value: "++///g==" }])
+  })
+})
+
+const badRequests: ReadonlyArray<
+  readonly [path: string, body: unknown, status: number, code: number, message: string | RegExp]
+> = [
+  ["put", { key: "Z*8=" }, 400, 3, 'balsa: field "key": illegal base64 data at input byte 1'],
+  ["put", { key, value: "Z g=" }, 400, 3, 'balsa: field "value": illegal base64 data at input byte 1'],
+  ["put", { key, value: "Z=g=" }, 400, 3, 'balsa: field "value": illegal base64 data at input byte 1'],
+  ["put", { key: "Zm9vY" }, 400, 3, 'balsa: field "key": base64 of 5 characters is cut short'],
+  ["put", { key: "Zm9vYg=" }, 400, 3, /"key": illegal base64 data at input byte 6/],
+  ["put", { key: "Zm8===" }, 400, 3, /"key": illegal base64 data at input byte 3/],
+  ["put", { key: "====" }, 400, 3, /"key"/],
+  ["put", { key: "Zm9v\u00e9A" }, 400, 3, /"key": illegal base64 data at input byte 4/],
+  ["range", { key, range_end: "?" }, 400, 3, /"range_end"/],
+  ["range", { key, rangeEnd: "?" }, 400, 3, /"range_end"/],
+  ["deleterange", { key, range_end: "?" }, 400, 3, /"range_end"/],
+  ["put", { key: 12 }, 400, 3, 'balsa: field "key" must be a base64 string, not 12'],
+  ["put", { key: [107] }, 400, 3, 'balsa: field "key" must be a base64 string, not an array'],
+  ["put", { key: {} }, 400, 3, /"key" must be a base64 string, not an object/],
+  ["put", { key, value: false }, 400, 3, /"value" must be a base64 string, not false/],
+  ["put", { key, prev_kv: "true" }, 400, 3, 'balsa: field "prev_kv" must be true or false, not "true"'],
+  ["put", { key, prevKv: 1 }, 400, 3, /"prev_kv" must be true or false, not 1/],
+  [
+    "range",
+    { key, limit: "x" },
+    400,
+    3,
+    'balsa: field "limit" must be a 64-bit integer, as a number or a string, not "x"'
+  ],
+  ["range", { key, limit: "" }, 400, 3, /"limit"/],
+  ["range", { key, limit: "01" }, 400, 3, /"limit"/],
+  ["range", { key, limit: "+1" }, 400, 3, /"limit"/],
+  ["range", { key, limit: "0x1" }, 400, 3, /"limit"/],
+  ["range", { key, limit: "1.0" }, 400, 3, /"limit"/],
+  ["range", { key, revision: 1.5 }, 400, 3, /"revision" must be a 64-bit integer/],
+  ["range", { key, revision: true }, 400, 3, /"revision"/],
+  ["range", { key, revision: "99999999999999999999" }, 400, 3, /"revision"/],
+  ["range", '{"key":"aw==","revision":1e400}', 400, 3, /"revision"/],
+  ["range", { key, serializable: 1 }, 400, 3, /"serializable"/],
+  ["range", { key, keys_only: "no" }, 400, 3, /"keys_only"/],
+  ["range", { key, countOnly: [] }, 400, 3, /"count_only"/],
+  ["range", { key, sort_order: "NOPE" }, 400, 3, /"sort_order" must be one of NONE, ASCEND, DESCEND, not "NOPE"/],
+  ["range", { key, sort_order: 7 }, 400, 3, /"sort_order"/],
+  ["range", { key, sort_order: "DESCEND" }, 501, 12, "balsa: sort_order DESCEND is not supported yet"],
+  ["range", { key, sortOrder: 2 }, 501, 12, /sort_order DESCEND/],
+  ["range", { key, sort_target: "MOD" }, 501, 12, "balsa: sort_target MOD is not supported yet"],
+  ["range", { key, sortTarget: 4 }, 501, 12, /sort_target VALUE/],
+  ["range", { key, min_mod_revision: "1" }, 501, 12, "balsa: min_mod_revision is not supported yet"],
+  ["range", { key, maxModRevision: 1 }, 501, 12, /max_mod_revision/],
+  ["range", { key, min_create_revision: 1 }, 501, 12, /min_create_revision/],
+  ["range", { key, max_create_revision: 1 }, 501, 12, /max_create_revision/],
+  ["put", { key, lease: "7" }, 501, 12, "balsa: lease is not supported yet"],
+  ["put", { key, ignore_value: true }, 501, 12, /ignore_value/],
+  ["put", { key, ignoreLease: true }, 501, 12, /ignore_lease/],
+  ["put", "xx", 400, 3, 'balsa: the body is not JSON: unexpected "x" at position 0'],
+  ["put", '{"key": tru}', 400, 3, /unexpected "}" at position 11$/],
+  ["put", '{"key":', 400, 3, /it ends at position 7$/],
+  ["put", '{"key":"aw=="', 400, 3, /at position 13/],
+  ["put", '{"key":"aw=="} more', 400, 3, /at position 15/],
+  ["put", `{"key":"aw==",${" ".repeat(200)}?}`, 400, 3, /at position 214/],
+  ["put", "[]", 400, 3, "balsa: the body must be a JSON object, not an array"],
+  ["put", '"s"', 400, 3, /not a string/],
+  ["put", "7", 400, 3, /not a number/]
+]
+
+describe("bad requests are refused with the reason, and do nothing", () => {
+  test.each(badRequests)("%s %j", async (path, body, status, code, message) => {
+    const server = await start()
+    const got = await server.post(`/v3/kv/${path}`, body)
+    const json = JSON.parse(got.text)
+    expect([got.status, json.code]).toEqual([status, code])
+    expect(json.message).toMatch(message)
+    expect(json.error).toBe(json.message)
+    expect(got.headers.get("content-type")).toBe("application/json")
+    expect(server.replica.calls).toEqual({ propose: 0, query: 0, queryLocal: 0 })
+  })
+})
+
+test("numbers that mean none, or are larger than a number can say, reach the machine as it knows them", async () => {
+  const server = await start()
+  await server.post("/v3/kv/range", { key, range_end: "", limit: -1, revision: "-5" })
+  expect(server.replica.lastQuery).toEqual({
+    _tag: "Range",
+    key: "k",
+    rangeEnd: undefined,
+    limit: 0,
+    revision: 0,
+    keysOnly: false,
+    countOnly: false
+  })
+  await server.post("/v3/kv/range", { key, limit: "9223372036854775807", revision: "9223372036854775807" })
+  expect(server.replica.lastQuery).toMatchObject({ limit: Number.MAX_SAFE_INTEGER, revision: Number.MAX_SAFE_INTEGER })
+})
+
+test.each([
+  ["long", `{"key":"aw==",${" ".repeat(100_000)}?}`],
+  ["deep", "[".repeat(1_000_000)]
+])("a body that is no JSON and %s is refused no less", async (_, body) => {
+  const server = await start()
+  const got = await server.post("/v3/kv/put", body)
+  expect([got.status, JSON.parse(got.text).code]).toEqual([400, 3])
+  expect(got.text).toMatch(/the body is not JSON: .+/)
+  expect(got.text.length).toBeLessThan(1_000)
+})
+
+describe("other methods and paths", () => {
+  test.each([
+    ["GET", "/v3/kv/put", 405, "POST"],
+    ["DELETE", "/v3/kv/deleterange", 405, "POST"],
+    ["PUT", "/v3/kv/range?x=1", 405, "POST"],
+    ["POST", "/health", 405, "GET, HEAD"],
+    ["PROPFIND", "/readyz", 405, "GET, HEAD"],
+    ["POST", "/v3/kv/txn", 404, null],
+    ["POST", "/v3//kv/put", 404, null],
+    ["GET", "/", 404, null],
+    ["GET", "/%zz", 404, null]
+  ])("%s %s", async (method, path, status, allow) => {
+    const server = await start()
+    const response = await fetch(server.url + path, { method })
+    expect([response.status, response.headers.get("allow")]).toEqual([status, allow])
+    expect(await response.text()).toBe(status === 404 ? "Not Found\n" : "Method Not Allowed\n")
+  })
+})
+
+describe("failures of the replica", () => {
+  const seven = { message: "only 1 of 3 voters in reach", outcomeUnknown: false }
+  test.each([
+    [new Unavailable(seven), 503, 14, "etcdserver: no leader", undefined],
+    [
+      new Unavailable({ ...seven, outcomeUnknown: true }),
+      503,
+      14,
+      "etcdserver: request timed out, possibly due to connection lost",
+      true
+    ],
+    [
+      new RequestTimeout({ message: "5 s", timeoutMillis: 5_000, outcomeUnknown: true }),
+      503,
+      14,
+      "etcdserver: request timed out",
+      true
+    ],
+    [
+      new RequestTimeout({ message: "5 s", timeoutMillis: 5_000, outcomeUnknown: false }),
+      503,
+      14,
+      "etcdserver: request timed out",
+      undefined
+    ],
+    [
+      new ResourceExhausted({ message: "too much waits", limit: "maxWaiting" }),
+      429,
+      8,
+      "etcdserver: too many requests",
+      undefined
+    ]
+  ])("%s", async (error, status, code, message, outcomeUnknown) => {
+    const server = await start()
+    server.replica.instead = Effect.fail(error)
+    for (const path of ["put", "deleterange", "range"]) {
+      const got = await server.post(`/v3/kv/${path}`, { key })
+      expect(got.status).toBe(status)
+      expect(JSON.parse(got.text)).toEqual({
+        error: message,
+        message,
+        code,
+        reason: error.message,
+        outcome_unknown: outcomeUnknown
+      })
+    }
+    expect((await server.post("/v3/kv/range", { key, serializable: true })).status).toBe(200)
+  })
+
+  test("a bug is an internal error, whose outcome is unknown", async () => {
+    const server = await start()
+    server.replica.instead = Effect.die(new Error("this test's bug, logged on purpose"))
+    const got = await server.post("/v3/kv/put", { key })
+    expect(got.status).toBe(500)
+    expect(JSON.parse(got.text)).toMatchObject({ code: 13, outcome_unknown: true })
+  })
+})
+
+describe("sizes", () => {
+  test("key and value together up to the limit, and not beyond", async () => {
+    const server = await start({ maxRequestBytes: 1_000 })
+    expect((await server.post("/v3/kv/put", { key, value: base64("v".repeat(999)) })).status).toBe(200)
+    const got = await server.post("/v3/kv/put", { key, value: base64("v".repeat(1_000)) })
+    expect([got.status, JSON.parse(got.text)]).toEqual([
+      400,
+      { error: "etcdserver: request is too large", message: "etcdserver: request is too large", code: 3 }
+    ])
+    expect((await server.post("/v3/kv/range", { key: base64("k".repeat(1_001)) })).status).toBe(400)
+    expect((await server.post("/v3/kv/deleterange", { key: base64("k".repeat(1_001)) })).status).toBe(400)
+  })
+
+  test("1.5 MiB by default, which arrives and comes back whole", async () => {
+    const server = await start()
+    const value = Buffer.alloc(1.5 * 1024 * 1024 - 1, "balsa wood ").toString("base64")
+    expect((await server.post("/v3/kv/put", { key, value })).status).toBe(200)
+    const range = JSON.parse((await server.post("/v3/kv/range", { key })).text)
+    expect(range.kvs[0].value === value).toBe(true)
+    expect(JSON.parse((await server.post("/v3/kv/put", { key: base64("kk"), value })).text).code).toBe(3)
+  })
+
+  test("an answer of many pieces is the same JSON", async () => {
+    const server = await start()
+    const value = base64("v".repeat(10_000))
+    const keys = Array.from({ length: 100 }, (_, number) => `k${String(number).padStart(4, "0")}`)
+    for (const one of keys) await server.post("/v3/kv/put", { key: base64(one), value })
+    const whole = { key: base64("k"), range_end: base64("l") }
+    const range = await server.post("/v3/kv/range", whole)
+    expect(range.headers.get("content-length")).toBeNull()
+    const { kvs, count } = JSON.parse(range.text)
+    expect(count).toBe("100")
+    expect(kvs.map((kv: { key: string }) => Buffer.from(kv.key, "base64").toString())).toEqual(keys)
+    const deleted = JSON.parse((await server.post("/v3/kv/deleterange", { ...whole, prev_kv: true })).text)
+    expect(deleted.deleted).toBe("100")
+    expect(deleted.prev_kvs).toEqual(kvs)
+  })
+})
