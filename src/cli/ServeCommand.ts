@@ -1,0 +1,70 @@
+/**
+ * `balsa serve`: runs one replica until it is told to stop. Without a subcommand, `balsa`
+ * does the same, so the flags are shared.
+ */
+import { Effect } from "effect"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import { Host } from "./Host.ts"
+import * as ServeOptions from "./ServeOptions.ts"
+import { version } from "./Version.ts"
+
+const text = (name: string, metavar: string, description: string) =>
+  Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)
+
+export const serveFlags = {
+  id: text("id", "NAME", "Name of this replica, unique in its cluster (BALSA_ID)"),
+  peers: text(
+    "peers",
+    "B,C",
+    "The other replicas, each NAME or NAME=HOST:PORT with its address for peers (BALSA_PEERS)"
+  ),
+  cluster: text("cluster", "NAME", `Name of the cluster; replicas of another one are refused; "balsa" (BALSA_CLUSTER)`),
+  listenClient: text("listen-client", "HOST:PORT", "Address for clients; 127.0.0.1:7400+i (BALSA_LISTEN_CLIENT)"),
+  listenPeer: text("listen-peer", "HOST:PORT", "Address for peers; 127.0.0.1:7500+i (BALSA_LISTEN_PEER)"),
+  dataDir: text("data-dir", "PATH", "Where the log is kept; ./balsa-data/<id> (BALSA_DATA_DIR)"),
+  heartbeat: text("heartbeat", "DURATION", "How often a leader says it is alive, such as 50ms (BALSA_HEARTBEAT)"),
+  electionTimeout: text(
+    "election-timeout",
+    "DURATION",
+    "How long followers wait for a leader, such as 500ms (BALSA_ELECTION_TIMEOUT)"
+  ),
+  logFormat: text("log-format", "text|json", "Form of the log; text (BALSA_LOG_FORMAT)")
+}
+
+export const runServe = Effect.fnUntraced(function* (flags: ServeOptions.ServeFlags) {
+  const host = yield* Host
+  const options = yield* Effect.fromResult(ServeOptions.parse(flags, host.environment))
+  host.signal.exitCode = 0
+  endWithParent()
+  // Loaded on demand: `balsa get` has no use for a server.
+  const { serve } = yield* Effect.promise(() => import("../server/Server.ts"))
+  return yield* serve({ ...options, version })
+})
+
+/**
+ * A replica that was started with a channel to its parent (by `balsa dev`) ends when the parent
+ * does, however that died; nobody would be left to stop it.
+ */
+const endWithParent = (): void => {
+  if (process.channel === undefined) return
+  process.on("disconnect", () => process.kill(process.pid, "SIGTERM"))
+  process.channel?.unref()
+}
+
+export const serveExamples = [
+  { command: "balsa serve --id A --peers B,C", description: "One of three replicas on this machine (then B and C)" },
+  {
+    command:
+      "balsa serve --id A --peers B=10.0.0.2:7500,C=10.0.0.3:7500 --listen-peer 10.0.0.1:7500 --listen-client 10.0.0.1:7400",
+    description: "Three machines"
+  }
+]
+
+export const serveCommand = Command.make("serve", serveFlags, runServe).pipe(
+  Command.withDescription(
+    "Run one replica until SIGTERM or SIGINT. Replica number i of the sorted names listens on 127.0.0.1, for clients on port 7400+i and for peers on 7500+i."
+  ),
+  Command.withShortDescription("Run one replica"),
+  Command.withExamples(serveExamples)
+)

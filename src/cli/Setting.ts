@@ -1,0 +1,46 @@
+/**
+ * One value from the command line: its flag, else its environment variable, else nothing.
+ * Setting both is never an error. It remembers where it came from, so that an error can
+ * name what the user has to change.
+ */
+import { Option, Result } from "effect"
+import type { Environment } from "./Host.ts"
+import { UsageError } from "./UsageError.ts"
+
+export interface Setting {
+  readonly source: string
+  readonly value: string
+}
+
+/** An empty variable counts as unset: shells and unit files cannot always unset one. */
+export const from = (
+  flag: string,
+  value: Option.Option<string>,
+  environment: Environment,
+  variable: string
+): Setting | undefined => {
+  if (Option.isSome(value)) return { source: `--${flag}`, value: value.value }
+  const fallback = environment[variable]
+  return fallback ? { source: variable, value: fallback } : undefined
+}
+
+/** Comma-separated; blanks around and between are ignored. */
+export const list = (setting: Setting): ReadonlyArray<string> =>
+  setting.value
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "")
+
+export const millis = (setting: Setting, command: string): Result.Result<number, UsageError> => {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(setting.value)
+  const value = Number(match?.[1]) * { ms: 1, s: 1000, m: 60_000 }[(match?.[2] ?? "ms") as "ms" | "s" | "m"]
+  return value >= 1 && value <= 2 ** 31 - 1
+    ? Result.succeed(Math.round(value))
+    : fail(
+        command,
+        `${setting.source}: "${setting.value}" is no duration; write a number and a unit, such as 500ms or 5s`
+      )
+}
+
+export const fail = (command: string, message: string): Result.Result<never, UsageError> =>
+  Result.fail(new UsageError({ command, message }))

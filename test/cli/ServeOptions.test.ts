@@ -1,0 +1,171 @@
+/** What a replica is started with, from flags and environment, and every way to get it wrong. */
+import { Option, Result } from "effect"
+import { describe, expect, test } from "vitest"
+import * as ServeOptions from "../../src/cli/ServeOptions.ts"
+
+type Given = Partial<Record<keyof ServeOptions.ServeFlags, string>>
+
+const parse = (given: Given, environment: Record<string, string> = {}) => {
+  const flag = (name: keyof Given) => Option.fromUndefinedOr(given[name])
+  return ServeOptions.parse(
+    {
+      id: flag("id"),
+      peers: flag("peers"),
+      cluster: flag("cluster"),
+      listenClient: flag("listenClient"),
+      listenPeer: flag("listenPeer"),
+      dataDir: flag("dataDir"),
+      heartbeat: flag("heartbeat"),
+      electionTimeout: flag("electionTimeout"),
+      logFormat: flag("logFormat")
+    },
+    environment
+  )
+}
+
+const good = (given: Given, environment: Record<string, string> = {}) => Result.getOrThrow(parse(given, environment))
+
+const local = (port: number) => ({ host: "127.0.0.1", port })
+
+describe("default addresses", () => {
+  test("number the sorted ids from 1", () => {
+    expect(good({ id: "A", peers: "B,C" })).toEqual({
+      id: "A",
+      cluster: "balsa",
+      listenClient: local(7401),
+      listenPeer: local(7501),
+      peers: new Map([
+        ["B", { peer: local(7502) }],
+        ["C", { peer: local(7503) }]
+      ]),
+      dataDir: "./balsa-data/A",
+      heartbeatMillis: undefined,
+      electionTimeoutMillis: undefined,
+      logFormat: "text"
+    })
+  })
+
+  test("agree between all replicas, in whichever order they are named", () => {
+    const ids = ["n10", "n9", "a", "B"]
+    const views = ids.map((id) =>
+      good({
+        id,
+        peers: ids
+          .filter((other) => other !== id)
+          .toReversed()
+          .join(",")
+      })
+    )
+    for (const view of views) {
+      for (const other of views) {
+        if (other !== view) expect(other.peers.get(view.id)?.peer).toEqual(view.listenPeer)
+      }
+    }
+    expect(new Set(views.map(({ listenPeer }) => listenPeer.port))).toEqual(new Set([7501, 7502, 7503, 7504]))
+    // By code unit: capitals first, n10 before n9.
+    expect(views.map(({ listenClient }) => listenClient.port)).toEqual([7403, 7404, 7402, 7401])
+  })
+
+  test("a replica may be alone", () => {
+    expect(good({ id: "A" })).toMatchObject({ listenClient: local(7401), peers: new Map() })
+    expect(good({ id: "A", peers: "" }).peers.size).toBe(0)
+  })
+
+  test("are overridden one by one", () => {
+    const options = good({ id: "B", peers: "A=10.0.0.1:9000, C", listenClient: "0.0.0.0:80", listenPeer: "[::1]:81" })
+    expect(options.listenClient).toEqual({ host: "0.0.0.0", port: 80 })
+    expect(options.listenPeer).toEqual({ host: "::1", port: 81 })
+    expect([...options.peers]).toEqual([
+      ["A", { peer: { host: "10.0.0.1", port: 9000 } }],
+      ["C", { peer: local(7503) }]
+    ])
+  })
+})
+
+describe("environment", () => {
+  const environment = {
+    BALSA_ID: "B",
+    BALSA_PEERS: "A,C",
+    BALSA_CLUSTER: "test",
+    BALSA_LISTEN_CLIENT: "127.0.0.1:1",
+    BALSA_LISTEN_PEER: "127.0.0.1:2",
+    BALSA_DATA_DIR: "/data",
+    BALSA_HEARTBEAT: "50ms",
+    BALSA_ELECTION_TIMEOUT: "0.5s",
+    BALSA_LOG_FORMAT: "json"
+  }
+
+  test("gives what no flag does", () => {
+    expect(good({}, environment)).toEqual({
+      id: "B",
+      cluster: "test",
+      listenClient: local(1),
+      listenPeer: local(2),
+      peers: new Map([
+        ["A", { peer: local(7501) }],
+        ["C", { peer: local(7503) }]
+      ]),
+      dataDir: "/data",
+      heartbeatMillis: 50,
+      electionTimeoutMillis: 500,
+      logFormat: "json"
+    })
+  })
+
+  test("loses to a flag, and an empty variable is none", () => {
+    expect(good({ id: "C", peers: "A", dataDir: "x" }, environment)).toMatchObject({ id: "C", dataDir: "x" })
+    expect(good({ id: "A" }, { BALSA_PEERS: "", BALSA_DATA_DIR: "" }).dataDir).toBe("./balsa-data/A")
+  })
+})
+
+describe("mistakes", () => {
+  const cases: ReadonlyArray<readonly [string, Given, RegExp, Record<string, string>?]> = [
+    ["no id", { peers: "B" }, /needs a name: add --id A/],
+    ["an id with a slash", { id: "a/b" }, /--id: "a\/b" is not a replica id/],
+    ["an id that leaves the data directory", { id: ".." }, /--id: "\.\." is not a replica id/],
+    ["an id of 65 characters", { id: "x".repeat(65) }, /is not a replica id/],
+    ["an empty id", { id: "" }, /is not a replica id/],
+    ["a bad id from the environment", {}, /BALSA_ID: "a b" is not/, { BALSA_ID: "a b" }],
+    ["the own id among the peers", { id: "A", peers: "A,B" }, /--peers names A, which is this replica/],
+    ["the own id with an address", { id: "A", peers: "A=h:1,B" }, /--peers names A, which is this replica/],
+    ["a peer twice", { id: "A", peers: "B,C,B" }, /--peers names B twice/],
+    ["a peer that is no id", { id: "A", peers: "B C" }, /--peers: "B C" is not a replica id/],
+    ["peers from the environment", { id: "A" }, /BALSA_PEERS names B twice/, { BALSA_PEERS: "B,B" }],
+    ["a peer without a port", { id: "A", peers: "B=host" }, /--peers: B: "host" is not HOST:PORT/],
+    ["a peer without a host", { id: "A", peers: "B=:7502" }, /":7502" is not HOST:PORT/],
+    ["a bad port", { id: "A", listenClient: "h:70000" }, /--listen-client: "h:70000" has the port "70000"/],
+    ["port zero", { id: "A", listenPeer: "h:0" }, /--listen-peer: "h:0" has the port "0"/],
+    ["a port in words", { id: "A", listenPeer: "h:http" }, /has the port "http"/],
+    ["a host with a blank", { id: "A", listenPeer: "a b:1" }, /is not HOST:PORT/],
+    ["a bare IPv6 address", { id: "A", listenPeer: "::1:80" }, /is not HOST:PORT/],
+    [
+      "two peers at one address",
+      { id: "A", peers: "B=h:1,C=h:1" },
+      /h:1 is the address of B for peers and of C for peers/
+    ],
+    [
+      "a peer at the own address",
+      { id: "A", peers: "B=127.0.0.1:7501" },
+      /127.0.0.1:7501 is the address of A for peers/
+    ],
+    [
+      "one address for both",
+      { id: "A", listenClient: "h:1", listenPeer: "h:1" },
+      /h:1 is the address of A for clients and of A/
+    ],
+    ["a duration without a unit", { id: "A", heartbeat: "50" }, /--heartbeat: "50" is no duration/],
+    ["no time at all", { id: "A", electionTimeout: "0s" }, /--election-timeout: "0s" is no duration/],
+    ["too little patience", { id: "A", heartbeat: "50ms", electionTimeout: "60ms" }, /at least twice the heartbeat/],
+    ["a bad cluster name", { id: "A", cluster: "a b" }, /--cluster: "a b" is not a cluster name/],
+    ["a bad log format", { id: "A", logFormat: "xml" }, /--log-format: "xml" is not a log format/]
+  ]
+  for (const [name, given, message, environment] of cases) {
+    test(name, () => {
+      const parsed = parse(given, environment)
+      const error = Result.isFailure(parsed) ? parsed.failure : undefined
+      expect(error?._tag).toBe("UsageError")
+      expect(error?.message).toMatch(message)
+      expect(error?.message).not.toContain("\n")
+    })
+  }
+})
