@@ -1,0 +1,138 @@
+/**
+ * Three server processes on free loopback ports, their output in files. What is started here is
+ * ended here, by its process: at `stop`, and in any case when this process exits.
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { closeSync, openSync, readFileSync } from "node:fs"
+import { createServer } from "node:net"
+import * as path from "node:path"
+
+export interface Address {
+  readonly name: string
+  readonly client: number
+  readonly peer: number
+}
+
+/** How to start one member, given all of them. */
+export interface Launch {
+  readonly program: string
+  readonly arguments: (own: Address, all: ReadonlyArray<Address>) => ReadonlyArray<string>
+}
+
+export interface Leader {
+  readonly port: number
+  readonly term: string
+}
+
+export class Cluster {
+  readonly addresses: ReadonlyArray<Address>
+  private readonly children: ReadonlyArray<ChildProcess>
+  private readonly logs: ReadonlyArray<string>
+
+  private constructor(
+    addresses: ReadonlyArray<Address>,
+    children: ReadonlyArray<ChildProcess>,
+    logs: ReadonlyArray<string>
+  ) {
+    this.addresses = addresses
+    this.children = children
+    this.logs = logs
+  }
+
+  static async start(launch: Launch, directory: string, names: ReadonlyArray<string>): Promise<Cluster> {
+    const ports = await freePorts(2 * names.length)
+    const addresses = names.map((name, at) => ({ name, client: ports[2 * at]!, peer: ports[2 * at + 1]! }))
+    const logs = names.map((name) => path.join(directory, `${name}.log`))
+    const children = addresses.map((own, at) => {
+      const output = openSync(logs[at]!, "w")
+      const child = spawn(launch.program, launch.arguments(own, addresses), {
+        cwd: directory,
+        env: environment(),
+        stdio: ["ignore", output, output]
+      })
+      closeSync(output)
+      child.on("error", () => undefined)
+      // Before whatever else happens on exit, such as removing their files.
+      process.prependOnceListener("exit", () => child.kill("SIGKILL"))
+      return child
+    })
+    return new Cluster(addresses, children, logs)
+  }
+
+  get pids(): ReadonlyArray<number> {
+    return this.children.flatMap(({ pid }) => pid ?? [])
+  }
+
+  /** Whom a majority follows; asks until there is one, or fails with what the servers had to say. */
+  async leader(): Promise<Leader> {
+    for (let attempt = 0; attempt < 300; attempt++) {
+      this.checkAlive()
+      const leaders = await Promise.all(this.addresses.map(({ client }) => leaderAt(client)))
+      const own = leaders.find((one) => one?.leads === true)
+      const following = leaders.filter((one) => one?.leader === own?.leader && one?.term === own?.term)
+      if (own !== undefined && following.length === this.addresses.length) return { port: own.port, term: own.term }
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    throw new Error(`no leader that all follow\n${this.lastWords()}`)
+  }
+
+  checkAlive(): void {
+    const gone = this.children.findIndex(
+      ({ pid, exitCode, signalCode }) => pid === undefined || exitCode !== null || signalCode !== null
+    )
+    if (gone >= 0) throw new Error(`${this.addresses[gone]!.name} has ended\n${this.lastWords()}`)
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(
+      this.children.map(async (child) => {
+        if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+        const gone = once(child, "exit")
+        child.kill("SIGKILL")
+        await gone
+      })
+    )
+  }
+
+  private lastWords(): string {
+    return this.logs
+      .map((file) => `--- ${path.basename(file)}\n${readFileSync(file, "utf8").split("\n").slice(-8).join("\n")}`)
+      .join("\n")
+  }
+}
+
+/** What the member at this port says of itself; undefined if it does not answer or knows no leader. */
+const leaderAt = async (port: number) => {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/v3/maintenance/status`, {
+      method: "POST",
+      body: "{}",
+      signal: AbortSignal.timeout(2000)
+    })
+    const { header, leader, raftTerm } = (await response.json()) as {
+      readonly header?: { readonly member_id?: string }
+      readonly leader?: string
+      readonly raftTerm?: string
+    }
+    if (leader === undefined || raftTerm === undefined) return undefined
+    return { port, leader, term: raftTerm, leads: leader === header?.member_id }
+  } catch {
+    return undefined
+  }
+}
+
+/** Nothing of the caller's own set-up may make one of them start otherwise. */
+const environment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(BALSA_|NODE_OPTIONS$|ETCD_(?!UNSUPPORTED_ARCH))/.test(name))
+  )
+
+/** Held together until all are known, so that they differ. */
+const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"))
+  await Promise.all(servers.map((server) => once(server, "listening")))
+  const ports = servers.map((server) => (server.address() as { readonly port: number }).port)
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
