@@ -17,9 +17,8 @@ export interface ServeOptions {
   readonly listenPeer: Endpoint.Endpoint
   readonly peers: ReadonlyMap<ReplicaId, { readonly peer: Endpoint.Endpoint }>
   readonly dataDir: string
-  /** Undefined is the runtime's default. */
-  readonly heartbeatMillis: number | undefined
-  readonly electionTimeoutMillis: number | undefined
+  readonly heartbeatMillis: number
+  readonly electionTimeoutMillis: number
   readonly logFormat: "text" | "json"
 }
 
@@ -40,6 +39,8 @@ type Parsed<A> = Result.Result<A, UsageError>
 
 const clientBase = 7400
 const peerBase = 7500
+const defaultHeartbeatMillis = 100
+const defaultElectionTimeoutMillis = 500
 
 const fail = (message: string): Result.Result<never, UsageError> => Setting.fail("serve", message)
 
@@ -66,8 +67,10 @@ export const parse = (flags: ServeFlags, environment: Environment): Parsed<Serve
       listenPeer: yield* listen("listen-peer", flags.listenPeer, peerBase),
       peers: new Map(named.map((peer) => [peer.id, { peer: peer.endpoint ?? at(peerBase, peer.id) }])),
       dataDir: setting("data-dir", flags.dataDir)?.value ?? `./balsa-data/${id}`,
-      heartbeatMillis: heartbeat && (yield* Setting.millis(heartbeat, "serve")),
-      electionTimeoutMillis: electionTimeout && (yield* Setting.millis(electionTimeout, "serve")),
+      heartbeatMillis: heartbeat ? yield* Setting.millis(heartbeat, "serve") : defaultHeartbeatMillis,
+      electionTimeoutMillis: electionTimeout
+        ? yield* Setting.millis(electionTimeout, "serve")
+        : defaultElectionTimeoutMillis,
       logFormat: yield* logFormatFrom(setting("log-format", flags.logFormat))
     }
     yield* checkAddresses(options)
@@ -163,7 +166,7 @@ const checkAddresses = (options: ServeOptions): Parsed<void> => {
 
 /** A leader that speaks less often than its followers' patience lasts is deposed for ever. */
 const checkTimes = ({ heartbeatMillis, electionTimeoutMillis }: ServeOptions): Parsed<void> =>
-  heartbeatMillis !== undefined && electionTimeoutMillis !== undefined && electionTimeoutMillis < 2 * heartbeatMillis
+  electionTimeoutMillis < 2 * heartbeatMillis
     ? fail(
         `the election timeout (${electionTimeoutMillis} ms) must be at least twice the heartbeat (${heartbeatMillis} ms), better ten times`
       )

@@ -13,7 +13,7 @@
 import * as Configurations from "./Configuration.ts"
 import * as Logs from "./Log.ts"
 import { Index, type LogEntry } from "./LogEntry.ts"
-import type { AppendEntries, Message } from "./Message.ts"
+import type { AppendEntries } from "./Message.ts"
 import type { Progress } from "./Progress.ts"
 import type { Persist, RaftEffect } from "./RaftEffect.ts"
 import type { Leader, ServerState } from "./ServerState.ts"
@@ -22,6 +22,8 @@ type State = ServerState<unknown, unknown, unknown>
 type Leading = Leader<unknown, unknown, unknown>
 type Effects = ReadonlyArray<RaftEffect<unknown, unknown, unknown>>
 
+type Sent = Effects[number] & { readonly _tag: "Send" }
+
 interface Step {
   readonly before: State
   readonly after: State
@@ -29,6 +31,8 @@ interface Step {
   /** What stands left of `Persist`, and what stands right of it, or all there is. */
   readonly early: Effects
   readonly late: Effects
+  /** The messages among both; gathered once, because several rules want them. */
+  readonly sent: ReadonlyArray<Sent>
   /** The change from one log to the other; computed once, because every rule about logs wants it. */
   readonly change: Persist<unknown>["log"]
 }
@@ -197,13 +201,11 @@ const stepRules = {
   "nothing leaves before a new term or vote": ({ persist, early }: Step) =>
     persist?.hardState === undefined || early.length === 0,
   /** §5.1: servers exchange their current terms; in one step they may have passed through several. */
-  "messages carry terms passed through": ({ before, after, early, late }: Step) =>
-    messages(early, late).every(
-      ({ message }) => message.term >= before.currentTerm && message.term <= after.currentTerm
-    ),
+  "messages carry terms passed through": ({ before, after, sent }: Step) =>
+    sent.every(({ message }) => message.term >= before.currentTerm && message.term <= after.currentTerm),
   /** §5.2: a vote that is granted is the one that is recorded. */
-  "a granted vote is recorded": ({ after, early, late }: Step) =>
-    messages(early, late).every(
+  "a granted vote is recorded": ({ after, sent }: Step) =>
+    sent.every(
       ({ to, message }) =>
         message._tag !== "RequestVoteReply" ||
         !message.granted ||
@@ -211,8 +213,8 @@ const stepRules = {
         after.votedFor === to
     ),
   /** §5.3: success means that the follower's log holds what the leader sent. */
-  "an acknowledgement is in the log": ({ after, early, late }: Step) =>
-    messages(early, late).every(
+  "an acknowledgement is in the log": ({ after, sent }: Step) =>
+    sent.every(
       ({ message }) =>
         message._tag !== "AppendEntriesReply" ||
         message.result._tag !== "Matched" ||
@@ -220,8 +222,8 @@ const stepRules = {
         message.result.matchIndex <= Logs.lastIndex(after.stateMachine.log)
     ),
   /** §5.2, §5.3: appends come from the leader of their term, out of its log. */
-  "appends are a leader's, from its log": ({ after, early, late }: Step) =>
-    messages(early, late).every(({ message }) => message._tag !== "AppendEntries" || isFromLog(after, message))
+  "appends are a leader's, from its log": ({ after, sent }: Step) =>
+    sent.every(({ message }) => message._tag !== "AppendEntries" || isFromLog(after, message))
 }
 
 export type StateRule = keyof typeof stateRules
@@ -229,9 +231,12 @@ export type StepRule = keyof typeof stepRules
 export type LogRule = "indexes are consecutive and terms never decrease"
 export type Rule = StateRule | StepRule | LogRule
 
+const stateRuleNames = Object.keys(stateRules) as ReadonlyArray<StateRule>
+const stepRuleNames = Object.keys(stepRules) as ReadonlyArray<StepRule>
+
 /** The rules that a state breaks. */
 export const ofState = (state: State): ReadonlyArray<StateRule> =>
-  (Object.keys(stateRules) as Array<StateRule>).filter((rule) => !stateRules[rule](state))
+  stateRuleNames.filter((rule) => !stateRules[rule](state))
 
 /** The rules that a step breaks: one call of `reduceAll`, with what it said. */
 export const ofStep = (before: State, effects: Effects, after: State): ReadonlyArray<StepRule> => {
@@ -242,9 +247,10 @@ export const ofStep = (before: State, effects: Effects, after: State): ReadonlyA
     persist: at === -1 ? undefined : (effects[at] as Persist<unknown>),
     early: effects.slice(0, Math.max(0, at)),
     late: effects.slice(at + 1),
+    sent: messages(effects),
     change: Logs.difference(before.stateMachine.log, after.stateMachine.log)
   }
-  return (Object.keys(stepRules) as Array<StepRule>).filter((rule) => !stepRules[rule](step))
+  return stepRuleNames.filter((rule) => !stepRules[rule](step))
 }
 
 /** §5.3, of a whole log: for what is read from a disk, and for the end of a run. */
@@ -298,11 +304,11 @@ const sameChange = (one: Persist<unknown>["log"], other: Persist<unknown>["log"]
       one.entries.length === other.entries.length &&
       one.entries.every((entry, at) => entry === other.entries[at])
 
-const messages = (
-  early: Effects,
-  late: Effects
-): ReadonlyArray<{ readonly to: string; readonly message: Message<unknown> }> =>
-  [...early, ...late].flatMap((effect) => (effect._tag === "Send" ? [effect] : []))
+const messages = (effects: Effects): ReadonlyArray<Sent> => {
+  const sent: Array<Sent> = []
+  for (const effect of effects) if (effect._tag === "Send") sent.push(effect)
+  return sent
+}
 
 /** The ends are enough: between them entries are consecutive, and stand in the log by reference. */
 const isFromLog = (state: State, { term, prev, entries, leaderCommit }: AppendEntries<unknown>): boolean => {

@@ -10,6 +10,8 @@ export interface Options {
   /** Unanswered appends to one follower, in messages and bytes. */
   readonly maxInflightAppends: number
   readonly maxInflightBytes: number
+  /** At most so many entries are applied in one step, so that catching up does not keep a replica from speaking. */
+  readonly maxApplyEntries: number
   /** Beyond so many bytes that are logged and not committed, a leader refuses commands. */
   readonly maxUncommittedBytes: number
   /** Read rounds under way at once; reads that arrive meanwhile share the next. */
@@ -27,6 +29,7 @@ export const defaults: Options = {
   maxAppendBytes: 1024 * 1024,
   maxInflightAppends: 64,
   maxInflightBytes: 16 * 1024 * 1024,
+  maxApplyEntries: 1024,
   maxUncommittedBytes: 64 * 1024 * 1024,
   maxReadRounds: 4,
   readRetryMillis: 250,

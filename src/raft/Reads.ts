@@ -62,8 +62,11 @@ export interface Ask {
   readonly number: number
 }
 
-/** Numbers of different incarnations never meet: an answer to the former one is not taken for this one's. */
-export const initial = (incarnation: number): Reads<never> => none(incarnation * 0x1_0000_0000)
+/**
+ * Numbers of different incarnations do not meet: an answer to the former one is not taken for
+ * this one's. An incarnation is about a time in milliseconds, and nobody asks 4,096 times in one.
+ */
+export const initial = (incarnation: number): Reads<never> => none(incarnation * 4096)
 
 const none = (number: number): Reads<never> => ({ number, arrived: undefined, asked: [], known: [], waiting: 0 })
 

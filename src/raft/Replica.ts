@@ -237,6 +237,8 @@ const onStale = <S, C, R, Q, A>(
 }
 
 const nextDeadline = <S, C, Q>(options: Options, state: ServerState<S, C, Q>): Instant => {
+  // There is more to apply than one step may: go on at once.
+  if (state.stateMachine.lastApplied < state.stateMachine.commitIndex) return Instant(0)
   switch (state._tag) {
     case "Follower": {
       let deadline: number = state.electionDeadline

@@ -184,9 +184,14 @@ const applyAll = <S, C, R, Q, A>(
   state: ServerState<S, C, Q>,
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
-  const stateMachine = StateMachines.apply<S, C, R>(state.stateMachine, core.machine, (request, outcome) => {
-    if (isOwn(state, { request })) batch.said.push({ _tag: "Reply", request, outcome })
-  })
+  const stateMachine = StateMachines.apply<S, C, R>(
+    state.stateMachine,
+    core.machine,
+    (request, outcome) => {
+      if (isOwn(state, { request })) batch.said.push({ _tag: "Reply", request, outcome })
+    },
+    core.options.maxApplyEntries
+  )
   const [due, reads] = Reads.ready(state.reads, stateMachine.lastApplied)
   for (const { request, query } of due) {
     const answer = core.machine.query(stateMachine.value, query)

@@ -39,17 +39,19 @@ export const commitTo = <S, C>(machine: StateMachine<S, C>, index: Index): State
 /** Told of each request, in order, what became of it. */
 export type OnApplied<R> = (request: RequestId, outcome: Applied<R> | Superseded) => void
 
-/** Applies everything that is committed and not applied yet, in order (§5.3). */
+/** Applies what is committed and not applied yet, in order (§5.3), at most `limit` entries of it. */
 export const apply = <S, C, R>(
   stateMachine: StateMachine<S, C>,
   machine: Pick<Machine<S, C, R, never, unknown>, "apply">,
-  onApplied: OnApplied<R>
+  onApplied: OnApplied<R>,
+  limit = Number.POSITIVE_INFINITY
 ): StateMachine<S, C> => {
   const { commitIndex, lastApplied, log } = stateMachine
   if (commitIndex === lastApplied) return stateMachine
+  const end = Index(Math.min(commitIndex, lastApplied + limit))
   let value = stateMachine.value
   let applied: Map<ReplicaId, RequestId> | undefined
-  for (let index = lastApplied + 1; index <= commitIndex; index++) {
+  for (let index = lastApplied + 1; index <= end; index++) {
     const { payload } = Logs.get(log, Index(index))!
     if (payload._tag === "NoOp") continue
     const { request } = payload
@@ -63,7 +65,7 @@ export const apply = <S, C, R>(
     applied.set(request.replica, request)
     onApplied(request, { _tag: "Applied", result })
   }
-  return { log, commitIndex, lastApplied: commitIndex, value, applied: applied ?? stateMachine.applied }
+  return { log, commitIndex, lastApplied: end, value, applied: applied ?? stateMachine.applied }
 }
 
 const superseded: Superseded = { _tag: "Superseded" }

@@ -49,12 +49,19 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
   const mailbox = new Mailbox<RaftEvent<Bytes, Q>>(options.limits)
   let state = options.start(now())
 
+  /** A client that has been told that nothing was done, while its request lay in the mailbox, must be right. */
+  const isWanted = (event: RaftEvent<Bytes, Q>): boolean => !("request" in event) || requests.has(event.request)
+
   /** All that waits, and the news that a deadline has passed: after it, for what waits may have moved the deadline. */
   const nextBatch = Effect.fnUntraced(function* () {
     while (true) {
       const deadline = replica.nextDeadline(state)
-      if (mailbox.size === 0 && deadline > now())
+      if (mailbox.size === 0 && deadline > now()) {
         yield* mailbox.wait(Math.min(Math.ceil(deadline - now()), longestWaitMillis))
+      }
+      // Sockets get their turn between two batches; and what woke the loop is seldom alone: the
+      // rest of its packet makes one batch with it.
+      yield* Effect.yieldNow
       const events = mailbox.takeAll()
       if (deadline <= now()) events.push({ _tag: "DeadlineReached", at: now() })
       if (events.length > 0) return events
@@ -96,7 +103,7 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     mailbox.put({ _tag: "CommandSubmitted", at: now(), request, command })
 
   const step = Effect.fnUntraced(function* () {
-    const events = yield* nextBatch()
+    const events = (yield* nextBatch()).filter(isWanted)
     const before = state
     const [after, effects] = replica.reduceAll(before, events)
     state = after

@@ -1,14 +1,15 @@
 /**
  * What has arrived and is not reduced yet. Anybody puts in; the replica's loop alone takes
- * out, all at once. When it fills, messages of peers are dropped first, since Raft sends
- * them again; requests of clients are refused later, since nobody does.
+ * out, all at once. Messages of peers beyond a limit are dropped, since Raft sends them again;
+ * requests of clients beyond theirs are refused. Each has its own limit, so that no rush of
+ * clients drops a heartbeat.
  */
 import { Effect, Latch, type Option } from "effect"
 
 export interface MailboxLimits {
-  /** Beyond so many events, messages of peers are dropped. */
+  /** Beyond so many messages of peers, further ones are dropped. */
   readonly maxMailboxMessages: number
-  /** Beyond so many events, clients' requests are refused. */
+  /** Beyond so many clients' requests, further ones are refused. */
   readonly maxMailboxRequests: number
 }
 
@@ -18,6 +19,7 @@ export class Mailbox<E> {
   /** Messages of peers that were dropped since the start. */
   dropped = 0
   private events: Array<E> = []
+  private messages = 0
   private readonly filled = Latch.makeUnsafe(false)
   private readonly limits: MailboxLimits
 
@@ -30,13 +32,17 @@ export class Mailbox<E> {
   }
 
   offerMessage(event: E): void {
-    if (this.events.length >= this.limits.maxMailboxMessages) this.dropped++
-    else this.put(event)
+    if (this.messages >= this.limits.maxMailboxMessages) {
+      this.dropped++
+      return
+    }
+    this.messages++
+    this.put(event)
   }
 
   /** False where the limit is reached: nothing was put in. */
   offerRequest(event: E): boolean {
-    if (this.events.length >= this.limits.maxMailboxRequests) return false
+    if (this.events.length - this.messages >= this.limits.maxMailboxRequests) return false
     this.put(event)
     return true
   }
@@ -52,6 +58,7 @@ export class Mailbox<E> {
     const events = this.events
     if (events.length > 0) {
       this.events = []
+      this.messages = 0
       this.filled.closeUnsafe()
     }
     return events

@@ -15,8 +15,8 @@ import { Storage, type StorageError } from "../storage/Storage.ts"
 import { type PeerConnection, Transport, type TransportError } from "../transport/Transport.ts"
 import * as Interpreter from "./Interpreter.ts"
 import { defaultLimits, type MailboxLimits } from "./Mailbox.ts"
-import { type RequestError, ResourceExhausted } from "./RequestError.ts"
-import { Requests, type Waiter } from "./Requests.ts"
+import { type RequestError, ResourceExhausted, Unavailable } from "./RequestError.ts"
+import { defaultWaitingLimits, Requests, type Waiter, type WaitingLimits } from "./Requests.ts"
 
 export interface Replicated<C, R, Q, A> {
   /** Applies a command through the log; succeeds when it is committed and applied here. */
@@ -44,6 +44,17 @@ export interface ReplicaStatus {
   readonly connections: ReadonlyArray<PeerConnection>
 }
 
+export interface ReplicatedLimits extends MailboxLimits, WaitingLimits {
+  /** A longer command is refused: it must fit into one message between replicas with room to spare. */
+  readonly maxCommandBytes: number
+}
+
+const defaultReplicatedLimits: ReplicatedLimits = {
+  ...defaultLimits,
+  ...defaultWaitingLimits,
+  maxCommandBytes: 16 * 1024 * 1024
+}
+
 export interface ReplicatedOptions<S, C, R, Q, A> {
   readonly machine: Machine<S, C, R, Q, A>
   readonly codec: CommandCodec<C>
@@ -52,7 +63,7 @@ export interface ReplicatedOptions<S, C, R, Q, A> {
   readonly id: ReplicaId
   readonly configuration: Configuration
   readonly raft?: Partial<Options>
-  readonly limits?: Partial<MailboxLimits>
+  readonly limits?: Partial<ReplicatedLimits>
   /** How long a request may take before its client is told that it took too long. */
   readonly requestTimeoutMillis?: number
 }
@@ -62,7 +73,7 @@ const sweepMillis = 100
 
 /**
  * A replica, from its disk. Nothing happens until `run` is run, which returns only by
- * failing; when it ends, however it ends, requests that wait are told.
+ * failing; when it ends, however it ends, requests that wait are told, and so are later ones.
  */
 export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: ReplicatedOptions<S, C, R, Q, A>) {
   const storage = yield* Storage
@@ -73,16 +84,18 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   const seed = yield* Random.nextInt
   const timeoutMillis = options.requestTimeoutMillis ?? 5000
   const { electionTimeoutMillis: patienceMillis } = replica.options
-  const requests = new Requests<R, A>({ replica: id, incarnation, timeoutMillis, patienceMillis })
+  const limits = { ...defaultReplicatedLimits, ...options.limits }
+  const requests = new Requests<R, A>({ replica: id, incarnation, timeoutMillis, patienceMillis, limits })
   const interpreter = yield* Interpreter.make({
     replica,
     start: (at) => replica.init({ id, incarnation, configuration, at, seed, hardState, entries }),
     requests,
     storage,
     transport,
-    limits: { ...defaultLimits, ...options.limits }
+    limits
   })
   const { mailbox, now } = interpreter
+  let ended = false
 
   const admit = <B extends R | A>(
     command: Uint8Array | undefined,
@@ -93,6 +106,13 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
         succeed: (value) => resume(Effect.succeed(value as B)),
         fail: (error) => resume(Effect.fail(error))
       }
+      // Nobody takes out of the mailbox any more, and nobody looks for requests that are late.
+      if (ended) return waiter.fail(new Unavailable({ message: "this replica has ended", outcomeUnknown: false }))
+      if (command !== undefined && command.length > limits.maxCommandBytes) {
+        return waiter.fail(exhausted(`a command of ${command.length} bytes is longer than may be`, "maxCommandBytes"))
+      }
+      const full = requests.full(command)
+      if (full !== undefined) return waiter.fail(exhausted("too many requests wait for an answer; try later", full))
       const at = now()
       const request = requests.add(command, waiter, at)
       const event =
@@ -101,7 +121,7 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
           : ({ _tag: "CommandSubmitted", at, request, command } as const)
       if (!mailbox.offerRequest(event)) {
         requests.remove(request)
-        waiter.fail(new ResourceExhausted({ message: "too many requests wait", limit: "maxMailboxRequests" }))
+        waiter.fail(exhausted("too many requests came at once; try later", "maxMailboxRequests"))
       }
       return Effect.sync(() => requests.remove(request))
     })
@@ -150,10 +170,18 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
     concurrency: "unbounded"
   }).pipe(
     Effect.andThen(Effect.never),
-    Effect.ensuring(Effect.sync(() => requests.abandon("this replica is shutting down")))
+    Effect.ensuring(
+      Effect.sync(() => {
+        ended = true
+        requests.abandon("this replica is shutting down")
+      })
+    )
   )
   return { replicated, run, state: interpreter.state }
 })
+
+const exhausted = (message: string, limit: string): ResourceExhausted =>
+  new ResourceExhausted({ message: `${message} (${limit})`, limit })
 
 /** The machine over encoded commands: what the log, the disk and the peers carry. */
 const onBytes = <S, C, R, Q, A>({

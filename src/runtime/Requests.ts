@@ -27,18 +27,31 @@ interface Waiting<R, A> {
   patienceMillis: number
 }
 
+export interface WaitingLimits {
+  /** Beyond so many requests without an answer, and bytes of commands among them, further ones are refused. */
+  readonly maxWaitingRequests: number
+  readonly maxWaitingBytes: number
+}
+
+export const defaultWaitingLimits: WaitingLimits = {
+  maxWaitingRequests: 65_536,
+  maxWaitingBytes: 256 * 1024 * 1024
+}
+
 export interface RequestsOptions {
   readonly replica: ReplicaId
   readonly incarnation: number
   readonly timeoutMillis: number
   /** How long a command waits before it is first submitted again to the same leader. */
   readonly patienceMillis: number
+  readonly limits: WaitingLimits
 }
 
 export class Requests<R, A> {
   /** By sequence number, oldest first: a `Map` keeps the order of insertion. */
   private readonly waiting = new Map<number, Waiting<R, A>>()
   private sequence = 0
+  private bytes = 0
   private readonly options: RequestsOptions
 
   constructor(options: RequestsOptions) {
@@ -47,6 +60,13 @@ export class Requests<R, A> {
 
   get size(): number {
     return this.waiting.size
+  }
+
+  /** Which limit keeps another request from waiting, if one does. */
+  full(command: Uint8Array | undefined): keyof WaitingLimits | undefined {
+    const { maxWaitingRequests, maxWaitingBytes } = this.options.limits
+    if (this.waiting.size >= maxWaitingRequests) return "maxWaitingRequests"
+    return command !== undefined && this.bytes + command.length > maxWaitingBytes ? "maxWaitingBytes" : undefined
   }
 
   add(command: Uint8Array | undefined, waiter: Waiter<R, A>, now: number): RequestId {
@@ -64,12 +84,23 @@ export class Requests<R, A> {
   private put(request: Waiting<R, A>): RequestId {
     const { replica, incarnation } = this.options
     this.waiting.set(++this.sequence, request)
+    this.bytes += request.command?.length ?? 0
     return { replica, incarnation, sequence: this.sequence }
+  }
+
+  /** Whether a client still waits for it. */
+  has(request: RequestId): boolean {
+    return this.waiting.has(request.sequence)
   }
 
   /** The client is gone, or was never taken on. */
   remove(request: RequestId): void {
-    this.waiting.delete(request.sequence)
+    this.delete(request.sequence)
+  }
+
+  private delete(sequence: number): void {
+    this.bytes -= this.waiting.get(sequence)?.command?.length ?? 0
+    this.waiting.delete(sequence)
   }
 
   /** A leader has been given the command, or is about to be. */
@@ -84,7 +115,7 @@ export class Requests<R, A> {
     if (waiting === undefined) return undefined
     // A copy that an earlier leader was given may be logged all the same, and then its outcome will come.
     if (outcome._tag === "Refused" && outcome.reason === "UncommittedBytes" && waiting.mayBeLogged) return undefined
-    this.waiting.delete(request.sequence)
+    this.delete(request.sequence)
     switch (outcome._tag) {
       case "Applied":
         waiting.waiter.succeed(outcome.result)
@@ -132,7 +163,7 @@ export class Requests<R, A> {
     let expired = 0
     for (const [sequence, waiting] of this.waiting) {
       if (waiting.deadline > now) continue
-      this.waiting.delete(sequence)
+      this.delete(sequence)
       const outcomeUnknown = waiting.command !== undefined && waiting.mayBeLogged
       const { timeoutMillis } = this.options
       const message = `no answer within ${timeoutMillis} ms${outcomeUnknown ? "; the write may still be applied" : ""}`
@@ -146,6 +177,7 @@ export class Requests<R, A> {
   abandon(why: string): void {
     const all = [...this.waiting.values()]
     this.waiting.clear()
+    this.bytes = 0
     for (const { command, mayBeLogged, waiter } of all) {
       const outcomeUnknown = command !== undefined && mayBeLogged
       waiter.fail(
@@ -161,10 +193,13 @@ const refusal = (reason: Extract<Outcome<never, never>, { _tag: "Refused" }>["re
       return new Unavailable({ message: "this replica reaches no majority of its cluster", outcomeUnknown })
     case "UncommittedBytes":
       return new ResourceExhausted({
-        message: "too much is written and not yet committed",
+        message: "too much is written and not yet committed; try later (maxUncommittedBytes)",
         limit: "maxUncommittedBytes"
       })
     case "WaitingReads":
-      return new ResourceExhausted({ message: "too many reads wait for an answer", limit: "maxWaitingReads" })
+      return new ResourceExhausted({
+        message: "too many reads wait for an answer; try later (maxWaitingReads)",
+        limit: "maxWaitingReads"
+      })
   }
 }

@@ -50,12 +50,22 @@ export const live = (replica: KvReplica): ReadonlyArray<Check> => {
   return [{ name: "local_read", problem: undefined }]
 }
 
+/** A replica that has more than this to apply, as after a restart, sends its clients away for a while. */
+const readyWithinEntries = 10_000
+
 export const ready = (replica: KvReplica): ReadonlyArray<Check> => {
-  const { leader, available } = replica.status()
+  const { leader, available, commitIndex, lastApplied } = replica.status()
   return [
     ...live(replica),
     { name: "leader", problem: leader === undefined ? "no leader is known" : undefined },
-    { name: "quorum", problem: available ? undefined : "no majority is in reach" }
+    { name: "quorum", problem: available ? undefined : "no majority is in reach" },
+    {
+      name: "applied",
+      problem:
+        commitIndex - lastApplied > readyWithinEntries
+          ? `${lastApplied} of ${commitIndex} entries are applied`
+          : undefined
+    }
   ]
 }
 

@@ -9,7 +9,6 @@ import { Effect, Layer, Schema } from "effect"
 import { KvCommandCodec } from "../codec/KvCommandCodec.ts"
 import { KvMachine, unknownCommand } from "../kv/KvMachine.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
-import type { Options } from "../raft/Options.ts"
 import * as Replicated from "../runtime/Replicated.ts"
 import * as FileStorage from "../storage/FileStorage.ts"
 import * as TcpTransport from "../transport/TcpTransport.ts"
@@ -30,8 +29,8 @@ export interface ServerOptions {
   readonly listenPeer: Address
   readonly peers: ReadonlyMap<ReplicaId, { readonly peer: Address }>
   readonly dataDir: string
-  readonly heartbeatMillis: number | undefined
-  readonly electionTimeoutMillis: number | undefined
+  readonly heartbeatMillis: number
+  readonly electionTimeoutMillis: number
   readonly logFormat: "text" | "json"
   /** Balsa's own version, for `/version`. */
   readonly version?: string
@@ -49,10 +48,12 @@ export const serve = (options: ServerOptions): Effect.Effect<never, ServerError>
 
 const start = Effect.fnUntraced(function* (options: ServerOptions) {
   const { cluster, id, listenClient, listenPeer, peers } = options
-  const disk = yield* Layer.build(FileStorage.layer({ directory: options.dataDir, cluster, replica: id }))
+  const voters = [id, ...peers.keys()].toSorted()
+  const disk = yield* Layer.build(FileStorage.layer({ directory: options.dataDir, cluster, replica: id, voters }))
   const network = yield* Layer.build(
     TcpTransport.layer({
-      cluster,
+      // Whoever counts other voters counts other majorities: it is of another cluster.
+      cluster: `${cluster} (${voters.join(", ")})`,
       id,
       listen: listenPeer,
       peers: new Map([...peers].map(([peer, { peer: address }]) => [peer, address]))
@@ -63,8 +64,8 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
     codec: KvCommandCodec,
     unknownCommand,
     id,
-    configuration: { voters: [id, ...peers.keys()].toSorted() },
-    raft: raftOptions(options)
+    configuration: { voters },
+    raft: { heartbeatMillis: options.heartbeatMillis, electionTimeoutMillis: options.electionTimeoutMillis }
   }).pipe(Effect.provide(disk), Effect.provide(network))
   const gateway = Gateway.layer({
     replica: replicated,
@@ -79,11 +80,6 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   )
   yield* Effect.addFinalizer(() => Effect.logInfo("stops"))
   return yield* run
-})
-
-const raftOptions = ({ heartbeatMillis, electionTimeoutMillis }: ServerOptions): Partial<Options> => ({
-  ...(heartbeatMillis === undefined ? {} : { heartbeatMillis }),
-  ...(electionTimeoutMillis === undefined ? {} : { electionTimeoutMillis })
 })
 
 /** A replica knows its own address for clients only; the others tell theirs themselves. */

@@ -11,8 +11,9 @@ export const corrupt = (path: string, offset: number, found: string): StorageErr
     message:
       `${path} is damaged at offset ${offset}: ${found}. This is no interrupted write, so nothing was changed and the replica does not start. ` +
       "To restore it from its peers, while a majority of the cluster works without it: move the whole directory away, keep it, and start the " +
-      "replica with an empty one. Be aware that such a replica has forgotten whom it voted for and what it acknowledged, so let it rejoin only " +
-      "after the others have elected a leader, and never do this to two replicas at once."
+      "replica with an empty one; it is sent everything after the next change of leader (restart the leader). Be aware that it has forgotten whom " +
+      "it voted for and what it acknowledged: until it has caught up, losing another replica can lose acknowledged writes. Never do this to two " +
+      "replicas at once."
   })
 
 export const newerFormat = (path: string, found: number, known: number): StorageError =>

@@ -57,8 +57,10 @@ export const syncDirectory = async (directory: string): Promise<void> => {
   }
 }
 
-export const removeUnfinished = async (directory: string): Promise<void> => {
+/** Clears away what a crash left of files that `isOurs` by the name they were to have; other people's files stay. */
+export const removeUnfinished = async (directory: string, isOurs: (name: string) => boolean): Promise<void> => {
   for (const name of await fs.readdir(directory)) {
-    if (name.endsWith(temporary)) await fs.unlink(path.join(directory, name))
+    if (!name.endsWith(temporary) || !isOurs(name.slice(0, -temporary.length))) continue
+    await fs.unlink(path.join(directory, name))
   }
 }

@@ -8,7 +8,7 @@
  */
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
-import { Effect, Layer, type Scope } from "effect"
+import { Clock, Effect, Layer, type Scope } from "effect"
 import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Persist } from "../raft/RaftEffect.ts"
 import * as DirectoryLock from "./DirectoryLock.ts"
@@ -27,6 +27,8 @@ export interface Options {
   readonly directory: string
   readonly cluster: string
   readonly replica: ReplicaId
+  /** All of the cluster's, this replica included; a directory keeps to those that it began with. */
+  readonly voters: ReadonlyArray<ReplicaId>
   readonly segmentBytes?: number
   readonly disk?: WriteAheadLog.Disk
 }
@@ -41,9 +43,10 @@ const open = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Storage["Service"], StorageError, Scope.Scope> {
   const { cluster, replica, segmentBytes = defaultSegmentBytes, disk = WriteAheadLog.realDisk } = options
   const directory = path.resolve(options.directory)
+  const identity = { cluster, replica, voters: options.voters.toSorted() }
   yield* attempt(`use ${directory} as a data directory`, "Unreadable", () => makeDirectory(directory))
   yield* DirectoryLock.hold(directory)
-  const found = yield* attempt(`read ${directory}`, "Unreadable", () => look(directory, cluster, replica))
+  const found = yield* attempt(`read ${directory}`, "Unreadable", () => look(directory, identity))
   const owner = Segment.ownerOf(cluster, replica)
   const { hardState, entries, tail } = yield* attempt(`read the log in ${directory}`, "Unreadable", async () => {
     const segments = await segmentsOf(directory, found, owner, segmentBytes)
@@ -61,10 +64,8 @@ const open = Effect.fnUntraced(function* (
     }),
     Effect.uninterruptible
   )
-  const incarnation = found.incarnation + 1
-  yield* attempt(`write to ${directory}`, "WriteFailed", () =>
-    Identity.write(directory, { cluster, replica, incarnation })
-  )
+  const incarnation = Identity.nextIncarnation(found, yield* Clock.currentTimeMillis)
+  yield* attempt(`write to ${directory}`, "WriteFailed", () => Identity.write(directory, { ...identity, incarnation }))
   let length = entries.length
   const persist = (change: Persist<Uint8Array>): Effect.Effect<void, StorageError> => {
     const problem = change.log && Replay.objection(length, change.log)
@@ -93,15 +94,18 @@ const makeDirectory = async (directory: string, mayLackParent = true): Promise<v
 }
 
 /** Whose directory it is; a new one becomes ours. What a crash left unfinished is cleared away. */
-const look = async (directory: string, cluster: string, replica: ReplicaId): Promise<Identity.Identity> => {
+const look = async (directory: string, owner: Identity.Owner): Promise<Identity.Identity> => {
   const found = await Identity.read(directory)
-  if (found !== undefined) Identity.check(directory, found, cluster, replica)
-  await DurableFile.removeUnfinished(directory)
+  if (found !== undefined) Identity.check(directory, found, owner)
+  await DurableFile.removeUnfinished(
+    directory,
+    (name) => name === Identity.fileName || Segment.numberOf(name) !== undefined
+  )
   if (found !== undefined) return found
   if (Recovery.segmentsIn(directory).length > 0) {
     throw corrupt(path.join(directory, Identity.fileName), 0, "the file is missing, while there is a log")
   }
-  const identity = { cluster, replica, incarnation: 0 }
+  const identity = { ...owner, incarnation: 0 }
   await Identity.write(directory, identity)
   return identity
 }

@@ -39,8 +39,8 @@ describe("default addresses", () => {
         ["C", { peer: local(7503) }]
       ]),
       dataDir: "./balsa-data/A",
-      heartbeatMillis: undefined,
-      electionTimeoutMillis: undefined,
+      heartbeatMillis: 100,
+      electionTimeoutMillis: 500,
       logFormat: "text"
     })
   })
@@ -155,6 +155,12 @@ describe("mistakes", () => {
     ],
     ["a duration without a unit", { id: "A", heartbeat: "50" }, /--heartbeat: "50" is no duration/],
     ["no time at all", { id: "A", electionTimeout: "0s" }, /--election-timeout: "0s" is no duration/],
+    [
+      "too little patience for the usual heartbeat",
+      { id: "A", electionTimeout: "150ms" },
+      /at least twice the heartbeat/
+    ],
+    ["too slow a heartbeat for the usual patience", { id: "A", heartbeat: "2s" }, /at least twice the heartbeat/],
     ["too little patience", { id: "A", heartbeat: "50ms", electionTimeout: "60ms" }, /at least twice the heartbeat/],
     ["a bad cluster name", { id: "A", cluster: "a b" }, /--cluster: "a b" is not a cluster name/],
     ["a bad log format", { id: "A", logFormat: "xml" }, /--log-format: "xml" is not a log format/]

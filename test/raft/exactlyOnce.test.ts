@@ -8,13 +8,16 @@ import {
   applied,
   B,
   C,
+  deadline,
   follower,
   forward,
   leader,
   logged,
   machine,
+  makeRaft,
   matched,
   noOp,
+  now,
   position,
   received,
   reply,
@@ -36,6 +39,21 @@ describe("thesis §6.3", () => {
       [1, { _tag: "Applied", result: 1 }],
       [1, { _tag: "Superseded" }]
     ])
+  })
+
+  test("a long log is applied in pieces, and every step asks to go on at once until it is done", () => {
+    const short = makeRaft({ maxApplyEntries: 2 })
+    const many = [1, 2, 3, 4, 5].map((index) => logged(index, 1, request(index, B), `c${index}`))
+    const before = follower({ term: 1, leader: B, log: many })
+    let [state] = short.reduce(before, received(B, append(1, position(5, 1), [], { commit: 5 })))
+    expect(state.stateMachine).toMatchObject({ commitIndex: 5, lastApplied: 2 })
+    for (const applied of [4, 5]) {
+      expect(short.nextDeadline(state)).toBeLessThanOrEqual(now)
+      ;[state] = short.reduce(state, deadline(now))
+      expect(state.stateMachine.lastApplied).toBe(applied)
+    }
+    expect(state.stateMachine.value).toEqual(["c1", "c2", "c3", "c4", "c5"])
+    expect(short.nextDeadline(state)).toBeGreaterThan(now)
   })
 
   test("each replica's requests are counted on their own, and each incarnation's", () => {

@@ -4,7 +4,7 @@ import { Cause, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { ReplicaId } from "../../src/raft/LogEntry.ts"
 import { Mailbox } from "../../src/runtime/Mailbox.ts"
-import { Requests, type Waiter } from "../../src/runtime/Requests.ts"
+import { defaultWaitingLimits, Requests, type Waiter } from "../../src/runtime/Requests.ts"
 import type { RequestError } from "../../src/runtime/RequestError.ts"
 import { begin, get, put, TestCluster, valueIn } from "./TestCluster.ts"
 
@@ -125,8 +125,8 @@ describe("limits", () => {
     })
   )
 
-  it("a mailbox drops messages of peers before it refuses requests", () => {
-    const mailbox = new Mailbox<string>({ maxMailboxMessages: 2, maxMailboxRequests: 3 })
+  it("a mailbox drops messages of peers beyond their limit, refuses requests beyond theirs, and neither crowds the other", () => {
+    const mailbox = new Mailbox<string>({ maxMailboxMessages: 2, maxMailboxRequests: 1 })
     mailbox.offerMessage("m1")
     mailbox.offerMessage("m2")
     mailbox.offerMessage("m3")
@@ -135,7 +135,30 @@ describe("limits", () => {
     assert.isFalse(mailbox.offerRequest("r2"))
     assert.deepStrictEqual(mailbox.takeAll(), ["m1", "m2", "r1"])
     assert.deepStrictEqual(mailbox.takeAll(), [])
+    mailbox.offerMessage("m4")
+    assert.deepStrictEqual(mailbox.takeAll(), ["m4"], "taking makes room")
   })
+
+  it.effect("too many waiting requests, their bytes, or a command that is too long: each is named", () =>
+    Effect.gen(function* () {
+      const cluster = new TestCluster("A B C", {
+        limits: { maxWaitingRequests: 3, maxWaitingBytes: 2500, maxCommandBytes: 2000 }
+      })
+      const alone = yield* cluster.start(A)
+      const write = (bytes: number) => begin(alone.replicated.propose(put("k", "x".repeat(bytes))))
+      const limitOf = (error: RequestError | undefined) =>
+        error?._tag === "ResourceExhausted" ? error.limit : error?._tag
+      assert.strictEqual(limitOf((yield* write(2000)).error()), "maxCommandBytes")
+      yield* write(1500)
+      assert.strictEqual(limitOf((yield* write(1500)).error()), "maxWaitingBytes")
+      yield* write(100)
+      yield* begin(alone.replicated.query(get("k")))
+      assert.strictEqual(limitOf((yield* begin(alone.replicated.query(get("k")))).error()), "maxWaitingRequests")
+      yield* TestClock.adjust("6 seconds")
+      // Alone it reaches no majority, and says that; there is room again.
+      assert.strictEqual(limitOf((yield* write(1500)).error()), "Unavailable")
+    })
+  )
 })
 
 describe("the end of a replica", () => {
@@ -169,7 +192,8 @@ describe("Requests", () => {
       replica: A,
       incarnation: 3,
       timeoutMillis: 100,
-      patienceMillis: 10
+      patienceMillis: 10,
+      limits: defaultWaitingLimits
     })
     return { heard, waiter, requests }
   }

@@ -11,7 +11,6 @@ import type { KvAnswer, KvQuery } from "../../src/kv/KvQuery.ts"
 import { ReplicaId } from "../../src/raft/LogEntry.ts"
 import type { Options } from "../../src/raft/Options.ts"
 import type { ServerState } from "../../src/raft/ServerState.ts"
-import type { MailboxLimits } from "../../src/runtime/Mailbox.ts"
 import * as Replicated from "../../src/runtime/Replicated.ts"
 import type { RequestError } from "../../src/runtime/RequestError.ts"
 import * as MemoryStorage from "../../src/storage/MemoryStorage.ts"
@@ -29,11 +28,13 @@ export interface Running {
 
 export interface ClusterOptions {
   readonly raft?: Partial<Options>
-  readonly limits?: Partial<MailboxLimits>
+  readonly limits?: Partial<Replicated.ReplicatedLimits>
   readonly requestTimeoutMillis?: number
   /** The seed of a replica's timeouts, by the replica's number from 0. */
   readonly seedOf?: (number: number) => number
   readonly networkSeed?: number
+  /** How time passes: by `TestClock`, unless a test brings its own. */
+  readonly pass?: (millis: number) => Effect.Effect<void>
   /** What stands around a replica, if not just its disk and its place in the network. */
   readonly around?: (place: Place) => Layer.Layer<Storage | Transport, StorageError>
 }
@@ -78,7 +79,8 @@ export class TestCluster {
         ...(limits === undefined ? {} : { limits }),
         ...(requestTimeoutMillis === undefined ? {} : { requestTimeoutMillis })
       }).pipe(Effect.provide(around), Random.withSeed(seedOf(this.ids.indexOf(id))))
-      const fiber = yield* Effect.forkIn(made.run, scope)
+      // At once: a run that is interrupted before it begins could not tell anybody that it ended.
+      const fiber = yield* Effect.forkIn(made.run, scope, { startImmediately: true })
       const stop = Effect.andThen(Fiber.interrupt(fiber), Scope.close(scope, Exit.void))
       const running: Running = { id, replicated: made.replicated, state: made.state, fiber, stop }
       this.running.set(id, running)
@@ -109,7 +111,7 @@ export class TestCluster {
     Effect.gen({ self: this }, function* () {
       for (let passed = 0; passed <= millis; passed += 10) {
         if (condition()) return passed
-        yield* TestClock.adjust(10)
+        yield* (this.options.pass ?? TestClock.adjust)(10)
       }
       return yield* Effect.die(new Error(`${what}: not within ${millis} ms; ${this.describe()}`))
     })
@@ -174,7 +176,10 @@ export interface Pending<B> {
 }
 
 export const begin = <B>(request: Effect.Effect<B, RequestError>): Effect.Effect<Pending<B>> =>
-  Effect.map(Effect.forkDetach(request, { startImmediately: true }), (fiber) => {
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkDetach(request, { startImmediately: true })
+    // The replicas take it in and pass it on before the test moves the clock.
+    for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow
     const exit = () => fiber.pollUnsafe()
     return {
       settled: () => exit() !== undefined,

@@ -1,6 +1,7 @@
 /** Whether the replica is well, to etcd's clients and to Kubernetes. */
 import { Effect } from "effect"
 import { expect, test } from "vitest"
+import { Index } from "../../src/raft/LogEntry.ts"
 import { Unavailable } from "../../src/runtime/RequestError.ts"
 import { start } from "./TestServer.ts"
 
@@ -12,7 +13,7 @@ test("a healthy replica is healthy, alive and ready", async () => {
   expect(await server.get("/readyz")).toMatchObject({ status: 200, text: "ok\n" })
   expect((await server.get("/livez?verbose")).text).toBe("[+]local_read ok\nlivez check passed\n")
   expect((await server.get("/readyz?verbose")).text).toBe(
-    "[+]local_read ok\n[+]leader ok\n[+]quorum ok\nreadyz check passed\n"
+    "[+]local_read ok\n[+]leader ok\n[+]quorum ok\n[+]applied ok\nreadyz check passed\n"
   )
   expect((await fetch(`${server.url}/readyz`, { method: "HEAD" })).status).toBe(200)
 })
@@ -24,7 +25,7 @@ test("a replica without a majority is alive, but neither ready nor healthy", asy
   expect(await server.get("/livez")).toMatchObject({ status: 200, text: "ok\n" })
   expect(await server.get("/readyz")).toMatchObject({
     status: 503,
-    text: "[+]local_read ok\n[-]leader failed: no leader is known\n[-]quorum failed: no majority is in reach\nreadyz check failed\n"
+    text: "[+]local_read ok\n[-]leader failed: no leader is known\n[-]quorum failed: no majority is in reach\n[+]applied ok\nreadyz check failed\n"
   })
   expect(await server.get("/health")).toMatchObject({
     status: 503,
@@ -36,6 +37,16 @@ test("a known leader without a majority is not enough to be ready", async () => 
   const server = await start()
   server.replica.differing = { available: false }
   expect((await server.get("/readyz")).status).toBe(503)
+})
+
+test("a replica that has much left to apply is not ready yet", async () => {
+  const server = await start()
+  server.replica.differing = { commitIndex: Index(400_000), lastApplied: Index(2048) }
+  const { status, text } = await server.get("/readyz")
+  expect([status, text]).toEqual([
+    503,
+    expect.stringContaining("[-]applied failed: 2048 of 400000 entries are applied")
+  ])
 })
 
 test("health does not wait for ever", async () => {

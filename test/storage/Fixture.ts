@@ -6,6 +6,7 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { Context, Effect, Exit, Layer, Logger, Scope } from "effect"
+import { TestClock } from "effect/testing"
 import { onTestFinished } from "vitest"
 import { Index, type LogEntry, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import type { HardState, LogChange, Persist } from "../../src/raft/RaftEffect.ts"
@@ -34,6 +35,7 @@ export const optionsFor = (directory: string): FileStorage.Options => ({
   directory,
   cluster: "harbour",
   replica: ReplicaId("A"),
+  voters: [ReplicaId("A"), ReplicaId("B")],
   segmentBytes: 4096
 })
 
@@ -42,7 +44,8 @@ export const start = async (directory: string, options: Partial<FileStorage.Opti
   const logger = Logger.layer([Logger.make(({ message }) => void warnings.push(String(message)))])
   const scope = Scope.makeUnsafe()
   const layer = FileStorage.layer({ ...optionsFor(directory), ...options })
-  const opening = Effect.provide(Layer.buildWithScope(layer, scope), logger)
+  // At the beginning of time, so that starts are numbered from 1.
+  const opening = Layer.buildWithScope(layer, scope).pipe(Effect.provide([logger, TestClock.layer()]))
   const exit = await Effect.runPromiseExit(Effect.result(opening))
   if (Exit.isFailure(exit)) throw new Error(String(exit.cause))
   if (exit.value._tag === "Failure") {

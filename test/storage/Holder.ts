@@ -7,6 +7,7 @@ const layer = FileStorage.layer({
   directory: process.argv[2]!,
   cluster: "harbour",
   replica: ReplicaId("A"),
+  voters: [ReplicaId("A"), ReplicaId("B")],
   segmentBytes: 4096
 })
 const hold = Effect.andThen(

@@ -3,6 +3,7 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { expect, test } from "vitest"
 import { ReplicaId } from "../../src/raft/LogEntry.ts"
+import * as Identity from "../../src/storage/Identity.ts"
 import { bend, flip, image, newDirectory, noOp, append, start, startFailing } from "./Fixture.ts"
 
 const used = async (): Promise<string> => {
@@ -28,6 +29,28 @@ test("another replica's directory", async () => {
     "WrongReplica",
     `${directory} belongs to replica "A", and this is replica "B". Two replicas never share a directory: choose this replica's own, or an empty one.`
   ])
+})
+
+test("a cluster of other voters", async () => {
+  const directory = await used()
+  const error = await startFailing(directory, { voters: [ReplicaId("A"), ReplicaId("B"), ReplicaId("C")] })
+  expect([error.reason, error.message]).toEqual([
+    "WrongCluster",
+    `${directory} belongs to a cluster of A, B, and this replica was started in one of A, B, C. Members cannot be changed yet: start it with the same --peers as before, or choose an empty data directory.`
+  ])
+  // In another order they are the same.
+  expect((await start(directory, { voters: [ReplicaId("B"), ReplicaId("A")] })).recovered.entries.length).toBe(1)
+})
+
+test("a start is numbered above the last one, and above those of a directory that was lost", () => {
+  const found = { cluster: "harbour", replica: ReplicaId("A"), voters: [ReplicaId("A")], incarnation: 0 }
+  const now = Date.UTC(2026, 10, 23)
+  const first = Identity.nextIncarnation(found, now)
+  expect(Identity.nextIncarnation({ ...found, incarnation: first }, now)).toBe(first + 1)
+  expect(Identity.nextIncarnation({ ...found, incarnation: first }, now - 5000)).toBe(first + 1)
+  expect(Identity.nextIncarnation(found, now + 1)).toBe(first + 1)
+  // Numbers of read attempts are made of it, and stay exact.
+  expect(Number.isSafeInteger(Identity.nextIncarnation(found, Date.UTC(2090, 0)) * 4096)).toBe(true)
 })
 
 test("being refused changes nothing", async () => {
@@ -76,10 +99,12 @@ test("a directory is made when it is not there, for its user only", async () => 
   expect(fs.statSync(path.join(directory, "identity")).mode & 0o777).toBe(0o600)
 })
 
-test("a directory may hold what is not Balsa's", async () => {
+test("a directory may hold what is not Balsa's, and keeps it", async () => {
   const directory = newDirectory()
+  fs.writeFileSync(path.join(directory, "thesis.tmp"), "years of work")
   fs.mkdirSync(path.join(directory, "lost+found"))
   expect((await start(directory)).recovered.incarnation).toBe(1)
+  expect(fs.readFileSync(path.join(directory, "thesis.tmp"), "utf8")).toBe("years of work")
 })
 
 test("a file where the directory should be", async () => {

@@ -6,6 +6,7 @@ import { ReplicaId } from "../../src/raft/LogEntry.ts"
 import * as Identity from "../../src/storage/Identity.ts"
 import * as Segment from "../../src/storage/Segment.ts"
 import {
+  optionsFor,
   append,
   bend,
   command,
@@ -87,7 +88,8 @@ test("a crash at any step of the first start", async () => {
   const directory = newDirectory()
   fs.writeFileSync(path.join(directory, "identity.tmp"), "{")
   await expectGoesOn(image(directory), [])
-  await Identity.write(directory, { cluster: "harbour", replica: ReplicaId("A"), incarnation: 0 })
+  const { cluster, replica, voters } = optionsFor(directory)
+  await Identity.write(directory, { cluster, replica, voters: voters.toSorted(), incarnation: 0 })
   await expectGoesOn(image(directory), [])
   const header = { number: 1, firstSequence: 1, mark: 1, owner: Segment.ownerOf("harbour", ReplicaId("A")) }
   fs.writeFileSync(`${segmentPath(directory)}.tmp`, Segment.encodeHeader(header).subarray(0, 10))

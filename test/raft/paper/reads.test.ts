@@ -40,7 +40,7 @@ import {
   submitted
 } from "../builders.ts"
 
-const first = 0x1_0000_0000 + 1
+const first = 4096 + 1
 const replies = (effects: ReturnType<typeof step>[1]) => effects.filter(({ _tag }) => _tag === "Reply")
 
 describe("thesis §6.4, the leader", () => {
