@@ -63,7 +63,11 @@ const runDev = Effect.fnUntraced(function* (input: {
   const plan = DevPlan.make({
     count: input.replicas,
     basePort: input.basePort,
-    dataDir: Option.getOrElse(input.dataDir, () => DevPlan.defaultDataDir),
+    // Nothing (an unset variable of a shell) would be the root of the file system.
+    dataDir: Option.getOrElse(
+      Option.filter(input.dataDir, (path) => path !== ""),
+      () => DevPlan.defaultDataDir
+    ),
     program: DevPlan.programName(script, process.cwd())
   })
   yield* checkPorts(plan)

@@ -73,6 +73,8 @@ export const parse = (flags: ServeFlags, environment: Environment): Parsed<Serve
         : defaultElectionTimeoutMillis,
       logFormat: yield* logFormatFrom(setting("log-format", flags.logFormat))
     }
+    // An unset variable of a shell gives this; it would put the log into the current directory.
+    if (options.dataDir === "") yield* fail("--data-dir is empty; name a directory, or leave it out")
     yield* checkAddresses(options)
     yield* checkTimes(options)
     return options

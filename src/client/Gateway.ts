@@ -145,7 +145,8 @@ const judgeRefusal = (
         ? { _tag: "Stop", error: new OutcomeUnknown({ attempt }) }
         : { _tag: "GoOn", attempt }
     case Code.ResourceExhausted:
-      return refused("Exhausted")
+      // Too large is too large: no later time is better.
+      return refused(status === 413 ? "Invalid" : "Exhausted")
     case Code.Unauthenticated:
     case Code.PermissionDenied:
       return refused("Unauthorized")

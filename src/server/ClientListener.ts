@@ -62,7 +62,7 @@ export const layer = (options: ListenOptions): Layer.Layer<HttpServer, ListenErr
 
 const nodeServerOf = (options: ListenOptions): Server => {
   const requestTimeout = options.requestTimeoutMillis ?? defaultRequestTimeoutMillis
-  const server = new DrainingServer({
+  const server = new ClientServer({
     requestTimeout,
     headersTimeout: requestTimeout,
     connectionsCheckingInterval: Math.ceil(requestTimeout / 10),
@@ -76,10 +76,17 @@ const nodeServerOf = (options: ListenOptions): Server => {
 }
 
 /**
- * Node closes idle connections once, when closing begins; those that fall idle later, after the
- * answer to a request that was under way, it would keep alive until the time for closing is up.
+ * Node's server, but for two habits. It closes idle connections once, when closing begins; those
+ * that fall idle later, after the answer to a request that was under way, it would keep alive
+ * until the time for closing is up. And where somebody listens for upgrades, as Effect's HTTP
+ * server does, a request that offers one (`Upgrade: h2c` of curl and Java) loses its body: no
+ * protocol is upgraded to here, so the offer is ignored and the request is a request.
  */
-class DrainingServer extends Server {
+class ClientServer extends Server {
+  override on(event: string, listener: (...args: Array<never>) => void): this {
+    return event === "upgrade" ? this : super.on(event, listener as (...args: Array<unknown>) => void)
+  }
+
   override close(callback?: (error?: Error) => void): this {
     const sweep = setInterval(() => this.closeIdleConnections(), sweepMillis)
     this.once("close", () => clearInterval(sweep))

@@ -161,6 +161,7 @@ describe("mistakes", () => {
       /at least twice the heartbeat/
     ],
     ["too slow a heartbeat for the usual patience", { id: "A", heartbeat: "2s" }, /at least twice the heartbeat/],
+    ["an empty data directory", { id: "A", dataDir: "" }, /--data-dir is empty/],
     ["too little patience", { id: "A", heartbeat: "50ms", electionTimeout: "60ms" }, /at least twice the heartbeat/],
     ["a bad cluster name", { id: "A", cluster: "a b" }, /--cluster: "a b" is not a cluster name/],
     ["a bad log format", { id: "A", logFormat: "xml" }, /--log-format: "xml" is not a log format/]

@@ -115,7 +115,7 @@ test.each([
   const server = await start()
   const got = await server.post("/v3/kv/put", body)
   expect([got.status, JSON.parse(got.text).code]).toEqual([400, 3])
-  expect(got.text).toMatch(/the body is not JSON: .+/)
+  expect(got.text).toMatch(/the body is (not JSON: .+|nested deeper)/)
   expect(got.text.length).toBeLessThan(1_000)
 })
 
@@ -233,4 +233,23 @@ describe("sizes", () => {
     expect(deleted.deleted).toBe("100")
     expect(deleted.prev_kvs).toEqual(kvs)
   })
+})
+
+test("a body that is nested a million times over is refused unparsed; brackets in strings do not count", async () => {
+  const server = await start()
+  const deep = await server.post("/v3/kv/put", `{"key":"Zm9v","x":${"[".repeat(1_000_000)}${"]".repeat(1_000_000)}}`)
+  expect([deep.status, deep.text]).toEqual([400, expect.stringContaining("nested deeper than 64 levels")])
+  const quoted = `{"key":"Zm9v","value":"YmFy","x":"\\"${"[".repeat(100_000)}\\\\"}`
+  expect((await server.post("/v3/kv/put", quoted)).status).toBe(200)
+})
+
+test("an offer to upgrade to another protocol is ignored, and the request keeps its body", async () => {
+  const server = await start()
+  const body = '{"key":"Zm9v","value":"YmFy"}'
+  const connection = await server.dial()
+  connection.send(
+    `POST /v3/kv/put HTTP/1.1\r\nhost: here\r\nconnection: Upgrade, HTTP2-Settings, close\r\nupgrade: h2c\r\n` +
+      `http2-settings: AAMAAABkAAQAoAAAAAIAAAAA\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+  )
+  expect(await connection.firstPiece).toMatch(/^HTTP\/1.1 200 /)
 })
