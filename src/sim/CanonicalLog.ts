@@ -1,0 +1,91 @@
+/**
+ * What the cluster has committed, seen from above: one sequence of entries, kept for ever,
+ * with the machine replayed over it. Every replica's committed entries, applied values and
+ * answers are compared with it.
+ *
+ * The term of a commit is the term of the leader that committed, which may be later than
+ * the one its entry carries: Leader Completeness is about the former (§5.4).
+ */
+import type { LogEntry, ReplicaId, RequestId } from "../raft/LogEntry.ts"
+import type { AnySubject } from "./Subject.ts"
+import { require } from "./Violation.ts"
+
+export interface CanonicalLog {
+  readonly subject: AnySubject
+  /** By index; place 0 is before the first entry. */
+  readonly entries: Array<Committed>
+  /** The place of each operation that took effect. */
+  readonly effects: Map<number, number>
+  /** Commands are objects that nobody else makes: each stands for one operation. */
+  readonly operations: Map<unknown, number>
+  /** Operations whose clients were told that nothing was done. */
+  readonly refused: Set<number>
+  /** The last request of each replica that took effect. */
+  readonly last: Map<ReplicaId, RequestId>
+}
+
+export interface Committed {
+  /** Of the log up to here. */
+  readonly chain: number
+  /** The term of the leader that was the first to commit it. */
+  readonly committedIn: number
+  /** The machine once this is applied. */
+  readonly value: unknown
+  readonly digest: number
+  readonly result: unknown
+  /** Which replicas have it on disk, a bit each. */
+  holders: number
+}
+
+export const empty = (subject: AnySubject): CanonicalLog => {
+  const { initial } = subject.machine
+  const origin = { chain: 0, committedIn: 0, value: initial, digest: subject.digest(initial), result: undefined }
+  return {
+    subject,
+    entries: [{ ...origin, holders: -1 }],
+    effects: new Map(),
+    operations: new Map(),
+    refused: new Set(),
+    last: new Map()
+  }
+}
+
+export const lastIndex = (canon: CanonicalLog): number => canon.entries.length - 1
+
+/** A leader has committed one entry more than anybody before. */
+export const commit = (
+  canon: CanonicalLog,
+  entry: LogEntry<unknown>,
+  at: { readonly chain: number; readonly committedIn: number; readonly holders: number }
+): void => {
+  const { subject } = canon
+  const before = canon.entries[canon.entries.length - 1]!
+  let { value, digest } = before
+  let result: unknown
+  if (entry.payload._tag === "Command" && isNew(canon, entry.payload.request)) {
+    const { command, request } = entry.payload
+    const applied = subject.machine.apply(value, command)
+    value = applied[0]
+    result = applied[1]
+    digest = subject.digest(value)
+    canon.last.set(request.replica, request)
+    tookEffect(canon, command, canon.entries.length)
+  }
+  canon.entries.push({ ...at, value, digest, result })
+}
+
+/** The rule of exactly once, told again: a replica's requests take effect in the order of their names. */
+const isNew = (canon: CanonicalLog, request: RequestId): boolean => {
+  const last = canon.last.get(request.replica)
+  if (last === undefined || request.incarnation > last.incarnation) return true
+  return request.incarnation === last.incarnation && request.sequence > last.sequence
+}
+
+const tookEffect = (canon: CanonicalLog, command: unknown, index: number): void => {
+  const operation = canon.operations.get(command)
+  require(operation !== undefined, "only what a client asked for is applied", () => `at index ${index}`)
+  const first = canon.effects.get(operation!)
+  require(first === undefined, "a request is applied once", () => `operation ${operation} at ${first} and ${index}`)
+  require(!canon.refused.has(operation!), "what was refused never happens", () => `operation ${operation} at ${index}`)
+  canon.effects.set(operation!, index)
+}

@@ -1,0 +1,143 @@
+/**
+ * Where a replica's clients wait, as its runtime keeps them: requests by sequence. It
+ * submits again when a leader is known or an answer is overdue, under the same name;
+ * after `Superseded` under a new one; and gives up when no majority is in reach.
+ * A restart forgets it all.
+ */
+import type { ReplicaId, RequestId } from "../raft/LogEntry.ts"
+import type { Operation } from "./Operation.ts"
+import type { AnyEffect } from "./Subject.ts"
+
+export interface Desk {
+  readonly replica: ReplicaId
+  readonly incarnation: number
+  sequence: number
+  /** In the order of their sequence numbers. */
+  readonly waiting: Map<number, Waiting>
+}
+
+export interface Waiting {
+  readonly operation: Operation
+  readonly request: RequestId
+  /** When it was last submitted, on the replica's clock. */
+  since: number
+  /** More than once means that an earlier copy may be in a log somewhere. */
+  submissions: number
+  /** Once because another leader was known. */
+  moved: boolean
+}
+
+/** An event for the replica, before it is known when it will be reduced. */
+export type Submission =
+  | { readonly _tag: "CommandSubmitted"; readonly request: RequestId; readonly command: unknown }
+  | { readonly _tag: "QuerySubmitted"; readonly request: RequestId; readonly query: unknown }
+
+export type Resolve = (operation: Operation, ending: "Done" | "Refused" | "Unknown", detail: unknown) => void
+
+export const open = (replica: ReplicaId, incarnation: number): Desk => ({
+  replica,
+  incarnation,
+  sequence: 0,
+  waiting: new Map()
+})
+
+export const submit = (desk: Desk, operation: Operation, at: number): Submission => {
+  const request = { replica: desk.replica, incarnation: desk.incarnation, sequence: ++desk.sequence }
+  const waiting: Waiting = { operation, request, since: at, submissions: 1, moved: false }
+  desk.waiting.set(request.sequence, waiting)
+  return submission(waiting)
+}
+
+const submission = ({ operation, request }: Waiting): Submission =>
+  operation.kind === "Command"
+    ? { _tag: "CommandSubmitted", request, command: operation.input }
+    : { _tag: "QuerySubmitted", request, query: operation.input }
+
+/** Commands that have waited for longer than `patience`: whatever carried them may be lost. */
+export const overdue = (desk: Desk, at: number, patience: number): ReadonlyArray<Submission> => {
+  const again: Array<Submission> = []
+  for (const waiting of desk.waiting.values()) {
+    if (waiting.operation.kind === "Command" && at - waiting.since >= patience) again.push(resubmit(waiting, at))
+  }
+  return again
+}
+
+const resubmit = (waiting: Waiting, at: number): Submission => {
+  waiting.since = at
+  waiting.submissions++
+  return submission(waiting)
+}
+
+/** What an effect means for those who wait; gives what to submit because of it. */
+export const take = (desk: Desk, effect: AnyEffect, at: number, resolve: Resolve): ReadonlyArray<Submission> => {
+  switch (effect._tag) {
+    case "Persist":
+    case "Send":
+      return []
+    case "LeaderChanged":
+      return [...desk.waiting.values()]
+        .filter((waiting) => waiting.operation.kind === "Command")
+        .map((waiting) => {
+          waiting.moved = true
+          return resubmit(waiting, at)
+        })
+    case "QuorumLost": {
+      for (const { operation } of desk.waiting.values()) resolve(operation, "Unknown", "QuorumLost")
+      desk.waiting.clear()
+      return []
+    }
+    case "Reply":
+      return reply(desk, effect, at, resolve)
+  }
+}
+
+const reply = (
+  desk: Desk,
+  { request, outcome }: AnyEffect & { readonly _tag: "Reply" },
+  at: number,
+  resolve: Resolve
+): ReadonlyArray<Submission> => {
+  const waiting = request.incarnation === desk.incarnation ? desk.waiting.get(request.sequence) : undefined
+  if (waiting === undefined) return []
+  desk.waiting.delete(request.sequence)
+  switch (outcome._tag) {
+    case "Applied":
+      resolve(waiting.operation, "Done", outcome.result)
+      return []
+    case "Answered":
+      resolve(waiting.operation, "Done", outcome.answer)
+      return []
+    case "Superseded":
+      return [submit(desk, waiting.operation, at)]
+    case "Refused":
+      return refused(desk, waiting, outcome.reason, resolve)
+  }
+}
+
+/**
+ * A copy that was submitted before may be logged and applied: then a refusal says nothing. Where
+ * only a limit is reached, its answer is waited for; without a majority nobody can tell.
+ */
+const refused = (desk: Desk, waiting: Waiting, reason: string, resolve: Resolve): ReadonlyArray<Submission> => {
+  if (waiting.submissions === 1) resolve(waiting.operation, "Refused", reason)
+  else if (reason === "NoQuorum") resolve(waiting.operation, "Unknown", reason)
+  else restore(desk, waiting)
+  return []
+}
+
+/** Back among those who wait, in order. */
+const restore = (desk: Desk, waiting: Waiting): void => {
+  const all = [...desk.waiting, [waiting.request.sequence, waiting] as const].sort(([one], [other]) => one - other)
+  desk.waiting.clear()
+  for (const [sequence, one] of all) desk.waiting.set(sequence, one)
+}
+
+/** The replica is gone, and with it what it knew of its clients. */
+export const close = (desk: Desk, resolve: Resolve): void => {
+  for (const { operation } of desk.waiting.values()) resolve(operation, "Unknown", "Crashed")
+  desk.waiting.clear()
+}
+
+export const forget = (desk: Desk, operation: Operation): void => {
+  for (const [sequence, waiting] of desk.waiting) if (waiting.operation === operation) desk.waiting.delete(sequence)
+}

@@ -1,0 +1,56 @@
+/**
+ * A message read from the words in which Narration tells it, so that a script can say what
+ * no replica would: a late, a foreign or an impossible message. It must read back as it was
+ * written. Entries are not understood, and Forward is not.
+ */
+import { Index, type LogPosition, Term } from "../raft/LogEntry.ts"
+import type { AppendResult } from "../raft/Message.ts"
+import * as Narration from "./Narration.ts"
+import * as Notes from "./Notes.ts"
+import type { AnyMessage } from "./Subject.ts"
+
+export const read = (words: string): AnyMessage => {
+  const found = message(words)
+  const told = found === undefined ? "nothing" : Narration.message(found, Notes.show)
+  if (found === undefined || told !== words) throw new Error(`no message: ${words} (understood: ${told})`)
+  return found
+}
+
+const message = (words: string): AnyMessage | undefined => {
+  const after = (word: string): number => Number(new RegExp(`${word} (\\d+)`).exec(words)?.[1] ?? 0)
+  const at = (word: string): LogPosition => {
+    const [, index, term] = new RegExp(`${word} (\\d+)@(\\d+)`).exec(words) ?? []
+    return { index: Index(Number(index)), term: Term(Number(term)) }
+  }
+  const term = Term(after("term"))
+  const round = after("round")
+  const granted = words.includes("granted")
+  const tag = words.split(" ")[0] as AnyMessage["_tag"]
+  switch (tag) {
+    case "PreVote":
+    case "RequestVote":
+      return { _tag: tag, term, last: at("last") }
+    case "PreVoteReply":
+      return { _tag: tag, term, granted, askedIn: Term(after("asked in")) }
+    case "RequestVoteReply":
+      return { _tag: tag, term, granted }
+    case "AppendEntries":
+      return { _tag: tag, term, prev: at("prev"), entries: [], leaderCommit: Index(after("commit")), round }
+    case "AppendEntriesReply": {
+      const conflict: AppendResult = { _tag: "Conflict", prevIndex: Index(after("conflict at")), hint: at("hint") }
+      const matched: AppendResult = { _tag: "Matched", matchIndex: Index(after("matched")) }
+      return { _tag: tag, term, round, result: words.includes("conflict") ? conflict : matched }
+    }
+    case "ReadIndex":
+      return { _tag: tag, term, number: number(words) }
+    case "ReadIndexReply":
+      return { _tag: tag, term, number: number(words), index: Index(after("index")) }
+    case "Forward":
+      return undefined
+  }
+}
+
+const number = (words: string): number => {
+  const [, incarnation, count] = /number (\d+)\.(\d+)/.exec(words) ?? []
+  return Number(incarnation) * Narration.numbersApart + Number(count)
+}

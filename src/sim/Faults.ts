@@ -1,0 +1,258 @@
+/**
+ * The faults that come and go by themselves. Each kind has its own stream and its own
+ * rhythm; several may hold at once.
+ */
+import * as Cuts from "./Cuts.ts"
+import type { Host } from "./Host.ts"
+import * as Links from "./Links.ts"
+import type { FaultKind } from "./Plan.ts"
+import { type Random, stream } from "./Random.ts"
+import type { AnyMessage } from "./Subject.ts"
+import * as Traces from "./Trace.ts"
+import type { World } from "./World.ts"
+import * as Worlds from "./World.ts"
+
+/** Plans the first of each kind. */
+export const begin = (world: World): void => {
+  world.chance.strikes.forEach((random, strike) =>
+    Worlds.plan(world, random.wait(world.plan.strikes[strike]!.everyMillis), { _tag: "Strike", strike })
+  )
+}
+
+export const strike = (world: World, index: number): void => {
+  const { kind, everyMillis, lastMillis } = world.plan.strikes[index]!
+  const random = stream(world.seed, `${kind}.${world.strikes}`)
+  const rhythm = world.chance.strikes[index]!
+  Worlds.plan(world, world.now + rhythm.wait(everyMillis), { _tag: "Strike", strike: index })
+  if (!Cuts.keeps(world.cuts.strikes, world.strikes++)) return
+  if (kind !== "crash") Worlds.countFault(world, kind)
+  // Time enough for the others to elect and to commit.
+  const least = kind === "depose" ? world.plan.options.electionTimeoutMillis * 3 : 0
+  const note = apply(world, kind, random, least + random.wait(lastMillis))
+  Traces.note(world.trace, world.now, undefined, note)
+}
+
+/** Begins a fault and plans its end; gives the words for it. */
+const apply = (world: World, kind: FaultKind, random: Random, millis: number): string => {
+  const { hosts, links } = world
+  const until = (mend: (world: World) => void): void => Worlds.plan(world, world.now + millis, { _tag: "Mend", mend })
+  const hold = (routes: ReadonlyArray<Links.Route>): void => {
+    for (const route of routes) Links.cut(links, route, 1)
+    until(() => {
+      for (const route of routes) Links.cut(links, route, -1)
+    })
+  }
+  switch (kind) {
+    case "crash": {
+      const host = random.pick(hosts)
+      kill(world, host, millis)
+      return `${host.id} is killed`
+    }
+    case "power":
+      for (const host of hosts) kill(world, host, millis * random.draw())
+      return "the power fails"
+    case "freeze": {
+      const host = random.pick(hosts)
+      host.frozenUntil = Math.max(host.frozenUntil, world.now + millis)
+      return `${host.id} freezes for ${millis.toFixed(0)} ms`
+    }
+    case "split": {
+      const sides = hosts.map(() => random.chance(0.5))
+      hold(routes(world, (from, to) => sides[from] !== sides[to]))
+      return `split: ${hosts
+        .filter((host) => sides[host.number])
+        .map((host) => host.id)
+        .join(" ")} apart`
+    }
+    case "oneWay": {
+      const cut = routes(world, () => random.chance(0.3))
+      hold(cut)
+      return `cut: ${cut.map(({ from, to }) => `${hosts[from]!.id}->${hosts[to]!.id}`).join(" ")}`
+    }
+    case "isolate": {
+      const alone = (random.chance(0.5) ? someLeader(world, random) : random.pick(hosts)).number
+      const direction = random.below(3)
+      hold(routes(world, (from, to) => (from === alone && direction !== 1) || (to === alone && direction !== 0)))
+      return `${hosts[alone]!.id} ${["cannot send", "cannot hear", "is alone"][direction]}`
+    }
+    case "depose": {
+      // It keeps its clients and does not notice that nobody else hears it: CheckQuorum needs a timer.
+      const host = someLeader(world, random)
+      host.timerStuckUntil = world.now + millis
+      hold(routes(world, (from, to) => from === host.number || to === host.number))
+      return `${host.id} is alone, and its timers are stuck`
+    }
+    case "mute": {
+      const tag = random.pick(tags)
+      Links.mute(links, tag, 1)
+      until(() => Links.mute(links, tag, -1))
+      return `every ${tag} is lost`
+    }
+    case "clog": {
+      const clogged = routes(world, () => random.chance(0.3))
+      for (const route of clogged) Links.clog(links, route, world.now + millis)
+      return `clogged: ${clogged.map(({ from, to }) => `${hosts[from]!.id}->${hosts[to]!.id}`).join(" ")}`
+    }
+    case "bridge": {
+      // Two halves that do not reach each other, and one replica that reaches both.
+      const middle = random.below(hosts.length)
+      const sides = hosts.map(() => random.chance(0.5))
+      hold(routes(world, (from, to) => from !== middle && to !== middle && sides[from] !== sides[to]))
+      return `${hosts[middle]!.id} alone reaches both sides`
+    }
+    case "ring": {
+      // Each reaches a majority, and no two the same one.
+      const turn = random.below(hosts.length)
+      const reach = Math.ceil(Math.floor(hosts.length / 2) / 2)
+      const distance = (from: number, to: number): number => {
+        const steps = Math.abs(((from * (turn + 1)) % hosts.length) - ((to * (turn + 1)) % hosts.length))
+        return Math.min(steps, hosts.length - steps)
+      }
+      hold(routes(world, (from, to) => distance(from, to) > reach))
+      return `a ring: each reaches ${reach} to either side`
+    }
+    case "swizzle": {
+      // One after the other falls silent, and they come back in another order.
+      const chosen = hosts.filter(() => random.chance(0.5))
+      for (const host of chosen) {
+        const cut = routes(world, (from, to) => from === host.number || to === host.number)
+        const begins = world.now + (millis / 2) * random.draw()
+        const ends = world.now + (millis / 2) * (1 + random.draw())
+        for (const route of cut) Links.clog(links, route, ends)
+        Worlds.plan(world, begins, { _tag: "Mend", mend: () => cut.forEach((route) => Links.cut(links, route, 1)) })
+        Worlds.plan(world, ends, { _tag: "Mend", mend: () => cut.forEach((route) => Links.cut(links, route, -1)) })
+      }
+      return `one after the other falls silent: ${chosen.map((host) => host.id).join(" ")}`
+    }
+    case "hold": {
+      const held = new Set(random.pick(overtaken))
+      const to = random.chance(0.5) ? undefined : random.below(hosts.length)
+      Links.hold(links, { tags: held, to, until: world.now + millis }, world.now)
+      return `every ${[...held].join(" and ")} ${to === undefined ? "" : `to ${hosts[to]!.id} `}is held back`
+    }
+    case "bounce":
+      return bounce(world, random)
+    case "overtake":
+      return overtake(world, random)
+    case "slowDisk": {
+      const host = random.pick(hosts)
+      host.slowUntil = Math.max(host.slowUntil, world.now + millis)
+      return `the disk of ${host.id} is slow`
+    }
+  }
+}
+
+/**
+ * A candidate asks for votes, and while its requests are on the way the old leader, which had only
+ * been silent, goes on and commits; then that one falls silent again, and the requests arrive. Only
+ * late timers and slow messages are needed for it, but many of them at the right moments.
+ */
+const overtake = (world: World, random: Random): string => {
+  const { hosts, links } = world
+  const leader = someLeader(world, random)
+  const candidate = random.pick(hosts)
+  if (candidate === leader) return "nobody overtakes itself"
+  const at = (timeouts: number): number => world.now + timeouts * world.plan.options.electionTimeoutMillis
+  const later = (timeouts: number, mend: () => void): void => Worlds.plan(world, at(timeouts), { _tag: "Mend", mend })
+  const withLeader = routes(world, (from, to) => from === leader.number || to === leader.number)
+  const between = withLeader.filter(({ from, to }) => from === candidate.number || to === candidate.number)
+  const cut = (all: ReadonlyArray<Links.Route>, by: 1 | -1): void => all.forEach((route) => Links.cut(links, route, by))
+  Links.hold(links, { tags: new Set(["RequestVote"]), to: undefined, until: at(4.5) }, world.now)
+  for (const host of hosts) host.timerStuckUntil = host === candidate ? 0 : at(host === leader ? 2.7 : 5)
+  cut(withLeader, 1)
+  later(2.2, () => {
+    candidate.timerStuckUntil = at(3.8)
+    cut(withLeader, -1)
+    cut(between, 1)
+  })
+  later(3.2, () => cut(withLeader, 1))
+  later(6, () => {
+    cut(withLeader, -1)
+    cut(between, -1)
+  })
+  return `${candidate.id} stands for ${leader.id}, which goes on meanwhile`
+}
+
+/**
+ * A replica dies and is back at once, twice, for a young one numbers its questions alike each
+ * time; what was meant for its former life is still on the way. From an old message it hears who
+ * leads, and then no more for a while: it asks, and does not know what was committed since.
+ */
+const bounce = (world: World, random: Random): string => {
+  const { links, now } = world
+  const { electionTimeoutMillis } = world.plan.options
+  // Not so long that it stops trusting its leader.
+  const millis = electionTimeoutMillis * random.between(0.8, 1.3)
+  const host = someFollower(world, random)
+  const held = random.chance(0.3) ? random.pick(overtaken) : (["ReadIndexReply"] as const)
+  const hold = (tags: ReadonlyArray<AnyMessage["_tag"]>, share: number): void =>
+    Links.hold(links, { tags: new Set(tags), to: host.number, until: now + millis * share }, world.now)
+  const later = (share: number, mend: () => void): void =>
+    Worlds.plan(world, now + millis * share, { _tag: "Mend", mend })
+  const visit = (share: number, at: Host, query: boolean): void =>
+    Worlds.plan(world, now + millis * share, { _tag: "Visit", host: at.number, query })
+  for (const share of [0.2, 1]) later(share, () => kill(world, host, 0.1))
+  hold(held, 2)
+  visit(0.5, host, true)
+  later(0.7, () => hold(["AppendEntries"], 1.5))
+  later(1, () => {
+    hold(["AppendEntries"], 3)
+    hold(held, 2.3)
+  })
+  visit(1.2, someLeader(world, random), false)
+  visit(1.4, host, true)
+  return `${host.id} will bounce; ${held.join(" and ")} to it is held back`
+}
+
+/** A leader if there is one: what befalls it shows most. */
+const someLeader = (world: World, random: Random): Host => {
+  const leaders = world.hosts.filter((host) => host.state?._tag === "Leader")
+  return random.pick(leaders.length > 0 ? leaders : world.hosts)
+}
+
+/** A follower if there is one: it asks others, and its answers can come too late. */
+const someFollower = (world: World, random: Random): Host => {
+  const followers = world.hosts.filter((host) => host.state?._tag === "Follower")
+  return random.pick(followers.length > 0 ? followers : world.hosts)
+}
+
+/** Kinds of messages that may come when nobody waits for them any more. */
+const overtaken: ReadonlyArray<ReadonlyArray<AnyMessage["_tag"]>> = [
+  ["PreVoteReply"],
+  ["RequestVote"],
+  ["RequestVoteReply"],
+  ["RequestVote", "RequestVoteReply"],
+  ["ReadIndexReply"],
+  ["AppendEntriesReply"],
+  ["AppendEntries"],
+  ["Forward"]
+]
+
+const tags = [
+  "PreVote",
+  "PreVoteReply",
+  "RequestVote",
+  "RequestVoteReply",
+  "AppendEntries",
+  "AppendEntriesReply",
+  "Forward",
+  "ReadIndex",
+  "ReadIndexReply"
+] as const
+
+const routes = (world: World, chosen: (from: number, to: number) => boolean): ReadonlyArray<Links.Route> =>
+  world.hosts.flatMap(({ number: from }) =>
+    world.hosts.filter(({ number: to }) => from !== to && chosen(from, to)).map(({ number: to }) => ({ from, to }))
+  )
+
+const kill = (world: World, host: Host, millis: number): void => {
+  if (host.state === undefined) return
+  Worlds.crash(world, host)
+  Worlds.plan(world, world.now + millis, { _tag: "Restart", host: host.number })
+}
+
+/** After a crash that no strike caused. */
+export const restartSoon = (world: World, host: Host): void => {
+  const millis = world.chance.restart.wait(world.plan.options.electionTimeoutMillis)
+  Worlds.plan(world, world.now + millis, { _tag: "Restart", host: host.number })
+}

@@ -1,0 +1,65 @@
+/**
+ * What is left of the faults for ever: a minority that is dead, or lives and has no link on
+ * which it is both heard by a member of the majority and hears it; and links that are slow,
+ * within what the election timeout allows.
+ *
+ * Half a link is as bad as it gets: with a whole one to some of the majority and none to the
+ * others, a replica could win an election that those others never hear of, and they would stay
+ * behind for as long as it leads. That is a price of PreVote and CheckQuorum, not a fault in them.
+ */
+import type { Host } from "./Host.ts"
+import * as Links from "./Links.ts"
+import { type Random, stream } from "./Random.ts"
+import * as Traces from "./Trace.ts"
+import type { World } from "./World.ts"
+import * as Worlds from "./World.ts"
+
+export const impair = (world: World): void => {
+  const { hosts, plan, links } = world
+  const random = stream(world.seed, "impairment")
+  const majority = Math.floor(hosts.length / 2) + 1
+  const shuffled = shuffle(random, hosts)
+  const healthy = new Set(shuffled.slice(0, majority))
+  shuffled.slice(majority).forEach((host, place) => {
+    if (((plan.recovery.impaired >> place) & 1) === 0) healthy.add(host)
+  })
+  for (const host of shuffled) if (!healthy.has(host)) ail(world, random, host, healthy)
+  if (plan.recovery.slow === 0) return
+  for (const from of hosts) {
+    for (const to of hosts) {
+      const millis = plan.recovery.slow * plan.options.electionTimeoutMillis
+      if (random.chance(0.3)) Links.slow(links, { from: from.number, to: to.number }, millis)
+    }
+  }
+}
+
+/** One of the minority: dead, alone, deaf, dumb, or half a link to each. */
+const ail = (world: World, random: Random, host: Host, healthy: ReadonlySet<Host>): void => {
+  const ailment = random.pick(["is dead", "is alone", "hears nobody", "is heard by nobody", "has half of each link"])
+  Traces.note(world.trace, world.now, host.number, `${ailment}, for ever`)
+  Worlds.countFault(world, `for ever: ${ailment}`)
+  if (ailment === "is dead") {
+    Worlds.crash(world, host)
+    host.lost = true
+    return
+  }
+  host.impaired = true
+  for (const other of world.hosts) {
+    if (other === host) continue
+    const half = random.chance(0.5)
+    const whole = ailment === "has half of each link" && !healthy.has(other)
+    const deaf = ailment === "is alone" || ailment === "hears nobody" || (!whole && half)
+    const dumb = ailment === "is alone" || ailment === "is heard by nobody" || (!whole && !half)
+    if (deaf && ailment !== "is heard by nobody") {
+      Links.cut(world.links, { from: other.number, to: host.number }, 1)
+    }
+    if (dumb && ailment !== "hears nobody") Links.cut(world.links, { from: host.number, to: other.number }, 1)
+  }
+}
+
+const shuffle = (random: Random, hosts: ReadonlyArray<Host>): ReadonlyArray<Host> => {
+  const left = [...hosts]
+  const shuffled: Array<Host> = []
+  while (left.length > 0) shuffled.push(...left.splice(random.below(left.length), 1))
+  return shuffled
+}

@@ -1,0 +1,52 @@
+/**
+ * Coverage marks: named rare paths, counted as a run takes them. They are read off what came in,
+ * what went out and what changed, so the core does not know of them. A test requires that every
+ * one is hit: the net must not stop reaching a place in silence.
+ */
+import type { Taken } from "./Taken.ts"
+import * as Elections from "./ElectionMarks.ts"
+import * as Replications from "./ReplicationMarks.ts"
+import * as Requests from "./RequestMarks.ts"
+import * as Terms from "./TermMarks.ts"
+
+/** What comes from outside the replica: its process, its disk, its clients. */
+export const worldMarks = [
+  "crash before Persist",
+  "crash between Persist and what follows",
+  "crash between two messages",
+  "crash while a record is on its way",
+  "a torn record dropped at start",
+  "a failed sync ended the replica",
+  "a record found after a failed sync",
+  "a record lost after a failed sync",
+  "restart with a log",
+  "restart with a vote in the present term",
+  "a request applied after it was submitted again",
+  "a request applied after a change of leader",
+  "a client gave up"
+] as const
+
+export const names = [
+  ...Terms.marks,
+  ...Elections.marks,
+  ...Replications.marks,
+  ...Requests.marks,
+  ...worldMarks
+] as const
+export type Mark = (typeof names)[number]
+
+export type Tally = Map<Mark, number>
+
+export const hit = (tally: Tally, mark: Mark): void => {
+  tally.set(mark, (tally.get(mark) ?? 0) + 1)
+}
+
+export const onStep = (tally: Tally, step: Taken): void => {
+  const mark = (name: Mark): void => hit(tally, name)
+  Terms.onStep(step, mark)
+  Elections.onStep(step, mark)
+  Replications.onStep(step, mark)
+  Requests.onStep(step, mark)
+}
+
+export const missing = (tally: Tally): ReadonlyArray<Mark> => names.filter((name) => !tally.has(name))

@@ -1,0 +1,153 @@
+/**
+ * Steps in words, for golden scripts and for the last moments of a failed run. A position
+ * in a log is written `index@term`, a sender and a receiver `A -> B`.
+ */
+import * as Logs from "../raft/Log.ts"
+import type { LogEntry, LogPosition, RequestId } from "../raft/LogEntry.ts"
+import * as Reads from "../raft/Reads.ts"
+import type { AnyEffect, AnyEvent, AnyMessage, State } from "./Subject.ts"
+
+export type Show = (value: unknown) => string
+
+/** What one step of a replica changed and said, a line each. */
+export const step = (before: State, after: State, effects: ReadonlyArray<AnyEffect>, show: Show): Array<string> => [
+  ...change(before, after),
+  ...effects.map((one) => effect(after.id, one, show))
+]
+
+export const change = (before: State, after: State): Array<string> => {
+  const { id } = after
+  const lines: Array<string> = []
+  if (role(before) !== role(after)) lines.push(`${id}: ${role(before)} becomes ${role(after)}`)
+  const [committed, earlier] = [after.stateMachine.commitIndex, before.stateMachine.commitIndex]
+  if (committed !== earlier) lines.push(`${id}: commits and applies up to ${committed}`)
+  return lines
+}
+
+export const effect = (id: string, one: AnyEffect, show: Show): string => `${id}: ${said(one, show)}`
+
+export const role = (state: State): string => {
+  const term = `of term ${state.currentTerm}`
+  switch (state._tag) {
+    case "Follower":
+      if (state.leader !== undefined) return `follower of ${state.leader} ${term}`
+      return `follower ${term}${state.quorumLost ? ", no quorum" : ""}`
+    case "PreCandidate":
+      return `pre-candidate ${term}${state.quorumLost ? ", no quorum" : ""}`
+    case "Candidate":
+      return `candidate ${term}${state.quorumLost ? ", no quorum" : ""}`
+    case "Leader":
+      return `leader ${term}`
+  }
+}
+
+const said = (effect: AnyEffect, show: Show): string => {
+  switch (effect._tag) {
+    case "Persist": {
+      const parts: Array<string> = []
+      const { hardState, log } = effect
+      if (hardState !== undefined) parts.push(`term ${hardState.currentTerm}, vote ${hardState.votedFor ?? "none"}`)
+      if (log !== undefined) parts.push(`log from ${log.from}: ${entries(log.entries, show)}`)
+      return `persists ${parts.join("; ")}`
+    }
+    case "Send":
+      return `-> ${effect.to} ${message(effect.message, show)}`
+    case "Reply":
+      return `answers ${request(effect.request)}: ${outcome(effect.outcome, show)}`
+    case "LeaderChanged":
+      return `tells its clients that ${effect.leader} leads term ${effect.term}`
+    case "QuorumLost":
+      return "tells its clients that no majority is in reach"
+  }
+}
+
+const outcome = (outcome: (AnyEffect & { readonly _tag: "Reply" })["outcome"], show: Show): string => {
+  switch (outcome._tag) {
+    case "Applied":
+      return `applied, ${show(outcome.result)}`
+    case "Answered":
+      return show(outcome.answer)
+    case "Superseded":
+      return "superseded"
+    case "Refused":
+      return `refused, ${outcome.reason}`
+  }
+}
+
+export const message = (message: AnyMessage, show: Show): string => {
+  const head = `${message._tag} term ${message.term}`
+  switch (message._tag) {
+    case "PreVote":
+    case "RequestVote":
+      return `${head}, last ${position(message.last)}`
+    case "PreVoteReply":
+      return `${head}, ${message.granted ? "granted" : "refused"}, asked in ${message.askedIn}`
+    case "RequestVoteReply":
+      return `${head}, ${message.granted ? "granted" : "refused"}`
+    case "AppendEntries": {
+      const round = message.round === 0 ? "" : `, round ${message.round}`
+      const sent = message.entries.length === 0 ? "" : `, ${entries(message.entries, show)}`
+      return `${head}, prev ${position(message.prev)}${sent}, commit ${message.leaderCommit}${round}`
+    }
+    case "AppendEntriesReply": {
+      const { result } = message
+      const round = message.round === 0 ? "" : `, round ${message.round}`
+      if (result._tag === "Matched") return `${head}, matched ${result.matchIndex}${round}`
+      return `${head}, conflict at ${result.prevIndex}, hint ${position(result.hint)}${round}`
+    }
+    case "Forward":
+      return `${head}: ${message.requests.map((one) => `${request(one.request)} ${show(one.command)}`).join(", ")}`
+    case "ReadIndex":
+      return `${head}, number ${number(message.number)}`
+    case "ReadIndexReply":
+      return `${head}, number ${number(message.number)}, index ${message.index}`
+  }
+}
+
+/** Read numbers begin anew, so far apart, in each incarnation. */
+export const numbersApart = Reads.initial(1).number
+
+const number = (value: number): string => `${Math.floor(value / numbersApart)}.${value % numbersApart}`
+
+const request = ({ replica, incarnation, sequence }: RequestId): string => `${replica}${incarnation}.${sequence}`
+
+export const position = ({ index, term }: LogPosition): string => `${index}@${term}`
+
+const entries = (all: ReadonlyArray<LogEntry<unknown>>, show: Show): string =>
+  all.length === 0 ? "nothing" : `[${all.map((entry) => entryText(entry, show)).join(", ")}]`
+
+const entryText = (entry: LogEntry<unknown>, show: Show): string =>
+  `${position(entry)} ${entry.payload._tag === "NoOp" ? "no-op" : show(entry.payload.command)}`
+
+/** What came in. */
+export const event = (event: AnyEvent, show: Show): string => {
+  switch (event._tag) {
+    case "DeadlineReached":
+      return "deadline"
+    case "MessageReceived":
+      return `<- ${event.from} ${message(event.message, show)}`
+    case "CommandSubmitted":
+      return `client ${request(event.request)}: ${show(event.command)}`
+    case "QuerySubmitted":
+      return `client ${request(event.request)}: read ${show(event.query)}`
+  }
+}
+
+/** All that a replica is, on one line. */
+export const status = (state: State): string => {
+  const { log, commitIndex } = state.stateMachine
+  const terms = Logs.slice(log, 1 as LogPosition["index"], log.length).map((entry) => entry.term)
+  const vote = state.votedFor === undefined ? "" : `, voted for ${state.votedFor}`
+  return `${state.id}: ${role(state)}${vote}, log ${terms.length === 0 ? "empty" : terms.join(" ")}, committed ${commitIndex}`
+}
+
+/** What a leader believes about its followers, a line each. */
+export const progress = (state: State): ReadonlyArray<string> => {
+  if (state._tag !== "Leader") return [`${state.id}: does not lead`]
+  return [...state.progress].map(([peer, of]) => {
+    const head = `${state.id}: of ${peer}: ${of._tag}, matched ${of.matchIndex}, next ${of.nextIndex}`
+    if (of._tag === "Probe") return `${head}, ${of.asked ? "asked" : "not asked"}`
+    const bytes = of.inflight.reduce((sum, append) => sum + append.bytes, 0)
+    return `${head}, in flight ${of.inflight.length} of ${bytes} bytes`
+  })
+}

@@ -1,0 +1,231 @@
+/**
+ * What one seed means: how large the cluster is, how tight its limits, which faults befall
+ * it and how hard. Each part is drawn from its own stream, and a fault that is switched off
+ * is drawn all the same, so the rest stays as it was.
+ */
+import type { Options } from "../raft/Options.ts"
+import { type Random, stream } from "./Random.ts"
+
+export const faultKinds = [
+  "crash",
+  "power",
+  "freeze",
+  "split",
+  "oneWay",
+  "isolate",
+  "mute",
+  "clog",
+  "depose",
+  "bridge",
+  "ring",
+  "swizzle",
+  "hold",
+  "bounce",
+  "overtake",
+  "slowDisk"
+] as const
+export type FaultKind = (typeof faultKinds)[number]
+
+/** What else can be switched off by name. */
+export const toggles = [
+  ...faultKinds,
+  "loss",
+  "double",
+  "late",
+  "reorder",
+  "tail",
+  "disk",
+  "syncError",
+  "clock",
+  "timer",
+  "cutShort",
+  "impair",
+  "lockstep"
+] as const
+export type Toggle = (typeof toggles)[number]
+
+export interface Plan {
+  readonly size: number
+  readonly options: Options
+  /** Faults end after so many steps of the world. */
+  readonly steps: number
+  readonly clients: Clients
+  /** At most so many events are reduced together; what arrives waits up to `lingerMillis` for company. */
+  readonly batch: { readonly most: number; readonly lingerMillis: number }
+  readonly network: Network
+  readonly disk: DiskPlan
+  /** How fast each replica's clock runs until the faults end: nothing that is safe may rest on it. */
+  readonly clocks: ReadonlyArray<number>
+  /** How likely a timer fires late, and others' events are seen first. */
+  readonly lateTimer: number
+  /** How likely a step is cut short by a crash, at any of its effects. */
+  readonly cutShort: number
+  readonly strikes: ReadonlyArray<Strike>
+  readonly recovery: RecoveryPlan
+}
+
+export interface DiskPlan {
+  readonly syncMillis: number
+  /** How likely a sync takes `stallMillis`. */
+  readonly stall: number
+  readonly stallMillis: number
+  /** How likely a sync fails, which ends the replica. */
+  readonly error: number
+}
+
+/** What is left of the faults for ever once a majority is healed. */
+export interface RecoveryPlan {
+  /** Of those that need not be in the majority, a bit each: what is left out is healed too. */
+  readonly impaired: number
+  /** Extra time on some links, as a share of the election timeout. */
+  readonly slow: number
+  /** Copies still arrive, now and much later. */
+  readonly copies: boolean
+  /** All start at one instant, every message takes equally long: only chance in the replicas can tell them apart. */
+  readonly lockstep: boolean
+}
+
+export interface Clients {
+  readonly count: number
+  readonly thinkMillis: number
+  /** The share of queries. */
+  readonly queries: number
+  readonly patienceMillis: number
+  /** Each stays with one replica and mostly reads or mostly writes, so that a stale replica is not found out by writes. */
+  readonly sticky: boolean
+}
+
+export interface Network {
+  readonly delayMillis: number
+  readonly tail: number
+  readonly loss: number
+  readonly double: number
+  /** A copy that arrives much later. */
+  readonly late: number
+  readonly reorder: boolean
+}
+
+/** A fault that comes about every `everyMillis` and lasts about `lastMillis`. */
+export interface Strike {
+  readonly kind: FaultKind
+  readonly everyMillis: number
+  readonly lastMillis: number
+}
+
+export const draw = (seed: number, off: ReadonlySet<Toggle>, size?: number): Plan => {
+  const shape = stream(seed, "plan.shape")
+  const drawn = shape.pick([1, 2, 2, 3, 3, 3, 3, 3, 3, 3, 4, 4, 5, 5, 5, 5, 5, 6, 7])
+  const options = drawOptions(stream(seed, "plan.options"))
+  const timeout = options.electionTimeoutMillis
+  const number = size ?? drawn
+  return {
+    size: number,
+    options,
+    steps: 600 + shape.below(2400),
+    clients: {
+      count: 1 + shape.below(6),
+      thinkMillis: shape.pick([0, 1, 10, timeout / 4]),
+      queries: shape.pick([0.1, 0.5, 0.8]),
+      patienceMillis: timeout * shape.pick([1, 4, 20]),
+      sticky: shape.chance(0.5)
+    },
+    batch: { most: shape.pick([1, 2, 4, 16]), lingerMillis: shape.pick([0, 0, 0.5, 5]) },
+    network: drawNetwork(stream(seed, "plan.network"), timeout, off),
+    disk: drawDisk(stream(seed, "plan.disk"), timeout, off),
+    clocks: drawClocks(stream(seed, "plan.clock"), off),
+    lateTimer: on(stream(seed, "plan.timer").pick([0, 0, 0.3, 0.9]), "timer", off),
+    cutShort: on(stream(seed, "plan.cutShort").pick([0, 0.001, 0.01, 0.03]), "cutShort", off),
+    strikes: drawStrikes(seed, timeout).filter((strike) => !off.has(strike.kind)),
+    recovery: drawRecovery(stream(seed, "plan.recovery"), off)
+  }
+}
+
+const drawRecovery = (random: Random, off: ReadonlySet<Toggle>): RecoveryPlan => ({
+  impaired: on(random.pick([0, 0xff, random.below(256)]), "impair", off),
+  slow: on(random.pick([0, 0, 0.02, 0.1]), "impair", off),
+  copies: random.chance(0.5),
+  lockstep: random.chance(0.15) && !off.has("lockstep")
+})
+
+const on = (value: number, toggle: Toggle, off: ReadonlySet<Toggle>): number => (off.has(toggle) ? 0 : value)
+
+/** Tiny limits make rare paths common. */
+const drawOptions = (random: Random): Options => {
+  const electionTimeoutMillis = random.pick([100, 300, 500])
+  return {
+    electionTimeoutMillis,
+    heartbeatMillis: electionTimeoutMillis / random.pick([3, 5, 10]),
+    maxAppendEntries: random.pick([1, 2, 3, 4, 64]),
+    maxAppendBytes: random.pick([1, 40, 1000, 1_000_000]),
+    maxInflightAppends: random.pick([1, 2, 3, 16]),
+    maxInflightBytes: random.pick([1, 100, 1_000_000]),
+    maxUncommittedBytes: random.pick([1, 100, 1_000_000, 1_000_000]),
+    maxReadRounds: random.pick([1, 1, 2, 4]),
+    readRetryMillis: electionTimeoutMillis / random.pick([1, 2, 4]),
+    maxApplyEntries: random.pick([1, 2, 5, 1024]),
+    maxWaitingReads: random.pick([1, 3, 1000, 1000, 1000])
+  }
+}
+
+const drawNetwork = (random: Random, timeout: number, off: ReadonlySet<Toggle>): Network => {
+  const drawn = {
+    delayMillis: timeout / random.pick([1000, 100, 30, 8]),
+    tail: random.pick([0, 0, 0.01, 0.1]),
+    loss: random.pick([0, 0, 0.01, 0.1, 0.3]),
+    double: random.pick([0, 0.01, 0.2]),
+    late: random.pick([0, 0.01, 0.05]),
+    reorder: random.chance(0.5)
+  }
+  return {
+    delayMillis: drawn.delayMillis,
+    tail: on(drawn.tail, "tail", off),
+    loss: on(drawn.loss, "loss", off),
+    double: on(drawn.double, "double", off),
+    late: on(drawn.late, "late", off),
+    reorder: drawn.reorder && !off.has("reorder")
+  }
+}
+
+const drawDisk = (random: Random, timeout: number, off: ReadonlySet<Toggle>): Plan["disk"] => {
+  const drawn = {
+    syncMillis: random.pick([0, 0, 0.2, timeout / 20]),
+    stall: random.pick([0, 0.001, 0.02]),
+    stallMillis: timeout * random.pick([0.5, 3]),
+    error: on(random.pick([0, 0, 0.002, 0.01]), "syncError", off)
+  }
+  return off.has("disk") ? { ...drawn, syncMillis: 0, stall: 0, stallMillis: 0 } : drawn
+}
+
+const drawClocks = (random: Random, off: ReadonlySet<Toggle>): ReadonlyArray<number> => {
+  const spread = random.pick([0, 0, 0.02, 0.2, 0.7])
+  return Array.from({ length: 7 }, () => (off.has("clock") ? 1 : random.between(1 - spread, 1 + spread)))
+}
+
+/** A sequence of its own, for which the others must leave room. */
+const staged: ReadonlyArray<FaultKind> = ["overtake", "bounce"]
+
+const likely: { readonly [Kind in FaultKind]?: number } = {
+  power: 0.2,
+  depose: 0.6,
+  bridge: 0.2,
+  ring: 0.2,
+  swizzle: 0.2,
+  slowDisk: 0.2
+}
+
+const lasting: { readonly [Kind in FaultKind]?: ReadonlyArray<number> } = { bounce: [0.1], overtake: [0.1] }
+
+/** Some seeds have many kinds of faults, some hardly any, some just one: they get in each other's way. */
+const drawStrikes = (seed: number, timeout: number): ReadonlyArray<Strike> => {
+  const shape = stream(seed, "plan.strikes")
+  const density = shape.pick([0.3, 1, 1.5])
+  const only = shape.chance(0.3) ? shape.pick([...faultKinds, ...staged, ...staged, ...staged]) : undefined
+  return faultKinds.flatMap((kind) => {
+    const random = stream(seed, `plan.${kind}`)
+    const drawn = random.chance((likely[kind] ?? 0.4) * density)
+    const chosen = only === undefined ? drawn : kind === only
+    const everyMillis = timeout * random.pick(staged.includes(kind) ? [6, 8, 12] : [2, 6, 20])
+    const lastMillis = timeout * random.pick(lasting[kind] ?? [0.3, 1.5, 5])
+    return chosen ? [{ kind, everyMillis, lastMillis }] : []
+  })
+}

@@ -1,0 +1,125 @@
+/**
+ * The second phase. A majority is healed, whatever ails the rest stays for ever, and within a
+ * bounded time there must be a leader, one log, one state, an answer to everybody who waits, and
+ * a place for fresh writes on every replica of that majority. A cluster that is merely never
+ * wrong would pass the first phase by doing nothing.
+ */
+import * as Canon from "./CanonicalLog.ts"
+import type { Host } from "./Host.ts"
+import * as Hosts from "./Host.ts"
+import { impair } from "./Impairment.ts"
+import * as Links from "./Links.ts"
+import { step, submit } from "./Stepping.ts"
+import * as Traces from "./Trace.ts"
+import { require } from "./Violation.ts"
+import type { World } from "./World.ts"
+import * as Worlds from "./World.ts"
+
+export const recover = (world: World): void => {
+  heal(world)
+  const healthy = world.hosts.filter((host) => !host.lost && !host.impaired)
+  converge(world, healthy)
+  refuse(world)
+  if (!world.plan.recovery.lockstep) return
+  allAtOnce(world, healthy)
+  converge(world, healthy)
+}
+
+const heal = (world: World): void => {
+  world.calm = true
+  Traces.note(world.trace, world.now, undefined, "all faults end")
+  Links.heal(world.links)
+  impair(world)
+  for (const host of world.hosts) {
+    Hosts.mendClock(host, world.now)
+    host.timerStuckUntil = 0
+    host.slowUntil = 0
+    host.frozenUntil = Math.min(host.frozenUntil, world.now)
+    if (host.state === undefined) Worlds.start(world, host)
+    else Worlds.wake(world, host, world.now)
+  }
+}
+
+const converge = (world: World, healthy: ReadonlyArray<Host>): void => {
+  within(world, 60, "after faults the cluster converges (I20)", () => disagreement(world, healthy))
+  fresh(world, healthy)
+  within(world, 20, "after fresh writes the cluster converges (I20)", () => disagreement(world, healthy))
+}
+
+/** All lose power together, with equal logs, and start together: nothing but their seeds tells them apart. */
+const allAtOnce = (world: World, healthy: ReadonlyArray<Host>): void => {
+  world.lockstep = true
+  Traces.note(world.trace, world.now, undefined, "all start at one instant")
+  for (const host of healthy) Worlds.crash(world, host)
+  for (const host of healthy) Worlds.start(world, host)
+}
+
+/** Goes on until nothing is missing; too long is a violation. */
+const within = (world: World, timeouts: number, rule: string, missing: () => string | undefined): void => {
+  const limit = world.now + timeouts * world.plan.options.electionTimeoutMillis
+  let lacks = missing()
+  for (let steps = 1; lacks !== undefined; steps++) {
+    const goesOn = world.now < limit && step(world)
+    if (!goesOn || steps % 8 === 0) lacks = missing()
+    require(goesOn || lacks === undefined, rule, () => lacks ?? "")
+  }
+}
+
+const disagreement = (world: World, healthy: ReadonlyArray<Host>): string | undefined => {
+  if (!healthy.some((host) => host.state?._tag === "Leader")) return "nobody leads"
+  const last = Canon.lastIndex(world.ledger.canon)
+  const chain = world.ledger.canon.entries[last]!.chain
+  for (const host of healthy) {
+    if (host.state === undefined) return `${host.id} is down`
+    const { lastApplied } = host.state.stateMachine
+    if (lastApplied !== last) return `${host.id} has applied ${lastApplied} of ${last}`
+    if (host.disk.entries.length !== last || host.disk.chain[last] !== chain) return `${host.id} has another log`
+    if (host.desk.waiting.size > 0) return `${host.desk.waiting.size} clients wait at ${host.id}`
+    if (host.state.reads.waiting > 0) return `${host.state.reads.waiting} reads wait at ${host.id}`
+  }
+  const pending = world.ledger.operations.find((operation) => operation.ending === undefined)
+  return pending === undefined ? undefined : `operation ${pending.number} has no answer`
+}
+
+/**
+ * Every healthy replica takes a write and then shows it; one at a time, for limits may be
+ * tiny. What is still under way from before may stand in the way of a few.
+ */
+const fresh = (world: World, healthy: ReadonlyArray<Host>): void => {
+  for (const host of healthy) {
+    for (const query of [false, true]) {
+      let told: string | undefined
+      for (let tries = 0; told !== "Done" && tries < 10; tries++) {
+        if (tries > 0) pass(world)
+        told = attempt(world, host, query)
+      }
+      require(told === "Done", "a healthy cluster refuses nothing (I20)", () => `${host.id} says ${told}`)
+    }
+  }
+}
+
+/** Who is cut off from everybody says so, instead of keeping its clients waiting. */
+const refuse = (world: World): void => {
+  for (const host of world.hosts) {
+    const silent = world.hosts.every((other) => other === host || Links.isDead(world.links, other.number, host.number))
+    if (!host.impaired || host.state === undefined || !silent) continue
+    for (const query of [false, true]) {
+      const told = attempt(world, host, query)
+      require(told !== "Done", "who hears nobody answers nothing", () => host.id)
+    }
+  }
+}
+
+/** Half an election timeout goes by. */
+const pass = (world: World): void => {
+  const until = world.now + world.plan.options.electionTimeoutMillis / 2
+  while (world.now < until && step(world)) {}
+}
+
+const attempt = (world: World, host: Host, query: boolean): string | undefined => {
+  const operation = submit(world, host, { client: Worlds.visitor, query })
+  within(world, 20, "clients are answered within bounds (I20)", () =>
+    operation.ending === undefined ? `${operation.kind} at ${host.id} has no answer` : undefined
+  )
+  return operation.ending?._tag
+}

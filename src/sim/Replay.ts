@@ -1,0 +1,204 @@
+/**
+ * A recorded run, told as a golden script: each replica takes in exactly these events at exactly
+ * these instants, and the oracle that judged the run judges it again. Above each `---` stands
+ * what is ordered, below it what came of it.
+ *
+ *   cluster A B C registers electionTimeoutMillis=100 ...   nobody runs yet
+ *   restart A seed 12 at 345.6                 A starts from its disk, with this chance
+ *   ask 7 A Command {...}                      a client of A wants this: operation 7
+ *   step A at 345.6: B#3, deadline, 7 as 1.4   as one batch: the third message from B, the news that the
+ *                                              deadline has passed, operation 7 under that name
+ *   crash A [after N effects]                  at once, or in A's next step
+ *
+ * Effects take no time here, so what hangs on a slow disk may not show; a run that breaks its
+ * rule here too ends with the word BROKEN.
+ */
+import { Instant, type ReplicaId } from "../raft/LogEntry.ts"
+import type { Options } from "../raft/Options.ts"
+import * as Replica from "../raft/Replica.ts"
+import * as Canon from "./CanonicalLog.ts"
+import * as Disks from "./Disk.ts"
+import * as Ledgers from "./Ledger.ts"
+import * as Narration from "./Narration.ts"
+import type { Operation } from "./Operation.ts"
+import * as Oracles from "./Oracle.ts"
+import * as Register from "./Register.ts"
+import * as Store from "./Store.ts"
+import type { AnyEffect, AnyEvent, AnyMessage, AnyReplica, State } from "./Subject.ts"
+import { erase, fromWords, inWords } from "./Subject.ts"
+import { Violation } from "./Violation.ts"
+
+interface Member {
+  readonly id: ReplicaId
+  readonly number: number
+  readonly disk: Disks.Disk
+  state: State | undefined
+  /** It dies in its next step, before this one of its effects. */
+  crashAt: number | undefined
+}
+
+interface Replay {
+  readonly replica: AnyReplica
+  readonly members: ReadonlyArray<Member>
+  readonly oracle: Oracles.Oracle
+  readonly ledger: Ledgers.Ledger
+  /** All that was sent on a link, in order. */
+  readonly sent: Map<string, Array<AnyMessage>>
+  /** By the name under which it was submitted. */
+  readonly requests: Map<string, Operation>
+  readonly lines: Array<string>
+}
+
+/** What the script should read. */
+export const run = (script: string): string => {
+  let replay: Replay | undefined
+  const blocks: Array<string> = []
+  for (const block of script.trim().split(/\n\s*\n/)) {
+    const commands = block.split("\n---")[0]!.split("\n")
+    const begun: Replay = replay ?? cluster(commands[0]!.split(" ").slice(1))
+    let broken: string | undefined
+    try {
+      for (const line of commands) if (replay !== undefined) command(begun, line)
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error
+      broken = `BROKEN: ${error.rule}: ${error.detail}`
+    }
+    const said = [...begun.lines.splice(0), ...(broken === undefined ? [] : [broken])]
+    blocks.push([...commands, ...(said.length === 0 ? [] : ["---", ...said])].join("\n"))
+    if (broken !== undefined) break
+    replay = begun
+  }
+  return `${blocks.join("\n\n")}\n`
+}
+
+const subjects = [erase(Register.subject), erase(Store.subject)]
+
+const cluster = (words: ReadonlyArray<string>): Replay => {
+  const subject = subjects.find(({ name }) => words.includes(name))
+  if (subject === undefined) throw new Error("a recording begins with `cluster A B ... registers|store`")
+  const options = Object.fromEntries(
+    words.filter((word) => word.includes("=")).map((word) => [word.split("=")[0], Number(word.split("=")[1])])
+  ) as Partial<Options>
+  const members = words
+    .filter((word) => /^[A-Z]$/.test(word))
+    .map((_, number): Member => {
+      return { id: Disks.replicaName(number), number, disk: Disks.blank(), state: undefined, crashAt: undefined }
+    })
+  const canon = Canon.empty(subject)
+  const replica = Replica.make(subject.machine, options)
+  return {
+    replica,
+    members,
+    oracle: Oracles.make(members, canon, replica.options),
+    ledger: Ledgers.empty(canon),
+    sent: new Map(),
+    requests: new Map(),
+    lines: []
+  }
+}
+
+const command = (replay: Replay, line: string): void => {
+  const [verb, ...words] = line.replace(":", "").split(" ")
+  const member = (name: string | undefined): Member => replay.members.find(({ id }) => id === name)!
+  switch (verb) {
+    case "restart":
+      return start(replay, member(words[0]), { seed: Number(words[2]), at: Number(words[4]) })
+    case "ask":
+      return ask(replay, member(words[1]), words[2]!, line.slice(line.indexOf("{")))
+    case "step":
+      return step(replay, member(words[0]), Number(words[2]), line.slice(line.indexOf(":") + 2).split(", "))
+    case "crash":
+      if (words[2] === undefined) member(words[0]).state = undefined
+      else member(words[0]).crashAt = Number(words[2])
+      return
+    default:
+      throw new Error(`no such command: ${line}`)
+  }
+}
+
+const start = (replay: Replay, member: Member, { seed, at }: { readonly seed: number; readonly at: number }): void => {
+  member.disk.incarnation++
+  member.state = replay.replica.init({
+    id: member.id,
+    incarnation: member.disk.incarnation,
+    configuration: { voters: replay.members.map(({ id }) => id) },
+    at: Instant(at),
+    seed,
+    hardState: member.disk.hardState,
+    entries: member.disk.entries.slice()
+  })
+  Oracles.onStart(replay.oracle, member, member.state)
+  replay.lines.push(Narration.status(member.state))
+}
+
+const ask = (replay: Replay, member: Member, kind: string, input: string): void => {
+  Ledgers.invoke(replay.ledger, {
+    client: 0,
+    replica: member.id,
+    kind: kind === "Command" ? "Command" : "Query",
+    input: fromWords(input),
+    invokedAt: 0
+  })
+}
+
+const step = (replay: Replay, member: Member, at: number, words: ReadonlyArray<string>): void => {
+  const before = member.state
+  if (before === undefined) throw new Error(`${member.id} is down`)
+  const events = words.map((word) => ({ ...taken(replay, member, word), at: Instant(at) }) as AnyEvent)
+  const [after, effects] = replay.replica.reduceAll(before, events)
+  const done = member.crashAt === undefined ? effects : effects.slice(0, member.crashAt)
+  replay.lines.push(...events.map((event) => `${member.id}: ${Narration.event(event, inWords)}`))
+  replay.lines.push(...Narration.step(before, after, done, inWords))
+  member.state = after
+  Oracles.onStep(replay.oracle, member, { before, after, effects })
+  for (const effect of done) carryOut(replay, member, effect)
+  if (member.crashAt === undefined) return
+  replay.lines.push(`${member.id}: crashes, with ${effects.length - done.length} effects not carried out`)
+  member.state = undefined
+  member.crashAt = undefined
+}
+
+const taken = (replay: Replay, member: Member, word: string): object => {
+  if (word === "deadline") return { _tag: "DeadlineReached" }
+  const [from, number] = word.split("#")
+  if (number !== undefined) {
+    const message = replay.sent.get(`${from}->${member.id}`)?.[Number(number) - 1]
+    if (message === undefined) throw new Error(`${from} has not sent ${word} to ${member.id}`)
+    return { _tag: "MessageReceived", from, message }
+  }
+  const [operation, , name] = word.split(" ")
+  const [incarnation, sequence] = name!.split(".").map(Number)
+  const asked = replay.ledger.operations[Number(operation) - 1]!
+  replay.requests.set(`${member.id}${name}`, asked)
+  const request = { replica: member.id, incarnation, sequence }
+  return asked.kind === "Command"
+    ? { _tag: "CommandSubmitted", request, command: asked.input }
+    : { _tag: "QuerySubmitted", request, query: asked.input }
+}
+
+const carryOut = (replay: Replay, member: Member, effect: AnyEffect): void => {
+  const { oracle, ledger, sent, requests } = replay
+  switch (effect._tag) {
+    case "Persist":
+      Oracles.onSynced(oracle, member, effect)
+      return Oracles.onOwnSync(oracle, member)
+    case "Send": {
+      Oracles.onSend(oracle, member, effect.to, effect.message)
+      const link = `${member.id}->${effect.to}`
+      if (!sent.has(link)) sent.set(link, [])
+      sent.get(link)!.push(effect.message)
+      return
+    }
+    case "Reply": {
+      const { incarnation, sequence } = effect.request
+      const operation = requests.get(`${member.id}${incarnation}.${sequence}`)
+      const { outcome } = effect
+      if (operation === undefined || (outcome._tag !== "Applied" && outcome._tag !== "Answered")) return
+      const output = outcome._tag === "Applied" ? outcome.result : outcome.answer
+      return Ledgers.end(ledger, operation, { _tag: "Done", output, at: 0 })
+    }
+    case "LeaderChanged":
+    case "QuorumLost":
+      return
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * The bounds of a small search, and those that every run of the tests sees to the end. Each
+ * standard scope gives room to one kind of trouble: together they would be too large.
+ */
+import type { Budget } from "./Situation.ts"
+
+export interface Scope extends Budget {
+  readonly replicas: number
+  /** No term beyond this one. */
+  readonly terms: number
+  /** No log longer than this: a doubled command takes up a place every time it arrives. */
+  readonly entries: number
+  /** No more rounds of reads in a term: a doubled question asks for another. */
+  readonly rounds: number
+  /** The logs to begin with, as the terms of their entries: none of them is known to be committed. */
+  readonly logs: ReadonlyArray<ReadonlyArray<number>>
+}
+
+export const least: Scope = {
+  replicas: 3,
+  terms: 1,
+  entries: 2,
+  rounds: 1,
+  logs: [],
+  elections: 1,
+  beats: 0,
+  commands: 0,
+  queries: 0,
+  resubmissions: 0,
+  crashes: 0
+}
+
+export const standard: ReadonlyArray<readonly [name: string, scope: Scope]> = [
+  ["two elections and a crash", { ...least, terms: 2, elections: 2, crashes: 1 }],
+  ["an election, a heartbeat and two crashes", { ...least, beats: 1, crashes: 2 }],
+  ["a command and a crash", { ...least, commands: 1, crashes: 1 }],
+  ["a command across two terms", { ...least, terms: 2, elections: 2, commands: 1 }],
+  ["a read", { ...least, queries: 1 }],
+  ["Figure 8, from (b) on", { ...least, logs: [[1], [2], []], terms: 4, elections: 2 }],
+  ["a follower with a tail of its own", { ...least, logs: [[1], [1, 1], [1]], terms: 2, entries: 3, beats: 1 }],
+  [
+    "two replicas, two terms, a command and a crash",
+    { ...least, replicas: 2, terms: 2, elections: 2, entries: 3, commands: 1, crashes: 1 }
+  ]
+]
+
+/** Minutes rather than seconds, and so by hand. */
+export const larger: typeof standard = [
+  ["a command that is logged twice", { ...least, entries: 3, commands: 1 }],
+  ["a command across two terms, and a crash", { ...least, terms: 2, elections: 2, commands: 1, crashes: 1 }],
+  ["a read whose question is doubled", { ...least, queries: 1, rounds: 2 }],
+  ["three terms", { ...least, terms: 3, elections: 3, entries: 3 }]
+]

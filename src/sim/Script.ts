@@ -1,0 +1,232 @@
+/**
+ * Golden scripts: text in, the same text with what happened out. A block is one command or
+ * several, a line `---`, and below it what they led to. Commands in parentheses set the
+ * scene; what they lead to is left out. `#` begins a remark.
+ *
+ *   cluster A B C [maxAppendEntries=1 ...]   a new cluster; nobody leads
+ *   disk A term 3 [vote B] log 1 1 2         A starts from this disk (terms of its entries)
+ *   elect A                                  deadline, all votes, the first entry, everywhere committed
+ *
+ *   deadline A                               time passes to A's next deadline, and A is told
+ *   wait 50                                  time passes, nobody is told
+ *   put A x 1 / get A x                      a client of A
+ *   resubmit A                               A's runtime asks again for what waits too long
+ *   together A put x 1, get x, B->A          A is told of these at once, as one batch (of all that is
+ *                                            in flight to A, if nothing is named); also: deadline
+ *
+ *   deliver                                  what is in flight, and what that leads to, until nothing is
+ *   deliver WHICH [newest] [one]             of what is in flight now, each message by itself, the
+ *                                            oldest (newest) first, only the first
+ *   drop WHICH / double WHICH                it is lost / arrives twice
+ *   hold WHICH / release [WHICH]             it arrives later / it is in flight again
+ *   say B->A RequestVoteReply term 2, ...    in flight, though B never said it (words as printed)
+ *   cut WHERE [Type] / heal [WHERE]          from now on, what is sent there is lost
+ *   cut A B | C D E                          all links between two sides
+ *
+ *   slow A / sync A / fast A                 A's disk takes until it is told to be done; and no more
+ *   crash A [after N effects]                at once, or in A's next step
+ *   restart A
+ *
+ *   status [A ...]                           what a replica is, and its log
+ *   progress A                               what a leader believes about its followers
+ *   deadlines                                the time, and when each replica wants to be told
+ *
+ * WHICH is any of links and one message type: `A->B`, `A->` (to anybody), `->B`, `RequestVote`.
+ * WHERE is any of links and replicas; a replica is all of its links.
+ */
+import { defaults, type Options } from "../raft/Options.ts"
+import { ReplicaId } from "../raft/LogEntry.ts"
+import * as Dictation from "./Dictation.ts"
+import type { Arrival } from "./Host.ts"
+import * as Narration from "./Narration.ts"
+import * as Notes from "./Notes.ts"
+import * as Selections from "./Selection.ts"
+import * as Stages from "./Stage.ts"
+import type { Flying, Member, Stage } from "./Stage.ts"
+
+/** What the script should read. */
+export const run = (script: string): string => {
+  let stage: Stage | undefined
+  const blocks = script.trim().split(/\n\s*\n/)
+  const done = blocks.map((block) => {
+    const said = block.split("\n")
+    const end = said.indexOf("---")
+    const commands = end === -1 ? said : said.slice(0, end)
+    const output: Array<string> = []
+    for (const line of commands) {
+      const quiet = line.startsWith("(") && line.endsWith(")")
+      const words = (quiet ? line.slice(1, -1) : line).trim()
+      if (words === "" || words.startsWith("#")) continue
+      stage = command(stage, words)
+      if (!quiet) output.push(...stage.lines)
+      stage.lines = []
+    }
+    const shown = commands.some((line) => !/^(#|\(|\s*$)/.test(line))
+    return [...commands, ...(shown ? ["---", ...(output.length === 0 ? ["nothing"] : output)] : [])].join("\n")
+  })
+  return `${done.join("\n\n")}\n`
+}
+
+const command = (given: Stage | undefined, line: string): Stage => {
+  const [verb, ...words] = line.split(/\s+/)
+  if (verb === "cluster") return cluster(words)
+  if (given === undefined) throw new Error("a script begins with `cluster`")
+  const handler = handlers[verb ?? ""]
+  if (handler === undefined) throw new Error(`no such command: ${line}`)
+  handler(given, words)
+  return given
+}
+
+const cluster = (words: ReadonlyArray<string>): Stage => {
+  const options: Record<string, number> = {}
+  for (const word of words.filter((one) => one.includes("="))) {
+    const [name = "", value] = word.split("=")
+    if (!(name in defaults)) throw new Error(`no such option: ${name}`)
+    options[name] = Number(value)
+  }
+  const stage = Stages.make(
+    words.filter((one) => !one.includes("=")),
+    options satisfies Partial<Options>
+  )
+  stage.lines.push(`${[...stage.members.keys()].join(", ")} follow nobody in term 0`)
+  return stage
+}
+
+const member = (stage: Stage, name: string | undefined): Member => {
+  const found = stage.members.get(ReplicaId(name ?? ""))
+  if (found === undefined) throw new Error(`no such replica: ${name}`)
+  return found
+}
+
+const handlers: Readonly<Record<string, (stage: Stage, words: ReadonlyArray<string>) => void>> = {
+  disk: (stage, words) => {
+    const after = (word: string): string | undefined =>
+      words.includes(word) ? words[words.indexOf(word) + 1] : undefined
+    const terms = words.slice(words.indexOf("log") + 1).map(Number)
+    Stages.arrange(stage, member(stage, words[0]), { term: Number(after("term")), vote: after("vote"), terms })
+  },
+  elect: (stage, [name]) => {
+    Stages.deadline(stage, member(stage, name))
+    flush(stage)
+    Stages.deadline(stage, member(stage, name))
+    flush(stage)
+  },
+  deadline: (stage, [name]) => Stages.deadline(stage, member(stage, name)),
+  wait: (stage, [millis]) => {
+    stage.now += Number(millis)
+  },
+  deliver: (stage, words) => (words.length === 0 ? flush(stage) : Stages.deliver(stage, chosen(stage, words))),
+  together: (stage, [name, ...words]) => {
+    const to = member(stage, name)
+    const parts = words.length === 0 ? [`->${to.id}`] : words.join(" ").split(", ")
+    Stages.step(
+      stage,
+      to,
+      parts.flatMap((part) => arrivals(stage, to, part.split(" ")))
+    )
+  },
+  double: (stage, words) => {
+    const found = chosen(stage, words)
+    stage.flight = stage.flight.flatMap((flying) => (found.includes(flying) ? [flying, { ...flying }] : [flying]))
+  },
+  drop: (stage, words) => {
+    for (const one of taken(stage, words))
+      stage.lines.push(`lost: ${one.from} -> ${one.to} ${Narration.message(one.message, Notes.show)}`)
+  },
+  hold: (stage, words) => {
+    stage.held = [...stage.held, ...taken(stage, words)]
+  },
+  release: (stage, words) => {
+    const found = Selections.messages(stage.held, words)
+    stage.held = stage.held.filter((flying) => !found.includes(flying))
+    stage.flight = [...stage.flight, ...found]
+  },
+  say: (stage, [link = "", ...words]) => {
+    const [from = "", to = ""] = link.split("->")
+    const flying: Flying = { from: ReplicaId(from), to: ReplicaId(to), message: Dictation.read(words.join(" ")) }
+    stage.flight = [...stage.flight, flying]
+  },
+  cut: (stage, words) => {
+    const type = Selections.type(words)
+    for (const link of links(stage, words)) stage.cuts.add(type === undefined ? link : `${link} ${type}`)
+  },
+  heal: (stage, words) => {
+    if (words.length === 0) return stage.cuts.clear()
+    for (const link of links(stage, words)) {
+      for (const cut of stage.cuts) if (cut.split(" ")[0] === link) stage.cuts.delete(cut)
+    }
+  },
+  put: (stage, [name, ...words]) => {
+    const to = member(stage, name)
+    Stages.step(stage, to, arrivals(stage, to, ["put", ...words]))
+  },
+  get: (stage, [name, ...words]) => {
+    const to = member(stage, name)
+    Stages.step(stage, to, arrivals(stage, to, ["get", ...words]))
+  },
+  resubmit: (stage, [name]) => Stages.resubmit(stage, member(stage, name)),
+  crash: (stage, [name, after, effects]) => {
+    if (after === undefined) {
+      stage.lines.push(`${name}: crashes`)
+      Stages.crash(stage, member(stage, name))
+    } else member(stage, name).crashAt = Number(effects)
+  },
+  slow: (stage, [name]) => {
+    member(stage, name).slowDisk = true
+  },
+  fast: (stage, [name]) => {
+    member(stage, name).slowDisk = false
+  },
+  sync: (stage, [name]) => Stages.sync(stage, member(stage, name)),
+  restart: (stage, [name]) => {
+    Stages.start(stage, member(stage, name))
+    stage.lines.push(Narration.status(member(stage, name).state!))
+  },
+  status: (stage, names) => {
+    for (const { id, state } of stage.members.values()) {
+      if (names.length > 0 && !names.includes(id)) continue
+      stage.lines.push(state === undefined ? `${id}: down` : Narration.status(state))
+    }
+  },
+  progress: (stage, [name]) => {
+    const { state } = member(stage, name)
+    if (state !== undefined) stage.lines.push(...Narration.progress(state))
+  },
+  deadlines: (stage) => {
+    stage.lines.push(`it is ${Math.round(stage.now)}`)
+    for (const { id, state } of stage.members.values()) {
+      if (state !== undefined) stage.lines.push(`${id}: waits until ${Math.round(stage.replica.nextDeadline(state))}`)
+    }
+  }
+}
+
+/** A part of a batch: a client's request, the deadline, or messages that are in flight to this replica. */
+const arrivals = (stage: Stage, to: Member, words: ReadonlyArray<string>): ReadonlyArray<Arrival> => {
+  const [verb, key, value] = words
+  if (verb === "put") return [Stages.submission(stage, to, "Command", { put: key, value })]
+  if (verb === "get") return [Stages.submission(stage, to, "Query", { get: key })]
+  if (verb === "deadline") return to.state === undefined ? [] : [Stages.lateness(stage, to.state)]
+  const found = taken(stage, words)
+  return found.map(({ from, message }) => ({ _tag: "MessageReceived", from, message }))
+}
+
+/** Delivers until nothing is in flight: answers, and answers to answers. */
+const flush = (stage: Stage): void => {
+  for (let rounds = 0; stage.flight.length > 0; rounds++) {
+    if (rounds > 200) throw new Error("the replicas do not come to rest")
+    Stages.deliver(stage, stage.flight)
+  }
+}
+
+/** Out of flight. */
+const taken = (stage: Stage, words: ReadonlyArray<string>): ReadonlyArray<Flying> => {
+  const found = chosen(stage, words)
+  stage.flight = stage.flight.filter((flying) => !found.includes(flying))
+  return found
+}
+
+const chosen = (stage: Stage, words: ReadonlyArray<string>): ReadonlyArray<Flying> =>
+  Selections.messages(stage.flight, words)
+
+const links = (stage: Stage, words: ReadonlyArray<string>): ReadonlyArray<string> =>
+  Selections.links([...stage.members.keys()], words)

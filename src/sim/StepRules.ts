@@ -1,0 +1,24 @@
+/**
+ * What must be true of any state of one replica, and of any step from one to the next: the
+ * core's own rules (raft/Invariants.ts), and one that holds because the simulator sees whole
+ * steps only.
+ */
+import * as Invariants from "../raft/Invariants.ts"
+import type { Options } from "../raft/Options.ts"
+import type { AnyEffect, State } from "./Subject.ts"
+import { require, Violation } from "./Violation.ts"
+
+export const checkStep = (
+  before: State,
+  effects: ReadonlyArray<AnyEffect>,
+  after: State,
+  { maxApplyEntries }: Pick<Options, "maxApplyEntries">
+): void => {
+  const broken = [...Invariants.ofState(after), ...Invariants.ofStep(before, effects, after)]
+  const [first] = broken
+  if (first !== undefined) throw new Violation(first, `${after.id} (${after._tag}): ${broken.join("; ")}`)
+  const { commitIndex, lastApplied } = after.stateMachine
+  const most = before.stateMachine.lastApplied + maxApplyEntries
+  require(lastApplied === Math.min(commitIndex, most), "what is committed is applied, as far as one step may", () =>
+    `${after.id}: applied ${lastApplied}, committed ${commitIndex}`)
+}

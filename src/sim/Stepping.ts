@@ -1,0 +1,259 @@
+/**
+ * What happens to a world, one thing at a time. Here a host does what the runtime will do:
+ * take some of what waits, reduce it, carry out the effects from left to right.
+ */
+import { Instant, type RequestId } from "../raft/LogEntry.ts"
+import * as Agendas from "./Agenda.ts"
+import * as Cuts from "./Cuts.ts"
+import * as Desks from "./Desk.ts"
+import { replicaNumber } from "./Disk.ts"
+import * as Faults from "./Faults.ts"
+import type { Host } from "./Host.ts"
+import * as Hosts from "./Host.ts"
+import * as Ledgers from "./Ledger.ts"
+import * as Links from "./Links.ts"
+import * as Marks from "./Marks.ts"
+import * as Oracles from "./Oracle.ts"
+import * as Recordings from "./Recording.ts"
+import type { Operation } from "./Operation.ts"
+import type { AnyEvent, State } from "./Subject.ts"
+import * as Traces from "./Trace.ts"
+import { require } from "./Violation.ts"
+import type { Happening, World } from "./World.ts"
+import * as Worlds from "./World.ts"
+
+/** False when nothing will ever happen again. */
+export const step = (world: World): boolean => {
+  const item = Agendas.next(world.agenda)
+  if (item === undefined) return false
+  world.now = item.at
+  world.steps++
+  happen(world, item.what)
+  return true
+}
+
+const happen = (world: World, what: Happening): void => {
+  switch (what._tag) {
+    case "Arrive":
+      if (Links.isCut(world.links, what, what.message._tag)) return
+      return Worlds.deliver(world, world.hosts[what.to]!, {
+        _tag: "MessageReceived",
+        from: world.hosts[what.from]!.id,
+        message: what.message
+      })
+    case "Wake":
+      return onWake(world, world.hosts[what.host]!)
+    case "Continue": {
+      const host = world.hosts[what.host]!
+      if (host.life !== what.life) return
+      return carryOn(world, host)
+    }
+    case "Restart":
+      return Worlds.start(world, world.hosts[what.host]!)
+    case "Ask":
+      return ask(world, what.client)
+    case "Visit": {
+      const host = world.hosts[what.host]!
+      if (world.calm || host.state === undefined || !Cuts.keeps(world.cuts.asks, world.asks++)) return
+      return giveUpLater(world, submit(world, host, { client: Worlds.visitor, query: what.query }))
+    }
+    case "GiveUp": {
+      const { operation } = what
+      const host = world.hosts[replicaNumber(operation.replica)]!
+      // A healthy cluster owes everybody an answer.
+      if (operation.ending !== undefined || (world.calm && !host.impaired)) return
+      Marks.hit(world.marks, "a client gave up")
+      Desks.forget(host.desk, operation)
+      return Worlds.resolve(world, operation, "Unknown", "GaveUp")
+    }
+    case "Strike":
+      return world.calm ? undefined : Faults.strike(world, what.strike)
+    case "Mend":
+      return world.calm ? undefined : what.mend(world)
+  }
+}
+
+const ask = (world: World, client: number): void => {
+  if (world.calm) return
+  const { clients } = world.plan
+  const random = world.chance.clients
+  const host = clients.sticky ? world.hosts[client % world.hosts.length]! : random.pick(world.hosts)
+  const queries = clients.sticky ? (client % 2 === 0 ? 0.05 : 0.95) : clients.queries
+  if (host.state === undefined) {
+    Worlds.plan(world, world.now + 1 + random.wait(clients.thinkMillis), { _tag: "Ask", client })
+    return
+  }
+  const query = random.chance(queries)
+  if (Cuts.keeps(world.cuts.asks, world.asks++)) giveUpLater(world, submit(world, host, { client, query }))
+  else Worlds.plan(world, world.now + Worlds.think(world), { _tag: "Ask", client })
+}
+
+const giveUpLater = (world: World, operation: Operation): void =>
+  Worlds.plan(world, world.now + world.plan.clients.patienceMillis, { _tag: "GiveUp", operation })
+
+/** A client asks something of a replica. */
+export const submit = (
+  world: World,
+  host: Host,
+  { client, query }: { readonly client: number; readonly query: boolean }
+): Operation => {
+  const { subject, ledger, chance } = world
+  const input = query ? subject.query(chance.clients) : subject.command(chance.clients, ledger.operations.length + 1)
+  const kind = query ? "Query" : "Command"
+  const operation = Ledgers.invoke(ledger, { client, replica: host.id, kind, input, invokedAt: Worlds.tick(world) })
+  if (world.recording !== undefined) Recordings.onAsk(world.recording, operation)
+  Worlds.deliver(world, host, Desks.submit(host.desk, operation, Hosts.localTime(host, world.now)))
+  return operation
+}
+
+const onWake = (world: World, host: Host): void => {
+  if (host.wakeAt > world.now) return
+  host.wakeAt = Number.POSITIVE_INFINITY
+  if (host.state === undefined || !Hosts.isFree(host)) return
+  if (host.frozenUntil > world.now) return Worlds.wake(world, host, host.frozenUntil)
+  const events = gather(world, host, host.state)
+  if (events.length > 0) reduce(world, host, host.state, events)
+  if (Hosts.isFree(host)) rest(world, host)
+}
+
+/** Some of what waits, in order, and the deadline if it has passed. */
+const gather = (world: World, host: Host, state: State): Array<AnyEvent> => {
+  const at = Instant(Hosts.localTime(host, world.now))
+  host.inbox.push(...Desks.overdue(host.desk, at, world.plan.options.electionTimeoutMillis))
+  const { batch } = world.chance
+  const taken = host.inbox.splice(0, 1 + batch.below(world.plan.batch.most))
+  const events: Array<AnyEvent> = []
+  for (const arrival of taken) events.push({ ...arrival, at })
+  const stuck = world.now < host.timerStuckUntil
+  const overlooked = stuck || (taken.length > 0 && !world.calm && batch.chance(world.plan.lateTimer))
+  if (!overlooked && at >= world.replica.nextDeadline(state)) {
+    const deadline: AnyEvent = { _tag: "DeadlineReached", at }
+    if (batch.chance(0.5)) events.push(deadline)
+    else events.unshift(deadline)
+  }
+  return events
+}
+
+const reduce = (world: World, host: Host, before: State, events: ReadonlyArray<AnyEvent>): void => {
+  const [after, effects] = world.replica.reduceAll(before, events)
+  world.events += events.length
+  if (world.recording !== undefined) Recordings.onStep(world.recording, host, events[0]!.at, events)
+  host.state = after
+  host.effects = effects
+  host.carried = 0
+  Traces.step(world.trace, { at: world.now, host: host.number, before, after, events, effects })
+  Oracles.onStep(world.oracle, host, { before, after, effects })
+  Marks.onStep(world.marks, { options: world.plan.options, before, after, events, effects })
+  const told = events.some((event) => event._tag === "DeadlineReached")
+  const goesOn = after.stateMachine.lastApplied > before.stateMachine.lastApplied
+  require(!told || goesOn || world.replica.nextDeadline(after) > events[0]!.at, "a deadline that passed moves on", () =>
+    `${host.id} (${after._tag}) would spin`)
+  const { cutShort } = world.chance
+  const dies = !world.calm && world.plan.cutShort > 0 && cutShort.chance(world.plan.cutShort)
+  host.crashAt = dies ? cutShort.below(effects.length + 1) : Number.POSITIVE_INFINITY
+  carryOut(world, host)
+}
+
+/** Left to right. A Persist takes time, a frozen host goes on later, a crash cuts the rest off. */
+const carryOut = (world: World, host: Host): void => {
+  const { life } = host
+  while (host.life === life && host.carried < host.effects.length) {
+    if (host.carried === host.crashAt) return die(world, host)
+    if (host.frozenUntil > world.now) return later(world, host, host.frozenUntil)
+    const effect = host.effects[host.carried]!
+    switch (effect._tag) {
+      case "Persist": {
+        const millis = host.syncing ? 0 : syncTime(world, host)
+        if (!host.syncing) {
+          host.syncing = true
+          if (millis > 0) return later(world, host, world.now + millis)
+        }
+        if (syncFails(world)) return failedSync(world, host)
+        host.syncing = false
+        Oracles.onSynced(world.oracle, host, effect)
+        Oracles.onOwnSync(world.oracle, host)
+        break
+      }
+      case "Send":
+        Oracles.onSend(world.oracle, host, effect.to, effect.message)
+        if (world.recording !== undefined) Recordings.onSend(world.recording, host.id, effect.to, effect.message)
+        Worlds.send(world, host.number, replicaNumber(effect.to), effect.message)
+        break
+      default:
+        tell(world, host, effect)
+    }
+    host.carried++
+  }
+  if (host.life === life && host.carried === host.crashAt) die(world, host)
+}
+
+const tell = (world: World, host: Host, effect: Host["effects"][number]): void => {
+  const at = Hosts.localTime(host, world.now)
+  if (effect._tag === "Reply" && effect.outcome._tag === "Applied") onApplied(world, host, effect.request)
+  const again = Desks.take(host.desk, effect, at, (operation, ending, detail) =>
+    Worlds.resolve(world, operation, ending, detail)
+  )
+  for (const submission of again) host.inbox.push(submission)
+}
+
+const onApplied = (world: World, host: Host, { sequence, incarnation }: RequestId): void => {
+  const waiting = incarnation === host.desk.incarnation ? host.desk.waiting.get(sequence) : undefined
+  if (waiting === undefined || waiting.submissions === 1) return
+  Marks.hit(world.marks, "a request applied after it was submitted again")
+  if (waiting.moved) Marks.hit(world.marks, "a request applied after a change of leader")
+}
+
+const die = (world: World, host: Host): void => {
+  Worlds.crash(world, host)
+  Faults.restartSoon(world, host)
+}
+
+const later = (world: World, host: Host, at: number): void =>
+  Worlds.plan(world, at, { _tag: "Continue", host: host.number, life: host.life })
+
+/**
+ * An fsync that fails ends the process, whatever it was about. Linux has dropped the data and would
+ * report success if asked again; nobody asks. The next start may find the record or not.
+ */
+const syncFails = (world: World): boolean => {
+  const { error } = world.plan.disk
+  const fails = !world.calm && error > 0 && world.chance.syncError.chance(error)
+  if (fails) Worlds.countFault(world, "syncError")
+  return fails
+}
+
+const failedSync = (world: World, host: Host): void => {
+  const { length } = host.disk.entries
+  const { hardState } = host.disk
+  die(world, host)
+  const there = host.disk.entries.length !== length || host.disk.hardState !== hardState
+  Marks.hit(world.marks, "a failed sync ended the replica")
+  Marks.hit(world.marks, there ? "a record found after a failed sync" : "a record lost after a failed sync")
+}
+
+const syncTime = (world: World, host: Host): number => {
+  if (world.lockstep) return 0
+  const { disk, options } = world.plan
+  if (host.slowUntil > world.now) return options.electionTimeoutMillis
+  const stalls = !world.calm && disk.stall > 0 && world.chance.disk.chance(disk.stall)
+  if (stalls) Worlds.countFault(world, "stall")
+  if (stalls) return disk.stallMillis
+  return disk.syncMillis === 0 ? 0 : world.chance.disk.wait(disk.syncMillis)
+}
+
+const carryOn = (world: World, host: Host): void => {
+  carryOut(world, host)
+  if (host.state !== undefined && Hosts.isFree(host)) rest(world, host)
+}
+
+/** Until something arrives or the next deadline, a little late as timers are, or more so. */
+const rest = (world: World, host: Host): void => {
+  if (host.state === undefined) return
+  if (host.inbox.length > 0) return Worlds.wake(world, host, world.now)
+  const deadline = Hosts.worldTime(host, world.replica.nextDeadline(host.state))
+  const { batch } = world.chance
+  const late = !world.calm && batch.chance(world.plan.lateTimer)
+  const by = late ? batch.wait(world.plan.options.electionTimeoutMillis * 2) : 0.01
+  Worlds.wake(world, host, Math.max(world.now, deadline, host.timerStuckUntil) + by)
+  if (host.desk.waiting.size > 0) Worlds.wake(world, host, world.now + world.plan.options.electionTimeoutMillis)
+}
