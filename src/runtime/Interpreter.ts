@@ -50,7 +50,7 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
   let state = options.start(now())
 
   /** A client that has been told that nothing was done, while its request lay in the mailbox, must be right. */
-  const isWanted = (event: RaftEvent<Bytes, Q>): boolean => !("request" in event) || requests.has(event.request)
+  const isWanted = (event: RaftEvent<Bytes, Q>): boolean => !("request" in event) || requests.take(event.request)
 
   /** All that waits, and the news that a deadline has passed: after it, for what waits may have moved the deadline. */
   const nextBatch = Effect.fnUntraced(function* () {

@@ -21,6 +21,8 @@ interface Waiting<R, A> {
   readonly command: Uint8Array | undefined
   readonly waiter: Waiter<R, A>
   readonly deadline: number
+  /** In the mailbox, and not reduced yet. It is there once at most. */
+  queued: boolean
   /** Whether a leader has been given it: from then on its outcome may be unknown. */
   mayBeLogged: boolean
   resubmitAt: number
@@ -75,6 +77,7 @@ export class Requests<R, A> {
       command,
       waiter,
       deadline: now + timeoutMillis,
+      queued: true,
       mayBeLogged: false,
       resubmitAt: now + patienceMillis,
       patienceMillis
@@ -88,9 +91,11 @@ export class Requests<R, A> {
     return { replica, incarnation, sequence: this.sequence }
   }
 
-  /** Whether a client still waits for it. */
-  has(request: RequestId): boolean {
-    return this.waiting.has(request.sequence)
+  /** It is out of the mailbox, to be reduced; false where nobody waits for it any more. */
+  take(request: RequestId): boolean {
+    const waiting = this.waiting.get(request.sequence)
+    if (waiting !== undefined) waiting.queued = false
+    return waiting !== undefined
   }
 
   /** The client is gone, or was never taken on. */
@@ -126,7 +131,7 @@ export class Requests<R, A> {
       case "Superseded":
         return waiting.command === undefined
           ? undefined
-          : { request: this.put({ ...waiting, mayBeLogged: false }), command: waiting.command }
+          : { request: this.put({ ...waiting, queued: true, mayBeLogged: false }), command: waiting.command }
       case "Refused":
         waiting.waiter.fail(refusal(outcome.reason, waiting.mayBeLogged))
         return undefined
@@ -150,7 +155,9 @@ export class Requests<R, A> {
     const { replica, incarnation } = this.options
     const again: Array<{ request: RequestId; command: Uint8Array }> = []
     for (const [sequence, waiting] of this.waiting) {
-      if (waiting.command === undefined || !when(waiting)) continue
+      // Of two copies in one batch a leader could log the first and refuse the second, which says that nothing was done.
+      if (waiting.command === undefined || waiting.queued || !when(waiting)) continue
+      waiting.queued = true
       waiting.patienceMillis *= 2
       waiting.resubmitAt = now + waiting.patienceMillis
       again.push({ request: { replica, incarnation, sequence }, command: waiting.command })

@@ -234,11 +234,17 @@ describe("Requests", () => {
 
   it("submits what waits again, in order, with growing patience; queries never", () => {
     const { requests, waiter } = make()
-    requests.add(bytes, waiter("1"), 0)
-    requests.add(undefined, waiter("2"), 0)
-    requests.add(bytes, waiter("3"), 5)
+    const ids = [
+      requests.add(bytes, waiter("1"), 0),
+      requests.add(undefined, waiter("2"), 0),
+      requests.add(bytes, waiter("3"), 5)
+    ]
+    const takeAll = () => ids.every((id) => requests.take(id))
+    // The mailbox is emptied before each look, unless said otherwise.
     const sequences = (again: ReadonlyArray<{ request: { sequence: number } }>) =>
-      again.map(({ request }) => request.sequence)
+      takeAll() && again.map(({ request }) => request.sequence)
+    assert.deepStrictEqual(requests.overdue(10), [], "still in the mailbox")
+    takeAll()
     assert.deepStrictEqual(sequences(requests.overdue(10)), [1])
     assert.deepStrictEqual(sequences(requests.overdue(15)), [3])
     assert.deepStrictEqual(sequences(requests.overdue(29)), [])

@@ -1,0 +1,218 @@
+/**
+ * Stands between a cluster's replicas and their disks, links and clients, sees the order in
+ * which things happen there, and objects when a word goes before the deed it speaks of:
+ * whatever a replica says must follow from what the disks hold at that moment.
+ *
+ * It knows the disks only by what was confirmed, and a message only by what its receiver
+ * may conclude from it.
+ */
+import * as Logs from "../../src/raft/Log.ts"
+import { Index, type LogEntry, type ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import type { Message } from "../../src/raft/Message.ts"
+import type { Persist } from "../../src/raft/RaftEffect.ts"
+import type { ServerState } from "../../src/raft/ServerState.ts"
+import { mix, text } from "../../src/sim/Random.ts"
+import * as Replay from "../../src/storage/Replay.ts"
+import type { Recovered } from "../../src/storage/Storage.ts"
+
+type State = ServerState<unknown, Uint8Array, unknown>
+
+export interface WitnessOptions {
+  readonly ids: ReadonlyArray<ReplicaId>
+  readonly now: () => number
+  /** `undefined` for a replica that was never started. */
+  readonly stateOf: (id: ReplicaId) => State | undefined
+}
+
+/** One replica, as seen from outside. */
+interface Seen {
+  durable: Replay.Replay
+  /** A `Persist` that is neither confirmed nor failed. */
+  writing: boolean
+  /** It hears its peers, so all of it runs. */
+  begun: boolean
+  /** Why it has nothing more to say until it starts again: it ended, or its disk failed. */
+  silent: string | undefined
+}
+
+export class Witness {
+  readonly objections: Array<string> = []
+  readonly trace: Array<string> = []
+  /** A digest of the trace: equal runs have equal ones. */
+  digest = 0
+  /** How many `Persist`s have begun, of all replicas together. */
+  persists = 0
+  private readonly seen: ReadonlyMap<ReplicaId, Seen>
+  /** The term of each entry that anybody has called committed, by index from 1. */
+  private readonly committed: Array<Term> = []
+  private readonly leaders = new Map<Term, ReplicaId>()
+  private readonly options: WitnessOptions
+
+  constructor(options: WitnessOptions) {
+    this.options = options
+    this.seen = new Map(
+      options.ids.map((id) => [id, { durable: Replay.make(), writing: false, begun: false, silent: undefined }])
+    )
+  }
+
+  note(what: string): void {
+    const line = `${this.options.now().toFixed(3)} ${what}`
+    this.trace.push(line)
+    this.digest = mix(this.digest, text(line))
+  }
+
+  object(to: string): void {
+    this.note(`OBJECTION ${to}`)
+    this.objections.push(`at ${this.options.now().toFixed(3)}: ${to}`)
+  }
+
+  onStart(id: ReplicaId, { hardState, entries, incarnation }: Recovered): void {
+    this.note(`${id} starts: incarnation ${incarnation}, term ${hardState.currentTerm}, ${entries.length} entries`)
+    const seen = this.of(id)
+    if (hardState.currentTerm < seen.durable.hardState.currentTerm) this.object(`${id} lost its term`)
+    seen.durable = { hardState, entries: [...entries] }
+    seen.writing = false
+    seen.begun = false
+    seen.silent = undefined
+  }
+
+  onPersist(id: ReplicaId, change: Persist<Uint8Array>): void {
+    this.persists++
+    this.note(`${id} persists ${describeChange(change)}`)
+    const seen = this.of(id)
+    if (seen.writing) this.object(`${id} has two writes under way`)
+    if (seen.silent !== undefined) this.object(`${id} writes after ${seen.silent}`)
+    seen.writing = true
+  }
+
+  onPersisted(id: ReplicaId, change: Persist<Uint8Array>): void {
+    this.note(`${id} has persisted`)
+    const seen = this.of(id)
+    seen.writing = false
+    Replay.apply(seen.durable, change)
+  }
+
+  /** It failed, or the replica ended meanwhile: what of it is on disk shows at the next start. */
+  onNotPersisted(id: ReplicaId): void {
+    this.note(`${id} has not persisted`)
+    this.of(id).silent = "its disk failed"
+  }
+
+  onBegin(id: ReplicaId): void {
+    this.of(id).begun = true
+  }
+
+  hasBegun(id: ReplicaId): boolean {
+    return this.of(id).begun
+  }
+
+  onEnd(id: ReplicaId): void {
+    this.of(id).silent ??= "it ended"
+  }
+
+  onSend(from: ReplicaId, to: ReplicaId, messages: ReadonlyArray<Message<Uint8Array>>): void {
+    this.speaks(from, `sends ${to} ${messages.map(describeMessage).join(", ")}`)
+    for (const message of messages) this.checkMessage(from, to, message)
+  }
+
+  /** A client of `id` has an answer, this very moment; `value` is what it wrote, if it did. */
+  onAnswer(id: ReplicaId, value: Uint8Array | undefined): void {
+    this.speaks(id, "answers")
+    if (value === undefined) return
+    const { entries } = this.of(id).durable
+    const holds = entries.some(({ payload }) => payload._tag === "Command" && contains(payload.command, value))
+    if (!holds) this.object(`${id} acknowledged a write that is not on its disk`)
+  }
+
+  private speaks(id: ReplicaId, what: string): void {
+    this.note(`${id} ${what}`)
+    const { silent, writing } = this.of(id)
+    if (silent !== undefined) this.object(`${id} ${what} after ${silent}`)
+    if (writing) this.object(`${id} ${what} while a write is under way`)
+    const state = this.options.stateOf(id)
+    if (state !== undefined) this.checkCommitted(id, state)
+  }
+
+  private checkMessage(from: ReplicaId, to: ReplicaId, message: Message<Uint8Array>): void {
+    const { entries, hardState } = this.of(from).durable
+    const { currentTerm, votedFor } = hardState
+    if (message.term > currentTerm) this.object(`${from} speaks of term ${message.term} before it is on disk`)
+    // A later term in the same batch has overtaken what is said of this one, and that is on disk.
+    if (message.term < currentTerm) return
+    if (message._tag === "RequestVote" && votedFor !== from) this.object(`${from} stands before its vote is on disk`)
+    if (message._tag === "RequestVoteReply" && message.granted && votedFor !== to)
+      this.object(`${from} grants a vote to ${to} that is not on disk`)
+    if (message._tag === "AppendEntries") {
+      const other = this.leaders.get(message.term) ?? from
+      if (other !== from) this.object(`${from} and ${other} both lead term ${message.term}`)
+      this.leaders.set(message.term, from)
+    }
+    if (message._tag !== "AppendEntriesReply" || message.result._tag !== "Matched") return
+    const { matchIndex } = message.result
+    if (matchIndex > entries.length)
+      this.object(`${from} matches up to ${matchIndex}, its disk up to ${entries.length}`)
+    const leader = this.options.stateOf(to)
+    if (leader?._tag !== "Leader" || leader.currentTerm !== message.term || matchIndex === 0) return
+    if (entries[matchIndex - 1]?.term !== Logs.termAt(leader.stateMachine.log, matchIndex))
+      this.object(`${from} matches ${to} at ${matchIndex} with another entry on its disk`)
+  }
+
+  /** What is committed is on the disks of a majority, and is the same for everybody. */
+  private checkCommitted(id: ReplicaId, { stateMachine }: State): void {
+    const { commitIndex, log } = stateMachine
+    for (let index = commitIndex; index > 0; index--) {
+      const term = Logs.termAt(log, Index(index)) ?? Term(0)
+      const known = this.committed[index - 1]
+      if (known !== undefined) {
+        if (known !== term) this.object(`${id} has committed ${index} of term ${term}, others of term ${known}`)
+        // By Log Matching the rest has been compared before.
+        return
+      }
+      this.committed[index - 1] = term
+      const holders = this.options.ids.filter((other) => this.of(other).durable.entries[index - 1]?.term === term)
+      if (2 * holders.length <= this.options.ids.length)
+        this.object(
+          `${id} has committed ${index} of term ${term}, which is on the disks of [${holders.join(" ")}] only`
+        )
+    }
+  }
+
+  private of(id: ReplicaId): Seen {
+    return this.seen.get(id)!
+  }
+}
+
+const contains = (bytes: Uint8Array, part: Uint8Array): boolean => Buffer.from(bytes).includes(Buffer.from(part))
+
+const describeChange = ({ hardState, log }: Persist<Uint8Array>): string => {
+  const hard = hardState === undefined ? "" : `term ${hardState.currentTerm} vote ${hardState.votedFor ?? "none"} `
+  return log === undefined ? hard : `${hard}from ${log.from}: ${describeEntries(log.entries)}`
+}
+
+const describeEntries = (entries: ReadonlyArray<LogEntry<Uint8Array>>): string =>
+  `[${entries.map(({ payload, term }) => `${term}${payload._tag === "NoOp" ? "" : `:${payload.request.replica}${payload.request.incarnation}.${payload.request.sequence}`}`).join(" ")}]`
+
+const describeMessage = (message: Message<Uint8Array>): string => {
+  switch (message._tag) {
+    case "AppendEntries": {
+      const { entries, leaderCommit, prev, round, term } = message
+      return `Append(${term}) prev ${prev.index}/${prev.term} ${describeEntries(entries)} commit ${leaderCommit} round ${round}`
+    }
+    case "AppendEntriesReply":
+      return message.result._tag === "Matched"
+        ? `Matched(${message.term}) ${message.result.matchIndex} round ${message.round}`
+        : `Conflict(${message.term}) at ${message.result.prevIndex} hint ${message.result.hint.index}/${message.result.hint.term}`
+    case "RequestVoteReply":
+    case "PreVoteReply":
+      return `${message._tag}(${message.term}) ${message.granted ? "yes" : "no"}`
+    case "Forward":
+      return `Forward(${message.term}) ${message.requests.map(({ request }) => request.sequence).join(" ")}`
+    case "ReadIndex":
+      return `ReadIndex(${message.term}) ${message.number}`
+    case "ReadIndexReply":
+      return `ReadIndexReply(${message.term}) ${message.number} index ${message.index}`
+    case "PreVote":
+    case "RequestVote":
+      return `${message._tag}(${message.term}) last ${message.last.index}/${message.last.term}`
+  }
+}
