@@ -1,0 +1,251 @@
+/** Bugs in AppendEntries, in what followers keep, what leaders believe of them, and in what counts as committed. */
+import { type Mutant, mutant } from "./Mutant.ts"
+
+export const replicationMutants: ReadonlyArray<Mutant> = [
+  mutant(
+    "old entries are committed by counting",
+    ["Figure 8, LogCabin#44, PySyncObj#169", "I4, I6 [66]"],
+    [
+      "Replication.ts",
+      "if (replicated <= commitIndex || Logs.termAt(log, replicated) !== state.currentTerm) return state",
+      "if (replicated <= commitIndex) return state"
+    ]
+  ),
+  mutant(
+    "an old append shortens the log",
+    ["Students' Guide to Raft, WRaft", "I13, I7 [43]"],
+    [
+      "Replication.ts",
+      "const known = entries.findIndex((entry) => Logs.termAt(log, entry.index) !== entry.term)",
+      "const known = entries.length === 0 ? -1 : 0"
+    ],
+    ["Replication.ts", "fresh.length > 0 && fresh[0]!.index <= commitIndex", "false"]
+  ),
+  mutant(
+    "a heartbeat cuts the log off behind it",
+    ["Students' Guide to Raft", "I13, I7 [43]"],
+    [
+      "Replication.ts",
+      "const next = fresh.length === 0 ? log :",
+      "const next = fresh.length === 0 ? Logs.truncate(log, Index(matchIndex + 1)) :"
+    ]
+  ),
+  mutant(
+    "a conflicting entry is kept",
+    ["classic", "I3 [42]"],
+    [
+      "Replication.ts",
+      "(entry) => Logs.termAt(log, entry.index) !== entry.term",
+      "(entry) => Logs.termAt(log, entry.index) === undefined"
+    ]
+  ),
+  mutant(
+    "overlapping entries are appended at the end",
+    ["classic", "I3 [42]"],
+    ["Replication.ts", "Logs.append(Logs.truncate(log, fresh[0]!.index), fresh)", "Logs.append(log, fresh)"]
+  ),
+  mutant(
+    "prevLogTerm is not compared",
+    ["classic", "I3 [41]"],
+    ["Replication.ts", "if (term !== prev.term) {", "if (term === undefined) {"]
+  ),
+  mutant(
+    "a follower commits all that the leader has",
+    ["classic", "I5 [69]"],
+    ["Replication.ts", "Index(Math.min(leaderCommit, matchIndex))", "leaderCommit"]
+  ),
+  mutant(
+    "a follower claims its whole log",
+    ["classic", "I6 [69]"],
+    [
+      "Replication.ts",
+      `return [committed, { _tag: "Matched", matchIndex }]`,
+      `return [committed, { _tag: "Matched", matchIndex: Logs.lastIndex(next) }]`
+    ]
+  ),
+  mutant(
+    "matchIndex is what was sent, not what was answered",
+    ["SandTable", "I6 [46]"],
+    [
+      "Replication.ts",
+      "Progresses.onMatched(progress, result.matchIndex)",
+      "Progresses.onMatched(progress, Index(progress.nextIndex - 1))"
+    ]
+  ),
+  mutant(
+    "an old answer lowers matchIndex",
+    ["SandTable", "I8 [46]"],
+    ["Progress.ts", "Index(Math.max(progress.matchIndex, matchIndex))", "matchIndex"]
+  ),
+  mutant(
+    "an acknowledgement of an earlier term counts",
+    ["CCF", "I6 [12]"],
+    [
+      "Replica.ts",
+      `    case "RequestVoteReply":\n    case "AppendEntriesReply":\n`,
+      `    case "AppendEntriesReply":\n      return Replication.onAppendEntriesReply(state, { from, message, at })\n    case "RequestVoteReply":\n`
+    ]
+  ),
+  mutant(
+    "an append of an earlier term is taken",
+    ["classic", "I3, I7 [12]"],
+    [
+      "Replica.ts",
+      `    case "AppendEntries": {`,
+      `    case "AppendEntries": {\n      if (state.currentTerm > 0) return Replication.onAppendEntries(core, state, { from, message, at }, batch)`
+    ]
+  ),
+  mutant(
+    "followers acknowledge before they store",
+    ["tikv#994, NATS", "I10, I7 [78]"],
+    ["Durability.ts", `effect.message._tag === "AppendEntries"`, `effect.message._tag.startsWith("AppendEntries")`]
+  ),
+  mutant(
+    "everything leaves before it is stored",
+    ["tikv#994, d-engine#329", "I10 [78]"],
+    [
+      "Durability.ts",
+      "return [...effects.filter(mayLeaveEarly), persist, ...effects.filter((effect) => !mayLeaveEarly(effect))]",
+      "return [...effects, persist]"
+    ]
+  ),
+  mutant(
+    "clients are answered before their write is stored",
+    ["etcd#14370", "I7 [68]"],
+    [
+      "Durability.ts",
+      `effect._tag === "Send" && effect.message._tag === "AppendEntries"`,
+      `effect._tag === "Reply" || (effect._tag === "Send" && effect.message._tag === "AppendEntries")`
+    ]
+  ),
+  mutant(
+    "a leader speaks before its term is stored",
+    ["own, thesis §10.2.1", "I10"],
+    ["Durability.ts", "if (hardState !== undefined) return [persist, ...effects]", ""]
+  ),
+  mutant(
+    "a log that changed is not stored with a new term",
+    ["own", "I7"],
+    [
+      "Durability.ts",
+      "if (hardState !== undefined) return [persist, ...effects]",
+      "if (hardState !== undefined) return [{ ...persist, log: undefined }, ...effects]"
+    ]
+  ),
+  mutant(
+    "the smaller half of an even cluster commits",
+    ["own", "I6 [65]"],
+    ["Configuration.ts", ".sort((a, b) => b - a)", ".sort((a, b) => a - b)"]
+  ),
+  mutant(
+    "a leader commits what it alone holds",
+    ["own", "I6 [65]"],
+    [
+      "Replication.ts",
+      "if (replicated <= commitIndex || Logs.termAt(log, replicated)",
+      "if (last <= commitIndex || Logs.termAt(log, last)"
+    ],
+    [
+      "Replication.ts",
+      "StateMachines.commitTo(state.stateMachine, replicated)",
+      "StateMachines.commitTo(state.stateMachine, last)"
+    ]
+  ),
+  mutant(
+    "only the last entry is tried for commit",
+    ["RaftOS", "[72]"],
+    ["Replication.ts", "if (replicated <= commitIndex ||", "if (replicated <= commitIndex || replicated !== last ||"]
+  ),
+  mutant(
+    "an old heartbeat takes the commit back",
+    ["PySyncObj#166", "I8 [70] [71]"],
+    ["StateMachine.ts", "index > machine.commitIndex\n", "index !== machine.commitIndex\n"]
+  ),
+  mutant(
+    "after a restart the whole log counts as committed",
+    ["own", "I5, I6 [63]"],
+    ["StateMachine.ts", "commitIndex: Index(0),", "commitIndex: Index(entries.length),"]
+  ),
+  mutant(
+    "what is committed may be replaced",
+    ["own", "I13"],
+    ["Replication.ts", "fresh.length > 0 && fresh[0]!.index <= commitIndex", "false"]
+  ),
+  mutant(
+    "a term begins without a no-op",
+    ["classic", "I16, I20 [22] [67]"],
+    ["Election.ts", "log: Logs.append(log, [noOp])", "log"]
+  ),
+  mutant(
+    "an old refusal leads back to Probe",
+    ["etcd, CCF", "[47]"],
+    ["Replication.ts", "if (stale) return progress", ""]
+  ),
+  mutant(
+    "a refusal takes back what has matched",
+    ["own", "I8 [47]"],
+    ["Replication.ts", "Index(Math.max(progress.matchIndex + 1, next))", "Index(next)"]
+  ),
+  mutant(
+    "a refusal is asked again at the same place",
+    ["own", "I20 [45]"],
+    ["Replication.ts", "const next = Math.min(agree.index + 1, result.prevIndex)", "const next = result.prevIndex + 1"]
+  ),
+  mutant(
+    "the hint is not used",
+    ["own", "[45] [61]"],
+    [
+      "Replication.ts",
+      "const next = Math.min(agree.index + 1, result.prevIndex)",
+      "const next = Math.min(agree.index + 9999, result.prevIndex)"
+    ]
+  ),
+  mutant(
+    "a match beyond the end of the log is believed",
+    ["toyDB", "I8 [48]"],
+    ["Replication.ts", "result.matchIndex > Logs.lastIndex(log) ? progress : Progresses", "Progresses"]
+  ),
+  mutant(
+    "the window in messages is not kept",
+    ["own", "I21 [53]"],
+    ["Progress.ts", "if (progress.inflight.length >= limits.appends) return false", ""]
+  ),
+  mutant(
+    "the window in bytes is not kept",
+    ["own", "I21 [53]"],
+    ["Progress.ts", "return bytes < limits.bytes", "return true"]
+  ),
+  mutant(
+    "what was answered stays in the window",
+    ["own", "I20 [53]"],
+    ["Progress.ts", "progress.inflight.filter((append) => append.last > match)", "progress.inflight"]
+  ),
+  mutant(
+    "a probe does not wait for its answer",
+    ["own", "[52]"],
+    ["Replication.ts", "progress = { ...progress, asked: true }", "progress = { ...progress, asked: false }"]
+  ),
+  mutant(
+    "a lost append is never sent again",
+    ["own", "I20 [55]"],
+    [
+      "Replication.ts",
+      "return Progresses.becomeProbe(progress, Index(",
+      `return progress._tag === "Replicate" ? progress : Progresses.becomeProbe(progress, Index(`
+    ]
+  ),
+  mutant(
+    "one append may be of any length",
+    ["own", "I21 [54]"],
+    ["Replication.ts", "entries.length < core.options.maxAppendEntries", "true"]
+  ),
+  mutant(
+    "a follower is supplied before the commit is known",
+    ["own: the order of settle", "[50]"],
+    [
+      "Settling.ts",
+      "const committed = Replication.commit(confirmRounds(opened, batch), core.machine)\n  const supplied = Replication.replicate(core, committed, at, batch)",
+      "const told = Replication.replicate(core, confirmRounds(opened, batch), at, batch)\n  const supplied = Replication.commit(told, core.machine)"
+    ]
+  )
+]
