@@ -99,6 +99,6 @@ export const portProblem = ({ host, port }: Endpoint): Effect.Effect<string | un
         )
       )
     )
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resume(Effect.succeed(undefined))))
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resume(Effect.as(Effect.void, undefined))))
     return Effect.sync(() => server.close())
   })

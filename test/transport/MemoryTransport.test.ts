@@ -97,7 +97,7 @@ describe("a memory network", () => {
   it.effect("partitions groups", () =>
     Effect.gen(function* () {
       const network = MemoryNetwork.make()
-      const replicas = yield* Effect.all([A, B, C].map((id) => join(network, id)))
+      const replicas = yield* Effect.forEach([A, B, C], (id) => join(network, id))
       network.partition([A], [A, B, C])
       replicas[0]!.transport.send(B, [ping(1)])
       replicas[1]!.transport.send(A, [ping(2)])
@@ -192,7 +192,7 @@ describe("a memory network", () => {
       let echoes = 0
       yield* Effect.gen(function* () {
         const b = yield* Transport
-        yield* b.receive((from, message) => {
+        return yield* b.receive((from, message) => {
           if (++echoes < 10_000) b.send(from, [message])
           b.send(B, [ping(echoes)])
         })

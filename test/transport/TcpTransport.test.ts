@@ -28,7 +28,7 @@ describe("messages", () => {
   it.live("pass between all replicas, whole and in order", () =>
     Effect.gen(function* () {
       const addresses = yield* freeAddresses(3)
-      const replicas = yield* Effect.all(ids.map((id) => start(member(id, addresses))))
+      const replicas = yield* Effect.forEach(ids, (id) => start(member(id, addresses)))
       yield* until("everyone connected", () =>
         replicas.every((replica) => replica.transport.connections().every(({ connected }) => connected))
       )
