@@ -26,6 +26,8 @@ const longestWaitMillis = 60_000
 
 export interface Interpreter<S, Q> {
   readonly state: () => ServerState<S, Bytes, Q>
+  /** The same, once its effects are carried out: what local reads may show, for it rests on what is on disk. */
+  readonly carriedOut: () => ServerState<S, Bytes, Q>
   readonly mailbox: Mailbox<RaftEvent<Bytes, Q>>
   /** The replica's monotonic clock. */
   readonly now: () => Instant
@@ -48,6 +50,8 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
   const now = (): Instant => Instant(Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
   const mailbox = new Mailbox<RaftEvent<Bytes, Q>>(options.limits)
   let state = options.start(now())
+  /** The last state whose effects are all carried out. Until then a sole voter's newest entries are not on disk. */
+  let shown = state
 
   /** A client that has been told that nothing was done, while its request lay in the mailbox, must be right. */
   const isWanted = (event: RaftEvent<Bytes, Q>): boolean => !("request" in event) || requests.take(event.request)
@@ -117,9 +121,16 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     const role = RoleChange.describe(before, after, events)
     if (role !== undefined) yield* Effect.logInfo(role)
     yield* carryOut(effects)
+    shown = after
   })
 
-  const result: Interpreter<S, Q> = { state: () => state, mailbox, now, run: Effect.forever(step()) }
+  const result: Interpreter<S, Q> = {
+    state: () => state,
+    carriedOut: () => shown,
+    mailbox,
+    now,
+    run: Effect.forever(step())
+  }
   return result
 })
 

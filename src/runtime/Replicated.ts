@@ -163,7 +163,7 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   const replicated: Replicated<C, R, Q, A> = {
     propose: (command) => Effect.suspend(() => admit<R>(codec.encode(command), undefined)),
     query: (query) => admit<A>(undefined, query),
-    queryLocal: (query) => options.machine.query(interpreter.state().stateMachine.value, query),
+    queryLocal: (query) => options.machine.query(interpreter.carriedOut().stateMachine.value, query),
     status
   }
   const run: Effect.Effect<never, StorageError | TransportError> = Effect.all([interpreter.run, receive, sweep], {

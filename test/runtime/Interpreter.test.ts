@@ -50,6 +50,21 @@ describe("a disk", () => {
     })
   )
 
+  it.effect("that is slow keeps a local read from showing what only memory holds, where a replica is alone", () =>
+    Effect.gen(function* () {
+      const cluster = new TestCluster("A")
+      const alone = yield* cluster.start(A)
+      yield* cluster.until("it leads", () => alone.state()._tag === "Leader")
+      cluster.disk(A).slow(100)
+      const write = yield* begin(alone.replicated.propose(put("k", "v")))
+      yield* TestClock.adjust(50)
+      assert.isUndefined(valueIn(alone.replicated.queryLocal(get("k"))))
+      yield* TestClock.adjust(60)
+      assert.isTrue(write.settled())
+      assert.strictEqual(valueIn(alone.replicated.queryLocal(get("k"))), "v")
+    })
+  )
+
   it.effect("that hangs longer than the election timeout costs the leadership, not the data", () =>
     Effect.gen(function* () {
       const cluster = new TestCluster("A B C")
