@@ -39,7 +39,7 @@ type Parsed<A> = Result.Result<A, UsageError>
 
 const clientBase = 7400
 const peerBase = 7500
-const defaultHeartbeatMillis = 100
+const defaultHeartbeatMillis = 150
 const defaultElectionTimeoutMillis = 500
 
 const fail = (message: string): Result.Result<never, UsageError> => Setting.fail("serve", message)

@@ -68,8 +68,8 @@ export interface ReplicatedOptions<S, C, R, Q, A> {
   readonly requestTimeoutMillis?: number
 }
 
-/** How often requests are looked over for ones that have waited too long. */
-const sweepMillis = 100
+/** How often requests are looked over for ones that have waited too long: so much later may they hear of it. */
+export const sweepMillis = 250
 
 /**
  * A replica, from its disk. Nothing happens until `run` is run, which returns only by

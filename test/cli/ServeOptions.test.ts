@@ -39,7 +39,7 @@ describe("default addresses", () => {
         ["C", { peer: local(7503) }]
       ]),
       dataDir: "./balsa-data/A",
-      heartbeatMillis: 100,
+      heartbeatMillis: 150,
       electionTimeoutMillis: 500,
       logFormat: "text"
     })

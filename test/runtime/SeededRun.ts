@@ -3,6 +3,7 @@
  * a memory network, with clients and a nemesis, under the seeded scheduler. Two phases:
  * trouble; then peace, in which everything must come right within a bound.
  */
+import { sweepMillis } from "../../src/runtime/Replicated.ts"
 import { Cause, Effect, Exit, Fiber, Logger, type Scope } from "effect"
 import type { KvResult } from "../../src/kv/KvCommand.ts"
 import type { KvAnswer } from "../../src/kv/KvQuery.ts"
@@ -131,7 +132,7 @@ const client = (stage: Stage, number: number, random: Random) =>
       history.end(operation, ending)
       const took = stage.scheduler.currentTimeMillisUnsafe() - since
       // On a busy machine time passes between two steps of the one fiber that looks for late requests.
-      if (plan.temper.haste === 0 && took > plan.requestTimeoutMillis + sweepMillis)
+      if (plan.temper.haste === 0 && took > plan.requestTimeoutMillis + lookMillis)
         witness.object(`client ${number} waited ${took} ms, and was promised ${plan.requestTimeoutMillis} at most`)
       witness.note(
         `client ${number} is told: ${ending._tag} ${ending._tag === "Answered" ? ending.revision : ending.why}`
@@ -140,7 +141,7 @@ const client = (stage: Stage, number: number, random: Random) =>
   })
 
 /** How late a request may be that takes too long; and time is told in whole milliseconds. */
-const sweepMillis = 100 + 2
+const lookMillis = sweepMillis + 2
 
 const drawAction = (random: Random, value: string): Action => {
   const draw = random.draw()
