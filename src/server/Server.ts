@@ -11,16 +11,12 @@ import { KvMachine, unknownCommand } from "../kv/KvMachine.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
 import * as Replicated from "../runtime/Replicated.ts"
 import * as FileStorage from "../storage/FileStorage.ts"
+import { type Address, formatAddress } from "../transport/OutboundConnection.ts"
 import * as TcpTransport from "../transport/TcpTransport.ts"
 import * as ClientListener from "./ClientListener.ts"
 import * as Gateway from "./Gateway.ts"
 import * as ServerLog from "./ServerLog.ts"
 import type { Member } from "./Status.ts"
-
-export interface Address {
-  readonly host: string
-  readonly port: number
-}
 
 export interface ServerOptions {
   readonly id: ReplicaId
@@ -75,8 +71,8 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   })
   yield* Layer.build(gateway.pipe(Layer.provide(ClientListener.layer(listenClient))))
   yield* Effect.logInfo(
-    `replica ${id} of cluster ${cluster} (${peers.size + 1} voters): clients at http://${show(listenClient)}, ` +
-      `peers at ${show(listenPeer)}, data in ${options.dataDir}, Node ${process.version}`
+    `replica ${id} of cluster ${cluster} (${peers.size + 1} voters): clients at http://${formatAddress(listenClient)}, ` +
+      `peers at ${formatAddress(listenPeer)}, data in ${options.dataDir}, Node ${process.version}`
   )
   yield* Effect.addFinalizer(() => Effect.logInfo("stops"))
   return yield* run
@@ -85,12 +81,14 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
 /** A replica knows its own address for clients only; the others tell theirs themselves. */
 const membersOf = ({ id, listenClient, listenPeer, peers }: ServerOptions): ReadonlyArray<Member> =>
   [
-    { name: id, peerUrls: [`http://${show(listenPeer)}`], clientUrls: [`http://${show(listenClient)}`] },
+    {
+      name: id,
+      peerUrls: [`http://${formatAddress(listenPeer)}`],
+      clientUrls: [`http://${formatAddress(listenClient)}`]
+    },
     ...[...peers].map(([peer, { peer: address }]) => ({
       name: peer,
-      peerUrls: [`http://${show(address)}`],
+      peerUrls: [`http://${formatAddress(address)}`],
       clientUrls: []
     }))
   ].toSorted((a, b) => (a.name < b.name ? -1 : 1))
-
-const show = ({ host, port }: Address): string => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`)
