@@ -14,17 +14,21 @@ const types: Door = { kind: "types", valuesOf: [] }
 /** Term, Index, ReplicaId and Instant are types whose constructors only name what is given. */
 const raftTypes: Door = { kind: "types", valuesOf: ["src/raft/LogEntry.ts"] }
 
+/** A snapshot walks the map of keys, and builds it. */
+const mapOfKv: Door = { kind: "types", valuesOf: ["src/kv/OrderedMap.ts"] }
+
 const arrows: Readonly<Record<string, Readonly<Record<string, Door>>>> = {
   raft: {},
   kv: { raft: types },
-  codec: { raft: all, kv: types },
+  codec: { raft: all, kv: mapOfKv },
   storage: { raft: raftTypes, codec: all },
   transport: { raft: raftTypes, codec: all },
   runtime: { raft: all, codec: all, storage: all, transport: all },
   sim: { raft: all, kv: all },
+  maintenance: { raft: all, kv: mapOfKv, codec: all, storage: all },
   server: { runtime: all, kv: all, codec: all, raft: raftTypes },
   client: { kv: types },
-  cli: { server: all, client: all, sim: all, raft: raftTypes, runtime: types },
+  cli: { server: all, client: all, maintenance: all, sim: all, raft: raftTypes, runtime: types },
   main: { cli: all, server: all, client: all, sim: all, raft: raftTypes, runtime: types }
 }
 

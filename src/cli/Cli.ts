@@ -18,9 +18,12 @@ import { Host } from "./Host.ts"
 import { delCommand, getCommand, putCommand } from "./KeyCommands.ts"
 import type { NotFound } from "./NotFound.ts"
 import * as Presenter from "./Presenter.ts"
+import { restoreCommand } from "./RestoreCommand.ts"
 import { runServe, serveCommand, serveExamples, serveFlags } from "./ServeCommand.ts"
 import type { serve } from "../server/Server.ts"
+import { snapshotCommand } from "./SnapshotCommand.ts"
 import { statusCommand } from "./StatusCommand.ts"
+import { storageCommand } from "./StorageCommand.ts"
 import type { UsageError } from "./UsageError.ts"
 import { version } from "./Version.ts"
 
@@ -33,7 +36,17 @@ const noColor = GlobalFlag.Setting("no-color")({
   )
 })
 
-const commands = [devCommand, serveCommand, putCommand, getCommand, delCommand, statusCommand] as const
+const commands = [
+  devCommand,
+  serveCommand,
+  putCommand,
+  getCommand,
+  delCommand,
+  statusCommand,
+  snapshotCommand,
+  restoreCommand,
+  storageCommand
+] as const
 
 const helpCommand = HelpCommand.make(
   commands.map(({ name }) => name),

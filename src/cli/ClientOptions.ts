@@ -47,7 +47,8 @@ export interface ClientOptions extends Cluster {
 export const parse = (
   command: string,
   flags: ClientFlags,
-  environment: Environment
+  environment: Environment,
+  usualTimeout = defaultTimeout
 ): Result.Result<ClientOptions, UsageError> =>
   Result.gen(function* () {
     const setting = (flag: keyof ClientFlags) =>
@@ -62,14 +63,23 @@ export const parse = (
     if (endpoints.length === 0) {
       return yield* Setting.fail(command, `${where.source} names no endpoint; write HOST:PORT, or several with commas`)
     }
-    const timeout = setting("timeout") ?? { source: "--timeout", value: defaultTimeout }
-    const output = setting("output")
-    const format = outputFormats.find((name) => name === output?.value)
-    if (output !== undefined && format === undefined) {
-      return yield* Setting.fail(
+    const timeout = setting("timeout") ?? { source: "--timeout", value: usualTimeout }
+    const output = yield* parseOutput(command, flags.output, environment)
+    return { endpoints, timeoutMillis: yield* Setting.millis(timeout, command), output }
+  })
+
+/** For commands that ask nobody, and have no other of these flags. */
+export const parseOutput = (
+  command: string,
+  flag: Option.Option<string>,
+  environment: Environment
+): Result.Result<OutputFormat | undefined, UsageError> => {
+  const output = Setting.from("output", flag, environment, "BALSA_OUTPUT")
+  const format = outputFormats.find((name) => name === output?.value)
+  return output === undefined || format !== undefined
+    ? Result.succeed(format)
+    : Setting.fail(
         command,
         `${output.source}: "${output.value}" is not an output format; use ${outputFormats.join(", ")}`
       )
-    }
-    return { endpoints, timeoutMillis: yield* Setting.millis(timeout, command), output: format }
-  })
+}

@@ -29,6 +29,16 @@ export const serveFlags = {
     "DURATION",
     "How long followers wait for a leader, such as 500ms (BALSA_ELECTION_TIMEOUT)"
   ),
+  snapshotLogSize: text(
+    "snapshot-log-size",
+    "SIZE",
+    "Take a snapshot, and shorten the log, after so much was written: 64MiB; a quarter of the last snapshot if that is more (BALSA_SNAPSHOT_LOG_SIZE)"
+  ),
+  snapshotCount: text(
+    "snapshot-count",
+    "NUMBER",
+    "Take a snapshot after so many writes at the latest; 250000 (BALSA_SNAPSHOT_COUNT)"
+  ),
   logFormat: text("log-format", "text|json", "Form of the log; text (BALSA_LOG_FORMAT)")
 }
 

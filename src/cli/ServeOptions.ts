@@ -19,6 +19,9 @@ export interface ServeOptions {
   readonly dataDir: string
   readonly heartbeatMillis: number
   readonly electionTimeoutMillis: number
+  /** Where they are not given, the core's defaults hold. */
+  readonly snapshotLogBytes: number | undefined
+  readonly snapshotLogEntries: number | undefined
   readonly logFormat: "text" | "json"
 }
 
@@ -32,6 +35,8 @@ export interface ServeFlags {
   readonly dataDir: Option.Option<string>
   readonly heartbeat: Option.Option<string>
   readonly electionTimeout: Option.Option<string>
+  readonly snapshotLogSize: Option.Option<string>
+  readonly snapshotCount: Option.Option<string>
   readonly logFormat: Option.Option<string>
 }
 
@@ -60,6 +65,8 @@ export const parse = (flags: ServeFlags, environment: Environment): Parsed<Serve
     }
     const heartbeat = setting("heartbeat", flags.heartbeat)
     const electionTimeout = setting("election-timeout", flags.electionTimeout)
+    const snapshotLogSize = setting("snapshot-log-size", flags.snapshotLogSize)
+    const snapshotCount = setting("snapshot-count", flags.snapshotCount)
     const options: ServeOptions = {
       id,
       cluster: yield* clusterFrom(setting("cluster", flags.cluster)),
@@ -71,6 +78,8 @@ export const parse = (flags: ServeFlags, environment: Environment): Parsed<Serve
       electionTimeoutMillis: electionTimeout
         ? yield* Setting.millis(electionTimeout, "serve")
         : defaultElectionTimeoutMillis,
+      snapshotLogBytes: snapshotLogSize ? yield* Setting.bytes(snapshotLogSize, "serve") : undefined,
+      snapshotLogEntries: snapshotCount ? yield* Setting.count(snapshotCount, "serve") : undefined,
       logFormat: yield* logFormatFrom(setting("log-format", flags.logFormat))
     }
     // An unset variable of a shell gives this; it would put the log into the current directory.

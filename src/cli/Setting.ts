@@ -42,5 +42,21 @@ export const millis = (setting: Setting, command: string): Result.Result<number,
       )
 }
 
+/** A positive number of bytes. */
+export const bytes = (setting: Setting, command: string): Result.Result<number, UsageError> => {
+  const match = /^(\d+)(B|KiB|MiB|GiB)$/.exec(setting.value)
+  const value = Number(match?.[1]) * { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[(match?.[2] ?? "B") as "B"]
+  return value >= 1 && value <= Number.MAX_SAFE_INTEGER
+    ? Result.succeed(value)
+    : fail(command, `${setting.source}: "${setting.value}" is no size; write a number and a unit, such as 64MiB`)
+}
+
+export const count = (setting: Setting, command: string): Result.Result<number, UsageError> => {
+  const value = /^\d{1,15}$/.test(setting.value) ? Number(setting.value) : 0
+  return value >= 1
+    ? Result.succeed(value)
+    : fail(command, `${setting.source}: "${setting.value}" is no number from 1 on, such as 250000`)
+}
+
 export const fail = (command: string, message: string): Result.Result<never, UsageError> =>
   Result.fail(new UsageError({ command, message }))

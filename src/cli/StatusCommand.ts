@@ -60,7 +60,10 @@ const toJson = (status: Status.EndpointStatus) =>
         revision: status.revision,
         commit_index: status.commitIndex,
         last_applied: status.lastApplied,
-        lag: status.lag
+        lag: status.lag,
+        problems: status.problems,
+        snapshot: status.snapshot ?? null,
+        log: status.log === undefined ? null : { first_index: status.log.firstIndex, bytes: status.log.bytes }
       }
 
 const toCells = (status: Status.EndpointStatus): ReadonlyArray<string> =>
@@ -74,8 +77,13 @@ const toCells = (status: Status.EndpointStatus): ReadonlyArray<string> =>
         status.leader ?? "none",
         String(status.revision),
         String(status.lag),
-        status.leader === undefined ? "knows no leader" : "ok"
+        noteOn(status)
       ]
+
+const noteOn = ({ leader, problems }: Extract<Status.EndpointStatus, { _tag: "Reachable" }>): string => {
+  const all = [...(leader === undefined ? ["knows no leader"] : []), ...problems]
+  return all.length === 0 ? "ok" : all.join("; ")
+}
 
 const diagnose = (statuses: ReadonlyArray<Status.EndpointStatus>): Failure | undefined => {
   const reachable = statuses.filter((status) => status._tag === "Reachable")

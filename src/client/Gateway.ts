@@ -60,7 +60,8 @@ export const range = (
 export const deleteRange = (cluster: Cluster, keys: Json.KeyRange): Effect.Effect<Json.DeleteAnswer, ClientError> =>
   Effect.map(ask(cluster, { path: "/v3/kv/deleterange", body: Json.encodeRange(keys), write: true }), Json.decodeDelete)
 
-type Verdict =
+/** What one endpoint's answer means for the whole request. */
+export type Verdict =
   | { readonly _tag: "Done"; readonly body: NonNullable<ReturnType<typeof Json.parse>> }
   | { readonly _tag: "Stop"; readonly error: ClientError }
   | { readonly _tag: "GoOn"; readonly attempt: Attempt }
@@ -87,14 +88,17 @@ const ask = Effect.fnUntraced(function* (cluster: Cluster, request: GatewayReque
     if (verdict._tag === "Stop") return yield* verdict.error
     attempts.push(verdict.attempt)
   }
-  const unanswered = attempts.some(({ kind }) => kind === "TimedOut" || kind === "Broken")
-  const refused = attempts.some(({ kind }) => kind === "NoQuorum")
-  return yield* unanswered && !refused
-    ? new ReadUnanswered({ attempts })
-    : new ClusterUnavailable({ write: request.write, attempts })
+  return yield* exhausted(attempts, request.write)
 })
 
-const judge = (endpoint: Endpoint, answer: Exchange, write: boolean): Verdict => {
+/** Every endpoint was asked, and none did it. */
+export const exhausted = (attempts: ReadonlyArray<Attempt>, write: boolean): ClientError => {
+  const unanswered = attempts.some(({ kind }) => kind === "TimedOut" || kind === "Broken")
+  const refused = attempts.some(({ kind }) => kind === "NoQuorum")
+  return unanswered && !refused ? new ReadUnanswered({ attempts }) : new ClusterUnavailable({ write, attempts })
+}
+
+export const judge = (endpoint: Endpoint, answer: Exchange, write: boolean): Verdict => {
   switch (answer._tag) {
     case "NotSent":
       return { _tag: "GoOn", attempt: { endpoint, kind: "NotSent", reason: answer.reason } }

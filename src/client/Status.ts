@@ -13,6 +13,8 @@ export type EndpointStatus =
       readonly _tag: "Reachable"
       readonly endpoint: Endpoint
       readonly id: string
+      /** Made from the cluster's name. */
+      readonly clusterId: string
       readonly role: "leader" | "follower"
       readonly term: number
       /** The leader that it knows of. */
@@ -22,6 +24,12 @@ export type EndpointStatus =
       readonly lastApplied: number
       /** How many committed entries the furthest replica knows of that this one has not applied. */
       readonly lag: number
+      /** What is not as it should be, in words; empty where all is well. */
+      readonly problems: ReadonlyArray<string>
+      /** The latest snapshot on its disk. */
+      readonly snapshot: { readonly index: number; readonly bytes: number } | undefined
+      /** The log that is kept; `undefined` where a server does not tell. */
+      readonly log: { readonly firstIndex: number; readonly bytes: number } | undefined
     }
   | {
       readonly _tag: "Unreachable"
@@ -98,19 +106,42 @@ const interpret = (answers: ReadonlyArray<Answer>): ReadonlyArray<EndpointStatus
     // Zero is left out, and means that it knows of none.
     const leaderId = Json.text(status["leader"], "0")
     const lastApplied = Json.integer(status["raftAppliedIndex"])
+    const own = Json.isJson(status["balsa"]) ? status["balsa"] : {}
     return {
       _tag: "Reachable",
       endpoint,
       id: name(memberId),
+      clusterId: Json.text(header["cluster_id"], ""),
       role: leaderId === memberId ? "leader" : "follower",
       term: Json.integer(status["raftTerm"] ?? header["raft_term"]),
       leader: leaderId === "0" ? undefined : name(leaderId),
       revision: Json.revisionOf(status),
       commitIndex: Json.integer(status["raftIndex"]),
       lastApplied,
-      lag: furthest - lastApplied
+      lag: furthest - lastApplied,
+      problems: problemsIn(own),
+      snapshot: Json.isJson(own["snapshot"])
+        ? { index: Json.integer(own["snapshot"]["index"]), bytes: Json.integer(own["snapshot"]["bytes"]) }
+        : undefined,
+      log: Json.isJson(own["log"])
+        ? { firstIndex: Json.integer(own["log"]["firstIndex"]), bytes: Json.integer(own["log"]["bytes"]) }
+        : undefined
     }
   })
+}
+
+/** The gravest first. A server that tells none of this has none of it. */
+const problemsIn = (own: Body): ReadonlyArray<string> => {
+  const { admitted, diskFull } = own
+  const numberAt = (name: string): number | undefined => (own[name] === undefined ? undefined : Json.integer(own[name]))
+  const divergedAt = numberAt("divergedAt")
+  const receivingPercent = numberAt("receivingPercent")
+  return [
+    ...(divergedAt === undefined ? [] : [`differs from the others since entry ${divergedAt}, serves nobody`]),
+    ...(diskFull === true ? ["disk full, takes no writes"] : []),
+    ...(admitted === false ? ["not admitted, does not vote"] : []),
+    ...(receivingPercent === undefined ? [] : [`receiving a snapshot: ${receivingPercent} %`])
+  ]
 }
 
 const nameAt = (members: ReadonlyArray<Body>, endpoint: Endpoint): string | undefined => {

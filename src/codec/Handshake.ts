@@ -2,17 +2,21 @@
  * How two replicas make sure of each other before they exchange messages. Whoever dials
  * says hello; whoever is dialled answers with a verdict and a hello of its own, so that
  * each can tell its operator in one line what the other one is. Both travel in frames:
- * magic (4), kind (1), [verdict (1)], versions (1 + 1), cluster, from, to.
+ * magic (4), kind (1), [verdict (1)], versions (1 + 1), cluster, from, to; since version 2
+ * also incarnation (8) and epoch (1: whether there is one, 8).
  *
  * This layout never changes. Later versions may append fields; readers ignore the rest.
  */
 import { ReplicaId } from "../raft/LogEntry.ts"
 import { Reader, type Writer } from "./Bytes.ts"
+import * as Epoch from "./Epoch.ts"
 import * as Frame from "./Frame.ts"
 
 /** The versions of the protocol (frames, messages, acknowledgements) that this build speaks. */
-export const minVersion = 1
-export const maxVersion = 1
+export const minVersion = 2
+export const maxVersion = 2
+/** The first one whose hellos name incarnation and epoch. */
+const firstWithEpoch = 2
 /** What a stranger may make us buffer. */
 export const maxHandshakeBytes = 4096
 
@@ -23,6 +27,10 @@ export interface Hello {
   readonly from: ReplicaId
   /** Whom the sender believes to be talking to. */
   readonly to: ReplicaId
+  /** Which start of the sender this is; 0 in a version that does not tell. */
+  readonly incarnation: number
+  /** How often its cluster was begun anew; `undefined` for one that is not admitted and takes any. */
+  readonly epoch: number | undefined
 }
 
 export type Verdict = keyof typeof verdicts | "Unknown"
@@ -35,7 +43,11 @@ const verdicts = {
   WrongReplica: 2,
   /** The dialled replica has no such peer. */
   UnknownPeer: 3,
-  NoCommonVersion: 4
+  NoCommonVersion: 4,
+  /** Both are admitted, and what they were admitted to differs. */
+  WrongEpoch: 5,
+  /** A later start of the same replica is connected. */
+  OldIncarnation: 6
 } as const
 
 export interface Answer {
@@ -47,23 +59,33 @@ const magic = 0x41534c42 // "BLSA"
 const helloKind = 1
 const answerKind = 2
 
-export const hello = (self: { cluster: string; from: ReplicaId; to: ReplicaId }): Hello => ({
+export const hello = (self: Omit<Hello, "minVersion" | "maxVersion">): Hello => ({
   ...self,
   minVersion,
   maxVersion
 })
 
-/** What the dialled one thinks of a hello. `peers` are those that it accepts. */
-export const judge = (
-  theirs: Hello,
-  ours: { readonly cluster: string; readonly id: ReplicaId; readonly isPeer: (id: ReplicaId) => boolean }
-): Exclude<Verdict, "Unknown"> => {
+export interface Own {
+  readonly cluster: string
+  readonly id: ReplicaId
+  /** Whom it accepts. */
+  readonly isPeer: (id: ReplicaId) => boolean
+  readonly epoch: number | undefined
+}
+
+/** What the dialled one thinks of a hello. */
+export const judge = (theirs: Hello, ours: Own): Exclude<Verdict, "Unknown"> => {
   if (theirs.minVersion > maxVersion || theirs.maxVersion < minVersion) return "NoCommonVersion"
   if (theirs.cluster !== ours.cluster) return "WrongCluster"
   if (theirs.to !== ours.id) return "WrongReplica"
   if (!ours.isPeer(theirs.from)) return "UnknownPeer"
+  if (!epochsFit(theirs.epoch, ours.epoch)) return "WrongEpoch"
   return "Accepted"
 }
+
+/** Replicas of different epochs hold different histories under the same indexes: nothing may pass between them. */
+export const epochsFit = (one: number | undefined, other: number | undefined): boolean =>
+  one === undefined || other === undefined || one === other
 
 /** Why `ours` was refused, told from the side that dialled. */
 export const explain = (answer: Answer, ours: Hello): string => {
@@ -79,6 +101,10 @@ export const explain = (answer: Answer, ours: Hello): string => {
       return `it has no peer ${quote(ours.from)}; check its list of peers`
     case "NoCommonVersion":
       return `it speaks protocol ${range(it)}, we speak ${range(ours)}`
+    case "WrongEpoch":
+      return describeEpochs(it.epoch, ours.epoch)
+    case "OldIncarnation":
+      return `a later start of ${quote(ours.from)} is connected to it; check that no other process runs under this id`
     case "Unknown":
       return "for a reason that this version does not know"
   }
@@ -98,8 +124,22 @@ export const complaint = (verdict: Verdict, theirs: Hello, ours: Hello): string 
       return "it is not among our peers"
     case "NoCommonVersion":
       return `it speaks protocol ${range(theirs)}, we speak ${range(ours)}`
+    case "WrongEpoch":
+      return describeEpochs(theirs.epoch, ours.epoch)
+    case "OldIncarnation":
+      return "a later start of it is connected already"
   }
 }
+
+/** One of them was left out when the cluster was begun anew from a backup. */
+export const describeEpochs = (theirs: number | undefined, ours: number | undefined): string =>
+  `it is of epoch ${showEpoch(theirs)}, we are of epoch ${showEpoch(ours)}: ` +
+  (theirs !== undefined && ours !== undefined && Epoch.count(theirs) === Epoch.count(ours)
+    ? "they were restored from different backups, or with different options; restore all replicas from the same file"
+    : "the cluster was restored from a backup in between; move away the data directory of the replica with the lower epoch " +
+      "and start it with an empty one")
+
+const showEpoch = (epoch: number | undefined): string => (epoch === undefined ? "(none)" : Epoch.show(epoch))
 
 /** What a stranger says goes to the log quoted and cut, or it could write lines of its own there. */
 export const quote = (text: string): string =>
@@ -154,12 +194,19 @@ const writeHello = (to: Writer, value: Hello): void => {
   to.utf8(value.cluster)
   to.utf8(value.from)
   to.utf8(value.to)
+  to.safe(value.incarnation)
+  to.u8(value.epoch === undefined ? 0 : 1)
+  to.safe(value.epoch ?? 0)
 }
 
-const readHello = (from: Reader): Hello => ({
-  minVersion: from.u8(),
-  maxVersion: from.u8(),
-  cluster: from.utf8(),
-  from: ReplicaId(from.utf8()),
-  to: ReplicaId(from.utf8())
-})
+const readHello = (from: Reader): Hello => {
+  const versions = { minVersion: from.u8(), maxVersion: from.u8() }
+  const names = { cluster: from.utf8(), from: ReplicaId(from.utf8()), to: ReplicaId(from.utf8()) }
+  // An older one can still be told why it is refused.
+  if (versions.maxVersion < firstWithEpoch) return { ...versions, ...names, incarnation: 0, epoch: undefined }
+  const incarnation = from.safe()
+  const admitted = from.u8()
+  const epoch = from.safe()
+  if (admitted > 1) from.fail()
+  return { ...versions, ...names, incarnation, epoch: admitted === 1 ? epoch : undefined }
+}

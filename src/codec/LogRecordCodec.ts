@@ -1,33 +1,74 @@
 /**
  * What one `Persist` asks for, as the payload of one log record: flags (1: bit 0 hard state,
- * bit 1 log), then for the hard state currentTerm (8), whether there is a vote (1) and for
- * whom, and for the log from (8), how many entries (4) and the entries. Reading is total:
- * bytes that are no record mark the reader as failed.
+ * bit 1 log, bit 2 admitted, bit 3 base, bit 4 the log holds the base), then for the hard state
+ * currentTerm (8), whether there is a vote (1) and for whom, for admitted 0 or 1 (1), for the base
+ * index (8) and term (8), and for the log from (8), how many entries (4) and the entries. Format 1
+ * had the first two bits only. Reading is total: bytes that are no record mark the reader as failed.
  */
-import { Index, type LogEntry, ReplicaId, Term } from "../raft/LogEntry.ts"
+import { Index, type LogEntry, type LogPosition, ReplicaId, Term } from "../raft/LogEntry.ts"
 import type { HardState, LogChange, Persist } from "../raft/RaftEffect.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 import { readEntry, writeEntry } from "./LogEntryCodec.ts"
 
+/** A `Persist`, and what became of the log that it met. */
+export interface StoredChange extends Persist<Uint8Array> {
+  /**
+   * Whether what follows `base` was kept, for the log held that position. It is recorded and not found
+   * out again, since the segments that told may have been removed. False where there is no base.
+   */
+  readonly keeps: boolean
+}
+
 const hasHardState = 1
 const hasLog = 2
+const hasAdmitted = 4
+const hasBase = 8
+const keepsLog = 16
+const allFlags = hasHardState | hasLog | hasAdmitted | hasBase | keepsLog
 
 /** The shortest entry is a NoOp: index, term and kind. A count that promises more than fits is wrong. */
 const leastEntryBytes = 17
 
-export const writeRecord = (to: Writer, { hardState, log }: Persist<Uint8Array>): void => {
-  to.u8((hardState === undefined ? 0 : hasHardState) | (log === undefined ? 0 : hasLog))
+export const writeRecord = (to: Writer, { hardState, admitted, base, keeps, log }: StoredChange): void => {
+  const flags =
+    (hardState === undefined ? 0 : hasHardState) |
+    (log === undefined ? 0 : hasLog) |
+    (admitted === undefined ? 0 : hasAdmitted) |
+    (base === undefined ? 0 : hasBase) |
+    (keeps ? keepsLog : 0)
+  to.u8(flags)
   if (hardState !== undefined) writeHardState(to, hardState)
+  if (admitted !== undefined) to.u8(admitted ? 1 : 0)
+  if (base !== undefined) writePosition(to, base)
   if (log !== undefined) writeLogChange(to, log)
 }
 
 /** Commands are views into what is read, not copies. Ask the reader whether it is `done`. */
-export const readRecord = (from: Reader): Persist<Uint8Array> => {
+export const readRecord = (from: Reader): StoredChange => {
   const flags = from.u8()
-  if (flags > (hasHardState | hasLog)) from.fail()
+  const keeps = (flags & keepsLog) !== 0
+  if (flags > allFlags || (keeps && !(flags & hasBase))) from.fail()
   const hardState = flags & hasHardState ? readHardState(from) : undefined
+  const admitted = flags & hasAdmitted ? readFlag(from) : undefined
+  const base = flags & hasBase ? readPosition(from) : undefined
   const log = flags & hasLog ? readLogChange(from) : undefined
-  return { _tag: "Persist", hardState, log }
+  return { _tag: "Persist", hardState, admitted, base, keeps, log }
+}
+
+export const writePosition = (to: Writer, { index, term }: LogPosition): void => {
+  to.safe(index)
+  to.safe(term)
+}
+
+export const readPosition = (from: Reader): LogPosition => {
+  const index = Index(from.safe())
+  return { index, term: Term(from.safe()) }
+}
+
+const readFlag = (from: Reader): boolean => {
+  const value = from.u8()
+  if (value > 1) from.fail()
+  return value === 1
 }
 
 const writeHardState = (to: Writer, { currentTerm, votedFor }: HardState): void => {
@@ -38,15 +79,7 @@ const writeHardState = (to: Writer, { currentTerm, votedFor }: HardState): void 
 
 const readHardState = (from: Reader): HardState => {
   const currentTerm = Term(from.safe())
-  switch (from.u8()) {
-    case 0:
-      return { currentTerm, votedFor: undefined }
-    case 1:
-      return { currentTerm, votedFor: ReplicaId(from.utf8()) }
-    default:
-      from.fail()
-      return { currentTerm, votedFor: undefined }
-  }
+  return { currentTerm, votedFor: readFlag(from) ? ReplicaId(from.utf8()) : undefined }
 }
 
 const writeLogChange = (to: Writer, change: LogChange<Uint8Array>): void => {

@@ -8,12 +8,21 @@
  *
  * Decoded commands are views: they keep the bytes of the whole frame alive.
  */
-import { Index, type LogEntry, type LogPosition, Term } from "../raft/LogEntry.ts"
-import type { AppendEntries, AppendResult, Forward, Message, Request } from "../raft/Message.ts"
+import { Index, type LogEntry, Term } from "../raft/LogEntry.ts"
+import type {
+  AppendEntries,
+  Forward,
+  InstallSnapshot,
+  InstallSnapshotReply,
+  Message,
+  Request
+} from "../raft/Message.ts"
 import { Reader, Writer } from "./Bytes.ts"
 import { readEntry, readRequestId, writeEntry, writeRequestId } from "./LogEntryCodec.ts"
+import * as Parts from "./MessageParts.ts"
 
-export const version = 1
+/** 2: snapshots, and the sender in AppendEntriesReply. */
+export const version = 2
 
 export type DecodeError =
   | { readonly _tag: "UnknownVersion"; readonly version: number }
@@ -33,7 +42,14 @@ const kinds = {
   AppendEntriesReply: 6,
   Forward: 7,
   ReadIndex: 8,
-  ReadIndexReply: 9
+  ReadIndexReply: 9,
+  ForwardRefused: 10,
+  InstallSnapshot: 11,
+  InstallSnapshotReply: 12,
+  Introduce: 13,
+  IntroduceReply: 14,
+  Forgotten: 15,
+  Diverged: 16
 } as const satisfies Record<Message<unknown>["_tag"], number>
 
 export const describe = (error: DecodeError): string => {
@@ -69,7 +85,9 @@ export const sizeHint = (message: Message<Uint8Array>): number => {
     }
   } else if (message._tag === "Forward") {
     for (const { request, command } of message.requests) bytes += 24 + request.replica.length + command.length
-  }
+  } else if (message._tag === "ForwardRefused") {
+    for (const { replica } of message.requests) bytes += 24 + replica.length
+  } else if (message._tag === "InstallSnapshot") bytes += message.bytes.length
   return bytes
 }
 
@@ -79,14 +97,15 @@ const writeMessage = (to: Writer, message: Message<Uint8Array>): void => {
   switch (message._tag) {
     case "PreVote":
     case "RequestVote":
-      return writePosition(to, message.last)
+      return Parts.writePosition(to, message.last)
     case "PreVoteReply":
       to.safe(message.askedIn)
-      return writeBoolean(to, message.granted)
+      Parts.writeBoolean(to, message.granted)
+      return Parts.writeBoolean(to, message.admitted)
     case "RequestVoteReply":
-      return writeBoolean(to, message.granted)
+      return Parts.writeBoolean(to, message.granted)
     case "AppendEntries":
-      writePosition(to, message.prev)
+      Parts.writePosition(to, message.prev)
       to.safe(message.leaderCommit)
       to.safe(message.round)
       to.u32(message.entries.length)
@@ -94,7 +113,8 @@ const writeMessage = (to: Writer, message: Message<Uint8Array>): void => {
       return
     case "AppendEntriesReply":
       to.safe(message.round)
-      return writeResult(to, message.result)
+      Parts.writeResult(to, message.result)
+      return Parts.writeSender(to, message.sender)
     case "Forward":
       to.u32(message.requests.length)
       for (const { request, command } of message.requests) {
@@ -107,25 +127,28 @@ const writeMessage = (to: Writer, message: Message<Uint8Array>): void => {
     case "ReadIndexReply":
       to.safe(message.number)
       return to.safe(message.index)
-  }
-}
-
-const writeBoolean = (to: Writer, value: boolean): void => to.u8(value ? 1 : 0)
-
-const writePosition = (to: Writer, position: LogPosition): void => {
-  to.safe(position.index)
-  to.safe(position.term)
-}
-
-const writeResult = (to: Writer, result: AppendResult): void => {
-  switch (result._tag) {
-    case "Matched":
-      to.u8(0)
-      return to.safe(result.matchIndex)
-    case "Conflict":
-      to.u8(1)
-      to.safe(result.prevIndex)
-      return writePosition(to, result.hint)
+    case "ForwardRefused":
+      Parts.writeRefusal(to, message.reason)
+      return Parts.writeRequestIds(to, message.requests)
+    case "InstallSnapshot":
+      Parts.writeSnapshot(to, message.snapshot)
+      to.safe(message.offset)
+      return to.bytes(message.bytes)
+    case "InstallSnapshotReply":
+      Parts.writeSnapshot(to, message.snapshot)
+      return to.safe(message.held)
+    case "Introduce":
+      return to.safe(message.incarnation)
+    case "IntroduceReply":
+      to.safe(message.incarnation)
+      to.u8(message.leads ? 1 : 0)
+      return to.safe(message.commitIndex)
+    case "Forgotten":
+      to.safe(message.incarnation)
+      return to.safe(message.index)
+    case "Diverged":
+      to.safe(message.incarnation)
+      return Parts.writeCheckpoint(to, message.at)
   }
 }
 
@@ -150,57 +173,68 @@ const readMessage = (from: Reader, kind: number): Message<Uint8Array> | undefine
   const term = Term(from.safe())
   switch (kind) {
     case kinds.PreVote:
-      return { _tag: "PreVote", term, last: readPosition(from) }
+      return { _tag: "PreVote", term, last: Parts.readPosition(from) }
     case kinds.PreVoteReply:
-      return { _tag: "PreVoteReply", term, askedIn: Term(from.safe()), granted: readBoolean(from) }
+      return {
+        _tag: "PreVoteReply",
+        term,
+        askedIn: Term(from.safe()),
+        granted: Parts.readBoolean(from),
+        admitted: Parts.readBoolean(from)
+      }
     case kinds.RequestVote:
-      return { _tag: "RequestVote", term, last: readPosition(from) }
+      return { _tag: "RequestVote", term, last: Parts.readPosition(from) }
     case kinds.RequestVoteReply:
-      return { _tag: "RequestVoteReply", term, granted: readBoolean(from) }
+      return { _tag: "RequestVoteReply", term, granted: Parts.readBoolean(from) }
     case kinds.AppendEntries:
       return readAppendEntries(from, term)
     case kinds.AppendEntriesReply:
-      return { _tag: "AppendEntriesReply", term, round: from.safe(), result: readResult(from) }
+      return {
+        _tag: "AppendEntriesReply",
+        term,
+        round: from.safe(),
+        result: Parts.readResult(from),
+        sender: Parts.readSender(from)
+      }
     case kinds.Forward:
       return readForward(from, term)
     case kinds.ReadIndex:
       return { _tag: "ReadIndex", term, number: from.safe() }
     case kinds.ReadIndexReply:
       return { _tag: "ReadIndexReply", term, number: from.safe(), index: Index(from.safe()) }
+    case kinds.ForwardRefused:
+      return {
+        _tag: "ForwardRefused",
+        term,
+        reason: Parts.readRefusal(from),
+        requests: Parts.readRequestIds(from)
+      }
+    case kinds.InstallSnapshot:
+      return readInstallSnapshot(from, term)
+    case kinds.InstallSnapshotReply:
+      return readInstallSnapshotReply(from, term)
+    case kinds.Introduce:
+      return { _tag: "Introduce", term, incarnation: from.safe() }
+    case kinds.IntroduceReply:
+      return {
+        _tag: "IntroduceReply",
+        term,
+        incarnation: from.safe(),
+        leads: Parts.readBoolean(from),
+        commitIndex: Index(from.safe())
+      }
+    case kinds.Forgotten:
+      return { _tag: "Forgotten", term, incarnation: from.safe(), index: Index(from.safe()) }
+    case kinds.Diverged:
+      return { _tag: "Diverged", term, incarnation: from.safe(), at: Parts.readCheckpoint(from) }
     default:
       return undefined
   }
 }
 
-const readBoolean = (from: Reader): boolean => {
-  const value = from.u8()
-  if (value > 1) from.fail()
-  return value === 1
-}
-
-/** Only the place before the first entry has index 0, and only it has term 0. */
-const readPosition = (from: Reader): LogPosition => {
-  const index = Index(from.safe())
-  const term = Term(from.safe())
-  if ((index === 0) !== (term === 0)) from.fail()
-  return { index, term }
-}
-
-const readResult = (from: Reader): AppendResult => {
-  switch (from.u8()) {
-    case 0:
-      return { _tag: "Matched", matchIndex: Index(from.safe()) }
-    case 1:
-      return { _tag: "Conflict", prevIndex: Index(from.safe()), hint: readPosition(from) }
-    default:
-      from.fail()
-      return { _tag: "Matched", matchIndex: Index(0) }
-  }
-}
-
 /** Entries follow `prev` without a gap, and terms never fall along a log (§5.3). */
 const readAppendEntries = (from: Reader, term: Term): AppendEntries<Uint8Array> => {
-  const prev = readPosition(from)
+  const prev = Parts.readPosition(from)
   const leaderCommit = Index(from.safe())
   const round = from.safe()
   const count = from.u32()
@@ -224,4 +258,20 @@ const readForward = (from: Reader, term: Term): Forward<Uint8Array> => {
     requests.push({ request: readRequestId(from), command: from.bytes() })
   }
   return { _tag: "Forward", term, requests }
+}
+
+/** A chunk lies within its snapshot. */
+const readInstallSnapshot = (from: Reader, term: Term): InstallSnapshot => {
+  const snapshot = Parts.readSnapshot(from, term)
+  const offset = from.safe()
+  const bytes = from.bytes()
+  if (offset + bytes.length > snapshot.bytes) from.fail()
+  return { _tag: "InstallSnapshot", term, snapshot, offset, bytes }
+}
+
+const readInstallSnapshotReply = (from: Reader, term: Term): InstallSnapshotReply => {
+  const snapshot = Parts.readSnapshot(from, term)
+  const held = from.safe()
+  if (held > snapshot.bytes) from.fail()
+  return { _tag: "InstallSnapshotReply", term, snapshot, held }
 }

@@ -8,6 +8,7 @@
 import type { Machine } from "../raft/Machine.ts"
 import type { Key, KeyRange, KeyValue } from "./KeyValue.ts"
 import type { KvCommand, KvResult } from "./KvCommand.ts"
+import { digest } from "./KvDigest.ts"
 import type { KvAnswer, KvQuery } from "./KvQuery.ts"
 import * as OrderedMap from "./OrderedMap.ts"
 
@@ -141,4 +142,10 @@ const sizeOf = (command: KvCommand): number => {
   }
 }
 
-export const KvMachine: Machine<KvState, KvCommand, KvResult, KvQuery, KvAnswer> = { initial, apply, query, sizeOf }
+export const KvMachine: Machine<KvState, KvCommand, KvResult, KvQuery, KvAnswer> = {
+  initial,
+  apply,
+  query,
+  sizeOf,
+  digest
+}

@@ -7,6 +7,7 @@
  * are then changed in place. See `owner` for what this asks in return.
  */
 import type { Key } from "./KeyValue.ts"
+import { OrderedMapBuilder } from "./OrderedMapBuilder.ts"
 import { before, from as fromKey, join } from "./OrderedMapCut.ts"
 import {
   branchOf,
@@ -62,6 +63,27 @@ export const set = <V>(map: OrderedMap<V>, key: Key, value: V, by?: Owner): Orde
 /** O(log n). The very same map if the key is not there. */
 export const remove = <V>(map: OrderedMap<V>, key: Key, by?: Owner): OrderedMap<V> =>
   mapOf(lowered(removeFromNode(rootOf(map), key, by)))
+
+/** Takes pairs in ascending order of their keys. */
+export interface Builder<V> {
+  readonly size: number
+  /** False, and nothing is added, when the key is not above all that were added before. */
+  readonly add: (key: Key, value: V) => boolean
+  /** The builder must not be used after it. */
+  readonly finish: () => OrderedMap<V>
+}
+
+/** Many times as quick as `set` for each pair. */
+export const builder = <V>(): Builder<V> => {
+  const building = new OrderedMapBuilder<V>()
+  return {
+    get size() {
+      return building.size
+    },
+    add: (key, value) => building.add(key, value),
+    finish: () => mapOf(building.root())
+  }
+}
 
 /**
  * Without the keys in [from, to), or from `from` on if `to` is undefined; the very same map if

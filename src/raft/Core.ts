@@ -20,7 +20,8 @@ export interface Core<S, C, R, Q, A> {
  * one append to the log, one message to the leader, one round.
  */
 export interface Batch<C, Q, R, A> {
-  readonly said: Array<RaftEffect<C, R, A>>
+  /** What a state becomes only `seal` says. */
+  readonly said: Array<RaftEffect<C, R, A, never>>
   readonly commands: Array<Request<C>>
   readonly reads: Array<Read<Q>>
   readonly asks: Array<Ask>

@@ -10,23 +10,30 @@
 import * as Logs from "./Log.ts"
 import type { HardState, Persist, RaftEffect } from "./RaftEffect.ts"
 import { leaderOf, quorumLost, type ServerState } from "./ServerState.ts"
+import * as StateMachines from "./StateMachine.ts"
 
 export const seal = <S, C, Q, R, A>(
   before: ServerState<S, C, Q>,
   after: ServerState<S, C, Q>,
-  said: ReadonlyArray<RaftEffect<C, R, A>>
-): ReadonlyArray<RaftEffect<C, R, A>> => {
+  said: ReadonlyArray<RaftEffect<C, R, A, never>>
+): ReadonlyArray<RaftEffect<C, R, A, S>> => {
   if (before === after) return said
-  const effects = [...said, ...leadership<S, C, Q, R, A>(before, after)]
+  const effects: ReadonlyArray<RaftEffect<C, R, A, S>> = [
+    ...said,
+    ...leadership<S, C, Q, R, A>(before, after),
+    ...divergence<S, C, Q, R, A>(before, after),
+    ...snapshot<S, C, Q, R, A>(before, after)
+  ]
   const hardState = hardStateChange(before, after)
-  const log = Logs.difference(before.stateMachine.log, after.stateMachine.log)
-  if (hardState === undefined && log === undefined) return effects
-  const persist: Persist<C> = { _tag: "Persist", hardState, log }
-  if (hardState !== undefined) return [persist, ...effects]
+  const admitted = admissionChange(before, after)
+  const change = Logs.difference(before.stateMachine.log, after.stateMachine.log)
+  if (hardState === undefined && admitted === undefined && change === undefined) return effects
+  const persist: Persist<C> = { _tag: "Persist", hardState, admitted, base: change?.base, log: change?.log }
+  if (hardState !== undefined || admitted !== undefined) return [persist, ...effects]
   return [...effects.filter(mayLeaveEarly), persist, ...effects.filter((effect) => !mayLeaveEarly(effect))]
 }
 
-const mayLeaveEarly = <C, R, A>(effect: RaftEffect<C, R, A>): boolean =>
+const mayLeaveEarly = <C, R, A, S>(effect: RaftEffect<C, R, A, S>): boolean =>
   effect._tag === "Send" && effect.message._tag === "AppendEntries"
 
 const hardStateChange = <S, C, Q>(before: ServerState<S, C, Q>, after: ServerState<S, C, Q>): HardState | undefined =>
@@ -34,14 +41,33 @@ const hardStateChange = <S, C, Q>(before: ServerState<S, C, Q>, after: ServerSta
     ? undefined
     : { currentTerm: after.currentTerm, votedFor: after.votedFor }
 
+/** That it is not admitted is said once to the disk, when a replica hears that there is a history. */
+const admissionChange = <S, C, Q>(before: ServerState<S, C, Q>, after: ServerState<S, C, Q>): boolean | undefined =>
+  before.admitted === after.admitted && before.pristine === after.pristine ? undefined : after.admitted
+
 /** What clients who wait must know, derived in the same way. */
 const leadership = <S, C, Q, R, A>(
   before: ServerState<S, C, Q>,
   after: ServerState<S, C, Q>
-): ReadonlyArray<RaftEffect<C, R, A>> => {
+): ReadonlyArray<RaftEffect<C, R, A, S>> => {
   const leader = leaderOf(after)
   const term = after.currentTerm
   const changed = leader !== undefined && (leader !== leaderOf(before) || term !== before.currentTerm)
   if (changed) return [{ _tag: "LeaderChanged", leader, term }]
   return quorumLost(after) && !quorumLost(before) ? [{ _tag: "QuorumLost" }] : []
 }
+
+const divergence = <S, C, Q, R, A>(
+  before: ServerState<S, C, Q>,
+  after: ServerState<S, C, Q>
+): ReadonlyArray<RaftEffect<C, R, A, S>> =>
+  after.diverged === undefined || before.diverged !== undefined ? [] : [{ _tag: "DivergenceFound", at: after.diverged }]
+
+/** A snapshot that was begun is of what this batch has led to, and nobody hears of it before that is durable. */
+const snapshot = <S, C, Q, R, A>(
+  before: ServerState<S, C, Q>,
+  after: ServerState<S, C, Q>
+): ReadonlyArray<RaftEffect<C, R, A, S>> =>
+  before.snapshots.begins === after.snapshots.begins
+    ? []
+    : [{ _tag: "TakeSnapshot", image: StateMachines.image(after.stateMachine, after.configuration) }]

@@ -5,6 +5,7 @@
  * PreVote binds nobody: a replica that was cut off finds out that it could not win without
  * raising its term, so it does not depose a leader when it comes back.
  */
+import * as Admission from "./Admission.ts"
 import * as Configurations from "./Configuration.ts"
 import { type Batch, type Core, type Received, send } from "./Core.ts"
 import * as Logs from "./Log.ts"
@@ -27,6 +28,8 @@ export const trustsLeader = <S, C, Q>(
   state._tag === "Leader" ||
   (state._tag === "Follower" && state.leader !== undefined && at < state.leaderHeardAt + electionTimeoutMillis)
 
+const nobody: ReadonlySet<ReplicaId> = new Set()
+
 /** Asks all peers whether they would vote for this replica in the next term; the term stays. */
 export const becomePreCandidate = <S, C, R, Q, A>(
   core: Core<S, C, R, Q, A>,
@@ -34,6 +37,7 @@ export const becomePreCandidate = <S, C, R, Q, A>(
   at: Instant,
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
+  if (state._tag === "PreCandidate" && Admission.mayBeginWith(state)) return becomeCandidate(core, state, at, batch)
   const self = new Set([state.id])
   const candidate: Candidate<S, C, Q> = {
     ...common(state),
@@ -41,6 +45,7 @@ export const becomePreCandidate = <S, C, R, Q, A>(
     _tag: "PreCandidate",
     reads: askAgain(state.reads, []),
     votes: self,
+    doubtful: state.admitted ? nobody : self,
     heard: self,
     quorumLost: missedQuorum(state)
   }
@@ -78,7 +83,9 @@ const becomeCandidate = <S, C, R, Q, A>(
     _tag: "Candidate",
     currentTerm: term,
     votedFor: state.id,
+    admitted: true,
     votes: self,
+    doubtful: nobody,
     heard: self
   }
   if (Configurations.isQuorum(state.configuration, self)) return becomeLeader(candidate, at)
@@ -116,10 +123,12 @@ export const onPreVote = <S, C, R, Q, A>(
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
   const granted =
+    Admission.mayVote(state, message.last) &&
     message.term >= state.currentTerm &&
     !trustsLeader(state, core.options.electionTimeoutMillis, at) &&
     Logs.upToDate(message.last, Logs.last(state.stateMachine.log))
-  send(batch, from, { _tag: "PreVoteReply", term: state.currentTerm, askedIn: message.term, granted })
+  const { currentTerm: term, admitted } = state
+  send(batch, from, { _tag: "PreVoteReply", term, askedIn: message.term, granted, admitted })
   return state
 }
 
@@ -130,10 +139,11 @@ export const onPreVoteReply = <S, C, R, Q, A>(
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
   if (state._tag !== "PreCandidate" || message.askedIn !== state.currentTerm) return state
-  const counted = count(state, from, message.granted)
-  return Configurations.isQuorum(state.configuration, counted.votes)
-    ? becomeCandidate(core, counted, at, batch)
-    : counted
+  const { granted, admitted } = message
+  const voted = count(state, from, granted)
+  const counted = granted && !admitted ? { ...voted, doubtful: new Set(voted.doubtful).add(from) } : voted
+  const isWon = Configurations.isQuorum(state.configuration, counted.votes) && Admission.knowsEnough(counted)
+  return isWon ? becomeCandidate(core, counted, at, batch) : counted
 }
 
 /**
@@ -148,12 +158,15 @@ export const onRequestVote = <S, C, R, Q, A>(
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
   const granted =
+    Admission.mayVote(state, message.last) &&
     state._tag === "Follower" &&
     state.leader === undefined &&
     (state.votedFor === undefined || state.votedFor === from) &&
     Logs.upToDate(message.last, Logs.last(state.stateMachine.log))
   send(batch, from, { _tag: "RequestVoteReply", term: state.currentTerm, granted })
-  return granted ? { ...state, ...drawElectionDeadline(core.options, state.seed, at), votedFor: from } : state
+  return granted
+    ? { ...state, ...drawElectionDeadline(core.options, state.seed, at), votedFor: from, admitted: true }
+    : state
 }
 
 export const onRequestVoteReply = <S, C, Q>(

@@ -34,7 +34,7 @@ interface Step {
   /** The messages among both; gathered once, because several rules want them. */
   readonly sent: ReadonlyArray<Sent>
   /** The change from one log to the other; computed once, because every rule about logs wants it. */
-  readonly change: Persist<unknown>["log"]
+  readonly change: Logs.Change<unknown> | undefined
 }
 
 const stateRules = {
@@ -57,7 +57,9 @@ const stateRules = {
       [...state.heard].every((id) => Configurations.isMember(state.configuration, id))),
   /** §5.2: "a candidate wins an election if it receives votes from a majority"; then it is none any more. */
   "a majority of votes makes a leader": (state: State) =>
-    !("votes" in state) || !Configurations.isQuorum(state.configuration, state.votes),
+    !("votes" in state) ||
+    (state._tag === "PreCandidate" && Logs.lastIndex(state.stateMachine.log) === 0) ||
+    !Configurations.isQuorum(state.configuration, state.votes),
   /** §5.2: there is one leader, and a follower is another. */
   "a follower follows another member": (state: State) =>
     state._tag !== "Follower" ||
@@ -81,7 +83,7 @@ const stateRules = {
   "in flight lies between matchIndex and nextIndex": (state: State) =>
     progressOf(state).every(
       (progress) =>
-        progress._tag === "Probe" ||
+        progress._tag !== "Replicate" ||
         progress.inflight.every(
           ({ last }, at, all) =>
             last > (at === 0 ? progress.matchIndex : all[at - 1]!.last) && last < progress.nextIndex
@@ -110,6 +112,30 @@ const stateRules = {
   /** Thesis §6.2: without a majority requests fail instead of waiting. */
   "without a quorum no read waits": (state: State) =>
     state._tag === "Leader" || !state.quorumLost || state.reads.waiting === 0,
+  /** §7: the log is discarded up to what has been applied, and no further. */
+  "what is dropped of the log was applied": ({ stateMachine: { log, lastApplied } }: State) =>
+    log.base.index <= lastApplied,
+  /** §7: a snapshot stands for what was applied; the log goes back to the one before the latest. */
+  "the log goes back to a snapshot": ({ stateMachine: { log, lastApplied }, snapshots: { latest, previous } }: State) =>
+    (latest === undefined || latest.last.index <= lastApplied) &&
+    (previous === undefined || (latest !== undefined && previous.last.index < latest.last.index)) &&
+    log.base.index <= ((previous ?? latest)?.last.index ?? 0),
+  /** Figure 13: what has arrived of a snapshot is a part of it. */
+  "a snapshot arrives from its beginning": (state: State) =>
+    (state.incoming === undefined || state.incoming.held <= state.incoming.snapshot.bytes) &&
+    progressOf(state).every(
+      (progress) =>
+        progress._tag !== "Snapshot" ||
+        (progress.offset <= progress.snapshot.bytes && progress.nextIndex > progress.snapshot.last.index)
+    ),
+  /** Admission.ts: who may have forgotten a promise makes none. */
+  "who is not admitted does not stand": (state: State) =>
+    state.admitted ||
+    state._tag === "Follower" ||
+    (state._tag === "PreCandidate" && Logs.lastIndex(state.stateMachine.log) === 0),
+  /** Divergence.ts: a replica that differs serves nobody, and does not lead. */
+  "who differs does not lead": (state: State) =>
+    state.diverged === undefined || (state._tag !== "Leader" && state.reads.waiting === 0),
   /** Options: the limit on uncommitted bytes is kept by this count. */
   "uncommitted bytes are not negative": (state: State) => state._tag !== "Leader" || state.uncommittedBytes >= 0
 }
@@ -134,22 +160,39 @@ const stepRules = {
     before.stateMachine.lastApplied < after.stateMachine.lastApplied,
   /** Figure 3, Leader Completeness: what is committed is in every later leader's log, so nobody can replace it. */
   "what is committed stays": ({ before, change }: Step) =>
-    change === undefined || change.from > before.stateMachine.commitIndex,
+    change?.log === undefined || change.log.from > before.stateMachine.commitIndex,
+  /** §7: what was discarded does not come back, and a newer snapshot never gives way to an older one. */
+  "base and snapshot never go back": ({ before, after }: Step) =>
+    before.stateMachine.log.base.index <= after.stateMachine.log.base.index &&
+    (before.snapshots.latest?.last.index ?? 0) <= (after.snapshots.latest?.last.index ?? 0),
+  /** §7: a follower drops entries it has not applied only for a snapshot that stands for them. */
+  "what is dropped is kept elsewhere": ({ after, change }: Step) =>
+    change?.base === undefined || change.base.index <= (after.snapshots.latest?.last.index ?? 0),
+  /** Durability.ts: a snapshot is of what this step has led to, and begun when that is on disk. */
+  "a snapshot is of what is applied": ({ after, late, early, persist }: Step) =>
+    (persist === undefined || early.every((effect) => effect._tag !== "TakeSnapshot")) &&
+    late.every(
+      (effect) => effect._tag !== "TakeSnapshot" || effect.image.last.index === after.stateMachine.lastApplied
+    ),
   /** Figure 3, Leader Append-Only: a leader "never overwrites or deletes entries in its log". */
   "a leader only appends": (step: Step) =>
     reign(step) === undefined ||
-    step.change === undefined ||
-    step.change.from > Logs.lastIndex(step.before.stateMachine.log),
+    step.change?.log === undefined ||
+    step.change.log.from > Logs.lastIndex(step.before.stateMachine.log),
   /** §5.3: each entry has the next index, and terms never decrease along a log. */
   "new entries continue the log": ({ after, change }: Step) => {
-    if (change === undefined) return true
-    const before = Index(change.from - 1)
+    if (change?.log === undefined) return true
+    const before = Index(change.log.from - 1)
     const term = Logs.termAt(after.stateMachine.log, before)
-    return term !== undefined && continues({ index: before, term }, change.entries)
+    return term !== undefined && continues({ index: before, term }, change.log.entries)
   },
   /** Figure 2: matchIndex "increases monotonically". A lower one could take back what a commit rests on. */
   "matchIndex never goes back in a term": (step: Step) =>
-    compareProgress(step, (before, after) => before.matchIndex <= after.matchIndex),
+    compareProgress(
+      step,
+      // Another start of the follower has another disk, for all that is known.
+      (before, after) => before.matchIndex <= after.matchIndex || before.incarnation < after.incarnation
+    ),
   /** Thesis §6.4: rounds and their confirmations are counted upwards. */
   "read rounds never go back in a term": (step: Step) => {
     const leaders = reign(step)
@@ -171,7 +214,7 @@ const stepRules = {
     after.stateMachine.commitIndex === before.stateMachine.commitIndex ||
     after.stateMachine.commitIndex <=
       Configurations.quorumValue(after.configuration, (id) =>
-        id === after.id ? Logs.lastIndex(after.stateMachine.log) : (after.progress.get(id)?.matchIndex ?? 0)
+        id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
       ),
   /** Thesis §10.2.1: what this step logged is on no disk yet. A sole voter alone speaks behind its own. */
   "a leader commits what was on disk": ({ before, after }: Step) =>
@@ -183,14 +226,18 @@ const stepRules = {
   /** Figure 2: persistent state is "updated on stable storage before responding"; all of it, and nothing else. */
   "Persist is what changed": ({ before, after, persist, change }: Step) => {
     const same = before.currentTerm === after.currentTerm && before.votedFor === after.votedFor
-    if (same && change === undefined) return persist === undefined
+    const isSame = before.admitted === after.admitted && before.pristine === after.pristine
+    const admitted = isSame ? undefined : after.admitted
+    if (same && admitted === undefined && change === undefined) return persist === undefined
     const hardState = persist?.hardState
     return (
       persist !== undefined &&
+      persist.admitted === admitted &&
+      persist.base === change?.base &&
       (same
         ? hardState === undefined
         : hardState?.currentTerm === after.currentTerm && hardState.votedFor === after.votedFor) &&
-      sameChange(persist.log, change)
+      sameChange(persist.log, change?.log)
     )
   },
   /** Thesis §10.2.1: a leader may replicate while it writes; everybody else writes first. */
@@ -199,7 +246,7 @@ const stepRules = {
     (early.length === 0 || after._tag === "Leader"),
   /** §5.2: nobody may hear of a term or a vote that a crash could take back. */
   "nothing leaves before a new term or vote": ({ persist, early }: Step) =>
-    persist?.hardState === undefined || early.length === 0,
+    (persist?.hardState === undefined && persist?.admitted === undefined) || early.length === 0,
   /** §5.1: servers exchange their current terms; in one step they may have passed through several. */
   "messages carry terms passed through": ({ before, after, sent }: Step) =>
     sent.every(({ message }) => message.term >= before.currentTerm && message.term <= after.currentTerm),
@@ -212,6 +259,9 @@ const stepRules = {
         message.term < after.currentTerm ||
         after.votedFor === to
     ),
+  /** Admission.ts: who may have forgotten a vote gives none. */
+  "a vote is given by who may": ({ after, sent }: Step) =>
+    after.admitted || sent.every(({ message }) => message._tag !== "RequestVoteReply" || !message.granted),
   /** §5.3: success means that the follower's log holds what the leader sent. */
   "an acknowledgement is in the log": ({ after, sent }: Step) =>
     sent.every(
@@ -278,6 +328,9 @@ const compareProgress = (step: Step, holds: (before: Progress, after: Progress) 
   return true
 }
 
+/** Admission.ts: who is not admitted counts for nothing. */
+const countedMatch = (progress: Progress | undefined): number => (progress?.admitted === true ? progress.matchIndex : 0)
+
 const readsHeld = (state: State): number => {
   const { arrived, asked, known } = state.reads
   let count = 0
@@ -314,11 +367,11 @@ const messages = (effects: Effects): ReadonlyArray<Sent> => {
 const isFromLog = (state: State, { term, prev, entries, leaderCommit }: AppendEntries<unknown>): boolean => {
   const { log, commitIndex } = state.stateMachine
   const holds = (entry: LogEntry<unknown> | undefined, index: number): boolean =>
-    entry === undefined || (entry.index === index && Logs.get(log, entry.index) === entry)
+    entry === undefined || (entry.index === index && (index <= log.base.index || Logs.get(log, entry.index) === entry))
   return (
     state._tag === "Leader" &&
     term === state.currentTerm &&
-    Logs.termAt(log, prev.index) === prev.term &&
+    (prev.index < log.base.index || Logs.termAt(log, prev.index) === prev.term) &&
     holds(entries[0], prev.index + 1) &&
     holds(entries.at(-1), prev.index + entries.length) &&
     leaderCommit <= commitIndex

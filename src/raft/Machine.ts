@@ -10,4 +10,9 @@ export interface Machine<S, C, R, Q, A> {
   readonly query: (state: S, query: Q) => A
   /** About how many bytes a command weighs, for the limits on what is in flight. */
   readonly sizeOf: (command: C) => number
+  /**
+   * 32 bits that differ, almost always, where the command or its result does; for the chain by
+   * which replicas notice that they have come to differ.
+   */
+  readonly digest: (command: C, result: R) => number
 }

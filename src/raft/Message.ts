@@ -4,7 +4,10 @@
  * PreVote asks about a term without entering it. Messages may be lost, delayed, doubled
  * and reordered; none of that may change what is committed.
  */
+import type { Checkpoint } from "./Chain.ts"
 import type { Index, LogEntry, LogPosition, RequestId, Term } from "./LogEntry.ts"
+import type { Refusal } from "./RaftEffect.ts"
+import type { Snapshot } from "./Snapshot.ts"
 
 /** "Would you vote for me in the term after mine?" Binds nobody (thesis §9.6). */
 export interface PreVote {
@@ -20,6 +23,8 @@ export interface PreVoteReply {
   /** The term in which the asker stood; an answer to an earlier question does not count. */
   readonly askedIn: Term
   readonly granted: boolean
+  /** Whether the sender is admitted (see Admission). */
+  readonly admitted: boolean
 }
 
 /** A candidate asks for a vote in `term` (Figure 2). */
@@ -56,6 +61,17 @@ export interface AppendEntriesReply {
   /** The round of the request that this answers: the sender accepted the leader then. */
   readonly round: number
   readonly result: AppendResult
+  readonly sender: Sender
+}
+
+/** What a leader must know of a follower that answers. */
+export interface Sender {
+  /** Which of its starts: an answer of an earlier one says nothing about the log that it has now. */
+  readonly incarnation: number
+  /** Whether it counts (see Admission). */
+  readonly admitted: boolean
+  /** What it has applied: its last checkpoint that others have too, and its last of all. */
+  readonly applied: ReadonlyArray<Checkpoint>
 }
 
 export type AppendResult =
@@ -94,6 +110,67 @@ export interface ReadIndexReply {
   readonly index: Index
 }
 
+/** "I cannot log these, and you should tell your clients so." */
+export interface ForwardRefused {
+  readonly _tag: "ForwardRefused"
+  readonly term: Term
+  readonly requests: ReadonlyArray<RequestId>
+  readonly reason: Refusal
+}
+
+/** A piece of the leader's snapshot (§7, Figure 13). */
+export interface InstallSnapshot {
+  readonly _tag: "InstallSnapshot"
+  readonly term: Term
+  readonly snapshot: Snapshot
+  readonly offset: number
+  readonly bytes: Uint8Array
+}
+
+/** How much of it has arrived. */
+export interface InstallSnapshotReply {
+  readonly _tag: "InstallSnapshotReply"
+  readonly term: Term
+  readonly snapshot: Snapshot
+  /** So many bytes from the first on. All of them: it is being checked, and an AppendEntriesReply will follow. */
+  readonly held: number
+}
+
+/** A replica that may not vote asks each other one for its term (see Admission). */
+export interface Introduce {
+  readonly _tag: "Introduce"
+  readonly term: Term
+  /** The asker's; echoed, so that an answer to an earlier life is not taken for one to this. */
+  readonly incarnation: number
+}
+
+export interface IntroduceReply {
+  readonly _tag: "IntroduceReply"
+  readonly term: Term
+  readonly incarnation: number
+  /** Whether the sender leads `term`: then its commit index has all in it that earlier lives of the asker helped to commit. */
+  readonly leads: boolean
+  readonly commitIndex: Index
+}
+
+/** "In an earlier life you acknowledged my log up to `index`, and now you do not hold it" (see Admission). */
+export interface Forgotten {
+  readonly _tag: "Forgotten"
+  readonly term: Term
+  /** Of the follower; another start of it is not meant. */
+  readonly incarnation: number
+  readonly index: Index
+}
+
+/** "What you have applied up to here is not what the others have" (see Divergence). */
+export interface Diverged {
+  readonly _tag: "Diverged"
+  readonly term: Term
+  /** Of the follower; another start of it is not meant. */
+  readonly incarnation: number
+  readonly at: Checkpoint
+}
+
 export type Message<C> =
   | PreVote
   | PreVoteReply
@@ -102,5 +179,12 @@ export type Message<C> =
   | AppendEntries<C>
   | AppendEntriesReply
   | Forward<C>
+  | ForwardRefused
   | ReadIndex
   | ReadIndexReply
+  | InstallSnapshot
+  | InstallSnapshotReply
+  | Introduce
+  | IntroduceReply
+  | Forgotten
+  | Diverged

@@ -20,6 +20,18 @@ export interface Options {
   readonly readRetryMillis: number
   /** Beyond so many reads without an answer, further ones are refused. */
   readonly maxWaitingReads: number
+  /**
+   * A snapshot is taken when so many bytes of commands, or so many entries, have been applied since
+   * the last; more of both where the last one was large: a quarter of it, an entry counting as 64 bytes.
+   */
+  readonly snapshotLogBytes: number
+  readonly snapshotLogEntries: number
+  /** One message carries so many bytes of a snapshot. */
+  readonly snapshotChunkBytes: number
+  /** A chunk that is unanswered for so long is sent again. */
+  readonly snapshotRetryMillis: number
+  /** While a follower that has spoken within this time is sent a snapshot, the log is kept from there on. */
+  readonly snapshotPatienceMillis: number
 }
 
 export const defaults: Options = {
@@ -33,5 +45,10 @@ export const defaults: Options = {
   maxUncommittedBytes: 64 * 1024 * 1024,
   maxReadRounds: 4,
   readRetryMillis: 250,
-  maxWaitingReads: 100_000
+  maxWaitingReads: 100_000,
+  snapshotLogBytes: 64 * 1024 * 1024,
+  snapshotLogEntries: 250_000,
+  snapshotChunkBytes: 512 * 1024,
+  snapshotRetryMillis: 1000,
+  snapshotPatienceMillis: 60_000
 }

@@ -2,10 +2,11 @@
  * All that can happen to a replica. `at` is when, on the replica's monotonic clock; it
  * is the only way in which time reaches the core.
  */
-import type { Instant, ReplicaId, RequestId } from "./LogEntry.ts"
+import type { Instant, LogPosition, ReplicaId, RequestId } from "./LogEntry.ts"
 import type { Message } from "./Message.ts"
+import type { Image, Snapshot } from "./Snapshot.ts"
 
-export type RaftEvent<C, Q> = {
+export type RaftEvent<C, Q, S = unknown> = {
   readonly at: Instant
 } /** `nextDeadline` may have passed. Early or repeated ones change nothing. */ & (
   | { readonly _tag: "DeadlineReached" }
@@ -18,4 +19,16 @@ export type RaftEvent<C, Q> = {
   | { readonly _tag: "CommandSubmitted"; readonly request: RequestId; readonly command: C }
   /** A client of this replica wants a linearizable answer to `query`. */
   | { readonly _tag: "QuerySubmitted"; readonly request: RequestId; readonly query: Q }
+  /** What `TakeSnapshot` asked for is durable. */
+  | { readonly _tag: "SnapshotStored"; readonly snapshot: Snapshot }
+  /** It could not be stored; it is tried again when as much again has been applied. */
+  | { readonly _tag: "SnapshotFailed"; readonly last: LogPosition }
+  /** All chunks of a leader's snapshot have come; it is undamaged, durable, and this is what it holds. */
+  | { readonly _tag: "SnapshotReceived"; readonly snapshot: Snapshot; readonly image: Image<S> }
+  /** The chunks do not make up the snapshot, or could not be stored: it begins anew. */
+  | { readonly _tag: "SnapshotSpoiled"; readonly snapshot: Snapshot }
+  /** A snapshot that was to be sent cannot be read here. */
+  | { readonly _tag: "SnapshotMissing"; readonly snapshot: Snapshot }
+  /** The disk has, or again has not, less room than a replica needs to go on; it takes no commands meanwhile. */
+  | { readonly _tag: "DiskSpaceChanged"; readonly full: boolean }
 )

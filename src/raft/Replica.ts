@@ -8,49 +8,62 @@
  * for a whole batch: log, commit, apply, answer, replicate. *seal* (Durability.ts) derives
  * what must be on disk and puts the effects in order. Many events share one `Persist`.
  */
+import * as Admission from "./Admission.ts"
 import type { Configuration } from "./Configuration.ts"
 import * as Configurations from "./Configuration.ts"
-import { type Batch, batch as newBatch, type Core, send } from "./Core.ts"
+import { type Batch, batch as newBatch, type Core } from "./Core.ts"
 import { seal } from "./Durability.ts"
 import * as Election from "./Election.ts"
-import { Instant, type LogEntry, type ReplicaId } from "./LogEntry.ts"
+import * as Logs from "./Log.ts"
+import { Instant, type LogEntry, type LogPosition, type ReplicaId } from "./LogEntry.ts"
 import type { Machine } from "./Machine.ts"
-import type { Message } from "./Message.ts"
 import { defaults, type Options } from "./Options.ts"
 import type { HardState, RaftEffect } from "./RaftEffect.ts"
 import type { RaftEvent } from "./RaftEvent.ts"
 import * as Reads from "./Reads.ts"
+import * as Receiving from "./Receiving.ts"
 import * as Replication from "./Replication.ts"
 import type { Seed } from "./Seed.ts"
 import { becomeFollower, drawElectionDeadline, type Leader, type ServerState } from "./ServerState.ts"
 import { settle } from "./Settling.ts"
+import type { Image, Snapshot } from "./Snapshot.ts"
+import * as Snapshots from "./Snapshot.ts"
+import * as Snapshotting from "./Snapshotting.ts"
 import * as StateMachines from "./StateMachine.ts"
 
 /** What a replica starts from: its disk, empty on the first start. */
-export interface Start<C> {
+export interface Start<S, C> {
   readonly id: ReplicaId
   readonly incarnation: number
   readonly configuration: Configuration
   readonly at: Instant
   readonly seed: Seed
   readonly hardState: HardState
-  /** Consecutive from index 1. */
+  /** What was persisted last; undefined if nothing ever was, as with an empty disk (see Admission). */
+  readonly admitted: boolean | undefined
+  /** What the latest snapshot that can be read holds. Its position is `base`, or that of an entry. */
+  readonly image: Image<S> | undefined
+  /** What stands before the first entry. */
+  readonly base: LogPosition
+  /** Consecutive from `base` on. */
   readonly entries: ReadonlyArray<LogEntry<C>>
+  /** Newest first. */
+  readonly snapshots: ReadonlyArray<Snapshot>
 }
 
 export interface Replica<S, C, R, Q, A> {
   readonly options: Options
   /** A follower that knows no leader (§5.2); nothing is committed until a leader says so. */
-  readonly init: (start: Start<C>) => ServerState<S, C, Q>
+  readonly init: (start: Start<S, C>) => ServerState<S, C, Q>
   readonly reduce: (
     state: ServerState<S, C, Q>,
-    event: RaftEvent<C, Q>
-  ) => readonly [ServerState<S, C, Q>, ReadonlyArray<RaftEffect<C, R, A>>]
+    event: RaftEvent<C, Q, S>
+  ) => readonly [ServerState<S, C, Q>, ReadonlyArray<RaftEffect<C, R, A, S>>]
   /** All events share one `Persist`. An event that does not apply leaves the very same state. */
   readonly reduceAll: (
     state: ServerState<S, C, Q>,
-    events: ReadonlyArray<RaftEvent<C, Q>>
-  ) => readonly [ServerState<S, C, Q>, ReadonlyArray<RaftEffect<C, R, A>>]
+    events: ReadonlyArray<RaftEvent<C, Q, S>>
+  ) => readonly [ServerState<S, C, Q>, ReadonlyArray<RaftEffect<C, R, A, S>>]
   /** When to deliver `DeadlineReached`, if nothing happens before. */
   readonly nextDeadline: (state: ServerState<S, C, Q>) => Instant
 }
@@ -78,8 +91,10 @@ export const make = <S, C, R, Q, A>(
   }
 }
 
-const init = <S, C, R, Q, A>(core: Core<S, C, R, Q, A>, start: Start<C>): ServerState<S, C, Q> => {
-  const { id, incarnation, configuration, at } = start
+const init = <S, C, R, Q, A>(core: Core<S, C, R, Q, A>, start: Start<S, C>): ServerState<S, C, Q> => {
+  const { id, incarnation, at, image } = start
+  const configuration = image?.configuration ?? start.configuration
+  const log = Logs.make(start.base, start.entries)
   const drawn = drawElectionDeadline(core.options, start.seed, at)
   // A sole voter has nobody to wait for.
   const alone = Configurations.isQuorum(configuration, new Set([id]))
@@ -90,7 +105,15 @@ const init = <S, C, R, Q, A>(core: Core<S, C, R, Q, A>, start: Start<C>): Server
     configuration,
     currentTerm: start.hardState.currentTerm,
     votedFor: start.hardState.votedFor,
-    stateMachine: StateMachines.make(core.machine.initial, start.entries),
+    admitted: start.admitted ?? false,
+    introductions: Admission.none,
+    pristine: start.admitted === undefined,
+    stateMachine:
+      image === undefined ? StateMachines.begin(core.machine.initial, log) : StateMachines.restore(image, log),
+    snapshots: Snapshots.recovered(start.snapshots),
+    incoming: undefined,
+    diverged: undefined,
+    diskFull: false,
     reads: Reads.initial(incarnation),
     seed: drawn.seed,
     leader: undefined,
@@ -104,20 +127,32 @@ const init = <S, C, R, Q, A>(core: Core<S, C, R, Q, A>, start: Start<C>): Server
 const decide = <S, C, R, Q, A>(
   core: Core<S, C, R, Q, A>,
   state: ServerState<S, C, Q>,
-  event: RaftEvent<C, Q>,
+  event: RaftEvent<C, Q, S>,
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
   switch (event._tag) {
     case "DeadlineReached":
       return onDeadline(core, state, event.at, batch)
     case "MessageReceived":
-      return onMessage(core, state, event, batch)
+      return Receiving.onMessage(core, state, event, batch)
     case "CommandSubmitted":
       batch.commands.push({ request: event.request, command: event.command })
       return state
     case "QuerySubmitted":
       batch.reads.push({ request: event.request, query: event.query })
       return state
+    case "SnapshotStored":
+      return Snapshotting.onStored(state, event.snapshot)
+    case "SnapshotFailed":
+      return Snapshotting.onFailed(state, event.last)
+    case "SnapshotReceived":
+      return Snapshotting.onReceived(core.options, state, event, batch)
+    case "SnapshotSpoiled":
+      return Snapshotting.forget(state, event.snapshot)
+    case "SnapshotMissing":
+      return Snapshotting.onMissing(state, event.snapshot)
+    case "DiskSpaceChanged":
+      return event.full === state.diskFull ? state : { ...state, diskFull: event.full }
   }
 }
 
@@ -132,7 +167,10 @@ const onDeadline = <S, C, R, Q, A>(
     case "Follower":
     case "PreCandidate":
     case "Candidate":
-      return at < state.electionDeadline ? state : Election.becomePreCandidate(core, state, at, batch)
+      if (at < state.electionDeadline) return state
+      return Admission.mayStand(state)
+        ? Election.becomePreCandidate(core, state, at, batch)
+        : waitForLeader(core, state, at, batch)
     case "Leader":
       return at < Replication.quorumDeadline(state, core.options)
         ? state
@@ -140,100 +178,15 @@ const onDeadline = <S, C, R, Q, A>(
   }
 }
 
-/** The rules about terms (§5.1), then the message itself. Who is no member is not heard. */
-const onMessage = <S, C, R, Q, A>(
+/** Nobody leads, and it is not for this replica to change that. */
+const waitForLeader = <S, C, R, Q, A>(
   core: Core<S, C, R, Q, A>,
   state: ServerState<S, C, Q>,
-  received: { readonly from: ReplicaId; readonly message: Message<C>; readonly at: Instant },
+  at: Instant,
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
-  const { from, message, at } = received
-  if (from === state.id || !Configurations.isMember(state.configuration, from)) return state
-  if (message.term > state.currentTerm && message._tag !== "PreVote") {
-    if (message._tag === "RequestVote" && Election.trustsLeader(state, core.options.electionTimeoutMillis, at))
-      return state
-    const follower = becomeFollower(state, core.options, {
-      term: message.term,
-      leader: undefined,
-      at,
-      quorumLost: false
-    })
-    return onCurrent(core, follower, received, batch)
-  }
-  return message.term < state.currentTerm
-    ? onStale(core, state, received, batch)
-    : onCurrent(core, state, received, batch)
-}
-
-/** A message of this replica's term, or one to which terms do not apply. */
-const onCurrent = <S, C, R, Q, A>(
-  core: Core<S, C, R, Q, A>,
-  state: ServerState<S, C, Q>,
-  { from, message, at }: { readonly from: ReplicaId; readonly message: Message<C>; readonly at: Instant },
-  batch: Batch<C, Q, R, A>
-): ServerState<S, C, Q> => {
-  switch (message._tag) {
-    case "PreVote":
-      return Election.onPreVote(core, state, { from, message, at }, batch)
-    case "PreVoteReply":
-      return Election.onPreVoteReply(core, state, { from, message, at }, batch)
-    case "RequestVote":
-      return Election.onRequestVote(core, state, { from, message, at }, batch)
-    case "RequestVoteReply":
-      return Election.onRequestVoteReply(state, { from, message, at })
-    case "AppendEntries":
-      return Replication.onAppendEntries(core, state, { from, message, at }, batch)
-    case "AppendEntriesReply":
-      return Replication.onAppendEntriesReply(state, { from, message, at })
-    case "Forward":
-      // What a leader of this term is asked to log. Anybody else drops it: its sender hears of the new leader.
-      if (state._tag === "Leader") for (const request of message.requests) batch.commands.push(request)
-      return state
-    case "ReadIndex":
-      if (state._tag === "Leader") batch.asks.push({ from, number: message.number })
-      return state
-    case "ReadIndexReply": {
-      const reads = Reads.onIndex(state.reads, message.number, message.index)
-      return reads === state.reads ? state : { ...state, reads }
-    }
-  }
-}
-
-/** An older term: its requests are answered with this replica's term, so that their sender catches up; the rest is void. */
-const onStale = <S, C, R, Q, A>(
-  core: Core<S, C, R, Q, A>,
-  state: ServerState<S, C, Q>,
-  received: { readonly from: ReplicaId; readonly message: Message<C>; readonly at: Instant },
-  batch: Batch<C, Q, R, A>
-): ServerState<S, C, Q> => {
-  const { from, message, at } = received
-  const term = state.currentTerm
-  switch (message._tag) {
-    case "PreVote":
-      return Election.onPreVote(core, state, { from, message, at }, batch)
-    case "PreVoteReply":
-      // The voter is behind, but its answer is to the question that was asked.
-      return Election.onPreVoteReply(core, state, { from, message, at }, batch)
-    case "RequestVote":
-      send(batch, from, { _tag: "RequestVoteReply", term, granted: false })
-      return state
-    case "AppendEntries": {
-      const { round, prev } = message
-      send(batch, from, {
-        _tag: "AppendEntriesReply",
-        term,
-        round,
-        result: { _tag: "Conflict", prevIndex: prev.index, hint: prev }
-      })
-      return state
-    }
-    case "RequestVoteReply":
-    case "AppendEntriesReply":
-    case "Forward":
-    case "ReadIndex":
-    case "ReadIndexReply":
-      return state
-  }
+  Admission.introduce(state, batch)
+  return becomeFollower(state, core.options, { term: state.currentTerm, leader: undefined, at, quorumLost: true })
 }
 
 const nextDeadline = <S, C, Q>(options: Options, state: ServerState<S, C, Q>): Instant => {
@@ -255,6 +208,12 @@ const nextDeadline = <S, C, Q>(options: Options, state: ServerState<S, C, Q>): I
 
 const leaderDeadline = <S, C, Q>(options: Options, state: Leader<S, C, Q>): Instant => {
   let deadline: number = Replication.quorumDeadline(state, options)
-  for (const { sentAt } of state.progress.values()) deadline = Math.min(deadline, sentAt + options.heartbeatMillis)
+  for (const progress of state.progress.values()) {
+    deadline = Math.min(deadline, progress.sentAt + options.heartbeatMillis)
+    if (progress._tag !== "Snapshot") continue
+    const { askedAt, pausedUntil } = progress
+    if (askedAt !== undefined) deadline = Math.min(deadline, askedAt + options.snapshotRetryMillis)
+    else if (pausedUntil !== undefined) deadline = Math.min(deadline, pausedUntil)
+  }
   return Instant(deadline)
 }

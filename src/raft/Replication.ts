@@ -2,16 +2,19 @@
  * AppendEntries, both sides (§5.3): a follower takes what continues its log and says where
  * it does not; a leader keeps each follower supplied, and commits what a majority holds.
  */
+import * as Admission from "./Admission.ts"
 import * as Configurations from "./Configuration.ts"
 import { type Batch, type Core, type Received, send } from "./Core.ts"
+import * as Divergence from "./Divergence.ts"
 import * as Logs from "./Log.ts"
 import { Index, type Instant, type LogEntry, type LogPosition, type ReplicaId, Term } from "./LogEntry.ts"
 import type { Machine } from "./Machine.ts"
-import type { AppendEntries, AppendEntriesReply, AppendResult, Request } from "./Message.ts"
+import type { AppendEntries, AppendEntriesReply, AppendResult, Introduce } from "./Message.ts"
 import type { Options } from "./Options.ts"
 import * as Progresses from "./Progress.ts"
 import type { Progress } from "./Progress.ts"
 import { becomeFollower, type Leader, type ServerState } from "./ServerState.ts"
+import * as Snapshotting from "./Snapshotting.ts"
 import * as StateMachines from "./StateMachine.ts"
 import type { StateMachine } from "./StateMachine.ts"
 
@@ -33,22 +36,30 @@ export const onAppendEntries = <S, C, R, Q, A>(
   const term = state.currentTerm
   const follower = becomeFollower(state, core.options, { term, leader: from, at, quorumLost: false })
   const [stateMachine, result] = accept(state.stateMachine, message)
-  send(batch, from, { _tag: "AppendEntriesReply", term, round: message.round, result })
-  return { ...follower, stateMachine }
+  const caughtUp = { ...follower, stateMachine }
+  const next = { ...caughtUp, admitted: Admission.isAdmitted(caughtUp) }
+  const sender = Admission.sender(next)
+  send(batch, from, { _tag: "AppendEntriesReply", term, round: message.round, result, sender })
+  Admission.introduce(next, batch)
+  return next
 }
 
 const accept = <S, C>(
   stateMachine: StateMachine<S, C>,
-  { prev, entries, leaderCommit }: AppendEntries<C>
+  message: AppendEntries<C>
 ): readonly [StateMachine<S, C>, AppendResult] => {
   const { log, commitIndex } = stateMachine
+  const known = message.prev.index < log.base.index ? belowBase(log, message) : undefined
+  if (known !== undefined) return [stateMachine, known]
+  const { prev, entries } = afterBase(log, message)
+  const { leaderCommit } = message
   const term = Logs.termAt(log, prev.index)
   if (term !== prev.term) {
     return [stateMachine, { _tag: "Conflict", prevIndex: prev.index, hint: Logs.lastAtMost(log, prev) }]
   }
-  const known = entries.findIndex((entry) => Logs.termAt(log, entry.index) !== entry.term)
+  const first = entries.findIndex((entry) => Logs.termAt(log, entry.index) !== entry.term)
   const matchIndex = Index(prev.index + entries.length)
-  const fresh = known === -1 ? [] : entries.slice(known)
+  const fresh = first === -1 ? [] : entries.slice(first)
   // A committed entry is in every later leader's log (§5.4.3); nothing may replace it.
   if (fresh.length > 0 && fresh[0]!.index <= commitIndex) {
     return [stateMachine, { _tag: "Conflict", prevIndex: prev.index, hint: Logs.last(log) }]
@@ -60,15 +71,64 @@ const accept = <S, C>(
   return [committed, { _tag: "Matched", matchIndex }]
 }
 
+/**
+ * An append that begins before this log does. What a snapshot stands for was committed, so it is in the leader's log
+ * as well (§5.4.3); but nothing is taken for granted that the message does not reach. `undefined` where it
+ * goes on beyond the base, and names the base as this log does.
+ */
+const belowBase = (log: Logs.Log<unknown>, { prev, entries }: AppendEntries<unknown>): AppendResult | undefined => {
+  const { base } = log
+  const atBase = entries[base.index - prev.index - 1]
+  if (atBase === undefined) return { _tag: "Matched", matchIndex: Index(prev.index + entries.length) }
+  return atBase.term === base.term
+    ? undefined
+    : { _tag: "Conflict", prevIndex: prev.index, hint: { index: prev.index, term: prev.term } }
+}
+
+const afterBase = <C>(
+  { base }: Logs.Log<C>,
+  { prev, entries }: AppendEntries<C>
+): Pick<AppendEntries<C>, "prev" | "entries"> =>
+  prev.index >= base.index ? { prev, entries } : { prev: base, entries: entries.slice(base.index - prev.index) }
+
 /** A follower answered: it accepts this leader, and says how far its log agrees. */
-export const onAppendEntriesReply = <S, C, Q>(
+export const onAppendEntriesReply = <S, C, R, Q, A>(
   state: ServerState<S, C, Q>,
-  { from, message, at }: Received<AppendEntriesReply>
+  { from, message, at }: Received<AppendEntriesReply>,
+  batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
   const before = state._tag === "Leader" ? state.progress.get(from) : undefined
   if (state._tag !== "Leader" || before === undefined || message.round > state.round) return state
-  const heard = { ...before, heardAt: at, confirmedRound: Math.max(before.confirmedRound, message.round) }
+  const { incarnation, admitted, applied } = message.sender
+  if (incarnation < before.incarnation) return state
+  const known = incarnation > before.incarnation ? Progresses.restarted(before, incarnation) : before
+  const heard = {
+    ...known,
+    heardAt: at,
+    admitted,
+    // Who is not admitted may have promised another leader more than it remembers: it confirms nobody.
+    confirmedRound: admitted ? Math.max(known.confirmedRound, message.round) : known.confirmedRound,
+    compared: Divergence.compare(state, known.compared, applied)
+  }
   const progress = follow(heard, message.result, state.stateMachine.log)
+  if (message.result._tag === "Conflict" && message.result.hint.index < progress.acknowledged) {
+    const { acknowledged: index } = progress
+    send(batch, from, { _tag: "Forgotten", term: state.currentTerm, incarnation, index })
+  }
+  return { ...state, progress: new Map(state.progress).set(from, progress) }
+}
+
+/** Another start of a replica that is not admitted makes itself known before it answers any append. */
+export const onIntroduce = <S, C, R, Q, A>(
+  state: ServerState<S, C, Q>,
+  received: Received<Introduce>,
+  batch: Batch<C, Q, R, A>
+): ServerState<S, C, Q> => {
+  const { from, message } = received
+  Admission.onIntroduce(state, received, batch)
+  const before = state._tag === "Leader" ? state.progress.get(from) : undefined
+  if (state._tag !== "Leader" || before === undefined || message.incarnation <= before.incarnation) return state
+  const progress = { ...Progresses.restarted(before, message.incarnation), admitted: false }
   return { ...state, progress: new Map(state.progress).set(from, progress) }
 }
 
@@ -76,96 +136,33 @@ const follow = (progress: Progress, result: AppendResult, log: Logs.Log<unknown>
   switch (result._tag) {
     case "Matched":
       // Nobody can hold more of this leader's log than there is.
-      return result.matchIndex > Logs.lastIndex(log) ? progress : Progresses.onMatched(progress, result.matchIndex)
+      return result.matchIndex > Logs.lastIndex(log)
+        ? progress
+        : Progresses.onMatched(progress, result.matchIndex, log.base.index)
     case "Conflict": {
+      // It is being sent what will make it match.
+      if (progress._tag === "Snapshot") return progress
       // An answer to an older message: the follower has matched further since, or another probe is out.
       const stale =
         result.prevIndex <= progress.matchIndex ||
         (progress._tag === "Probe" && result.prevIndex !== progress.nextIndex - 1)
       if (stale) return progress
-      const agree = Logs.lastAtMost(log, result.hint)
-      const next = Math.min(agree.index + 1, result.prevIndex)
+      // Where its log does not reach back to this one's base, there is nothing to agree on.
+      const agree = Math.min(Logs.lastAtMost(log, result.hint).index, result.hint.index)
+      const next = Math.max(1, Math.min(agree + 1, result.prevIndex))
       return Progresses.becomeProbe(progress, Index(Math.max(progress.matchIndex + 1, next)))
     }
   }
 }
 
-/**
- * Logs commands in this leader's term: one append to the log for all of a batch. Beyond
- * the limit on what is uncommitted, this replica's own clients are refused at once;
- * another replica submits again by itself.
- */
-export const propose = <S, C, R, Q, A>(
-  core: Core<S, C, R, Q, A>,
-  state: Leader<S, C, Q>,
-  batch: Batch<C, Q, R, A>
-): Leader<S, C, Q> => {
-  if (batch.commands.length === 0) return state
-  let { uncommittedBytes, progress } = state
-  const origins = new Set<ReplicaId>()
-  let index: number = Logs.lastIndex(state.stateMachine.log)
-  const entries: Array<LogEntry<C>> = []
-  for (const { request, command } of batch.commands) {
-    const bytes = core.machine.sizeOf(command)
-    if (uncommittedBytes > 0 && uncommittedBytes + bytes > core.options.maxUncommittedBytes) {
-      refuse(state, request, batch)
-      continue
-    }
-    uncommittedBytes += bytes
-    entries.push({ index: Index(++index), term: state.currentTerm, payload: { _tag: "Command", request, command } })
-    if (request.replica !== state.id) origins.add(request.replica)
-  }
-  if (entries.length === 0) return state
-  for (const origin of origins) progress = Progresses.awaitCommit(progress, origin, Index(index))
-  const log = Logs.append(state.stateMachine.log, entries)
-  return { ...state, stateMachine: { ...state.stateMachine, log }, progress, uncommittedBytes }
-}
+/** What a follower contributes to a majority: nothing while it is not admitted. */
+export const counted = (progress: Progress | undefined, what: "matchIndex" | "confirmedRound" | "heardAt"): number =>
+  progress?.admitted === true ? progress[what] : 0
 
-const refuse = <S, C, R, Q, A>(
-  state: Leader<S, C, Q>,
-  request: Request<C>["request"],
-  batch: Batch<C, Q, R, A>
-): void => {
-  if (request.replica !== state.id) return
-  batch.said.push({ _tag: "Reply", request, outcome: { _tag: "Refused", reason: "UncommittedBytes" } })
-}
-
-/**
- * A leader counts only entries of its own term towards a majority (§5.4.2). Counting older
- * ones could commit an entry that a later leader overwrites (Figure 8); they are committed
- * along with the first entry of this term.
- *
- * It counts its own log to the end, though this batch's entries are not on disk yet: a
- * majority includes a follower, whose acknowledgement of such an entry cannot be in this
- * batch, and the next one starts after `Persist`. A sole voter's replies stand behind it.
- */
-export const commit = <S, C, Q>(
-  state: Leader<S, C, Q>,
+export const sizeOf = <S, C>(
+  entry: LogEntry<C>,
   machine: Pick<Machine<S, C, unknown, never, unknown>, "sizeOf">
-): Leader<S, C, Q> => {
-  const { log, commitIndex } = state.stateMachine
-  const last = Logs.lastIndex(log)
-  const replicated = Index(
-    Configurations.quorumValue(state.configuration, (id) =>
-      id === state.id ? last : (state.progress.get(id)?.matchIndex ?? 0)
-    )
-  )
-  if (replicated <= commitIndex || Logs.termAt(log, replicated) !== state.currentTerm) return state
-  let { uncommittedBytes } = state
-  for (let index = commitIndex + 1; index <= replicated && uncommittedBytes > 0; index++) {
-    const entry = Logs.get(log, Index(index))!
-    // What it inherited was never counted.
-    if (entry.term === state.currentTerm) uncommittedBytes -= sizeOf(entry, machine)
-  }
-  return {
-    ...state,
-    stateMachine: StateMachines.commitTo(state.stateMachine, replicated),
-    uncommittedBytes: Math.max(0, uncommittedBytes)
-  }
-}
-
-const sizeOf = <S, C>(entry: LogEntry<C>, machine: Pick<Machine<S, C, unknown, never, unknown>, "sizeOf">): number =>
-  entry.payload._tag === "NoOp" ? 0 : machine.sizeOf(entry.payload.command)
+): number => (entry.payload._tag === "NoOp" ? 0 : machine.sizeOf(entry.payload.command))
 
 /** Sends every follower what it has not been told: entries, a commit that it waits for, a read round, a sign of life. */
 export const replicate = <S, C, R, Q, A>(
@@ -192,6 +189,7 @@ const supply = <S, C, R, Q, A>(
 ): Progress => {
   const { log, commitIndex } = state.stateMachine
   const last = Logs.lastIndex(log)
+  const { latest } = state.snapshots
   const appendTo = (progress: Progress, entries: ReadonlyArray<LogEntry<C>>): void => {
     const prev = positionBefore(log, progress.nextIndex)
     const { currentTerm: term, round } = state
@@ -199,6 +197,13 @@ const supply = <S, C, R, Q, A>(
   }
   const said = batch.said.length
   let progress = before
+  if (progress.catchingUp && progress.matchIndex >= (latest?.last.index ?? 0)) {
+    progress = { ...progress, catchingUp: false }
+  }
+  // The entry before the next one is gone, so the follower cannot be asked whether it holds it.
+  if (progress.nextIndex <= log.base.index && latest !== undefined) {
+    progress = Progresses.becomeSnapshot(progress, latest)
+  }
   if (progress._tag === "Probe" && !progress.asked) {
     appendTo(progress, take(core, log, progress.nextIndex).entries)
     progress = { ...progress, asked: true }
@@ -212,8 +217,11 @@ const supply = <S, C, R, Q, A>(
   const owesCommit = Math.min(progress.awaits, commitIndex) > progress.sentCommit
   const silent = at >= progress.sentAt + core.options.heartbeatMillis
   if (batch.said.length === said && (silent || owesCommit || progress.sentRound < state.round)) appendTo(progress, [])
-  if (batch.said.length === said) return progress
-  return { ...progress, sentAt: at, sentCommit: commitIndex, sentRound: state.round }
+  if (batch.said.length > said) {
+    progress = { ...progress, sentAt: at, sentCommit: commitIndex, sentRound: state.round }
+  }
+  // After the sign of life, which does not wait for it.
+  return progress._tag === "Snapshot" ? Snapshotting.supply(core, state, { peer, progress, at }, batch) : progress
 }
 
 const positionBefore = (log: Logs.Log<unknown>, index: Index): LogPosition => {
@@ -246,5 +254,5 @@ const take = <S, C, R, Q, A>(
  */
 export const quorumDeadline = <S, C, Q>(state: Leader<S, C, Q>, options: Options): Instant =>
   (Configurations.quorumValue(state.configuration, (id) =>
-    id === state.id ? Number.POSITIVE_INFINITY : (state.progress.get(id)?.heardAt ?? 0)
+    id === state.id ? Number.POSITIVE_INFINITY : counted(state.progress.get(id), "heardAt")
   ) + options.electionTimeoutMillis) as Instant

@@ -3,6 +3,8 @@
  * it, and what is on disk (currentTerm, votedFor, the log) is in every one of them.
  * Time is here as instants and deadlines, chance as a seed; both are data.
  */
+import type { Introductions } from "./Admission.ts"
+import type { Checkpoint } from "./Chain.ts"
 import type { Configuration } from "./Configuration.ts"
 import { Instant, type ReplicaId, type Term } from "./LogEntry.ts"
 import type { Options } from "./Options.ts"
@@ -10,6 +12,7 @@ import type { Progress } from "./Progress.ts"
 import type { Ask, Reads, Round } from "./Reads.ts"
 import { askAgain } from "./Reads.ts"
 import * as Seeds from "./Seed.ts"
+import type { Incoming, Snapshots } from "./Snapshot.ts"
 import type { StateMachine } from "./StateMachine.ts"
 
 interface Common<S, C, Q> {
@@ -19,7 +22,19 @@ interface Common<S, C, Q> {
   readonly configuration: Configuration
   readonly currentTerm: Term
   readonly votedFor: ReplicaId | undefined
+  /** Whether it may vote and counts: durable, like the two above (see Admission). */
+  readonly admitted: boolean
+  readonly introductions: Introductions
+  /** Nothing is known, not by its disk either, but that a cluster may begin: see Admission. */
+  readonly pristine: boolean
   readonly stateMachine: StateMachine<S, C>
+  readonly snapshots: Snapshots
+  /** What of a leader's snapshot has arrived. */
+  readonly incoming: Incoming | undefined
+  /** Where this replica was found to differ from the others. It serves nobody any more (see Divergence). */
+  readonly diverged: Checkpoint | undefined
+  /** Its disk has no room for more than what must be. */
+  readonly diskFull: boolean
   readonly reads: Reads<Q>
   readonly seed: Seeds.Seed
 }
@@ -40,6 +55,8 @@ export interface Candidate<S, C, Q> extends Common<S, C, Q> {
   readonly _tag: "PreCandidate" | "Candidate"
   /** Who granted, this replica included. */
   readonly votes: ReadonlySet<ReplicaId>
+  /** Of those who would vote for it, who is not admitted, and may have forgotten why it should not. */
+  readonly doubtful: ReadonlySet<ReplicaId>
   /** Who answered at all: a majority that refuses is still a majority in reach. */
   readonly heard: ReadonlySet<ReplicaId>
   readonly electionDeadline: Instant
@@ -82,7 +99,14 @@ export const common = <S, C, Q>(state: ServerState<S, C, Q>): Common<S, C, Q> =>
   configuration: state.configuration,
   currentTerm: state.currentTerm,
   votedFor: state.votedFor,
+  admitted: state.admitted,
+  introductions: state.introductions,
+  pristine: state.pristine,
   stateMachine: state.stateMachine,
+  snapshots: state.snapshots,
+  incoming: state.incoming,
+  diverged: state.diverged,
+  diskFull: state.diskFull,
   reads: state.reads,
   seed: state.seed
 })

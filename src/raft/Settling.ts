@@ -5,14 +5,17 @@
  */
 import * as Configurations from "./Configuration.ts"
 import { type Batch, type Core, send } from "./Core.ts"
+import * as Divergence from "./Divergence.ts"
 import * as Logs from "./Log.ts"
 import type { Instant } from "./LogEntry.ts"
 import type { Request } from "./Message.ts"
 import * as Progresses from "./Progress.ts"
+import * as Proposing from "./Proposing.ts"
 import type { Refusal } from "./RaftEffect.ts"
 import * as Reads from "./Reads.ts"
 import * as Replication from "./Replication.ts"
-import { type Follower, type Leader, quorumLost, type ServerState } from "./ServerState.ts"
+import { becomeFollower, type Follower, type Leader, quorumLost, type ServerState } from "./ServerState.ts"
+import * as Snapshotting from "./Snapshotting.ts"
 import * as StateMachines from "./StateMachine.ts"
 
 export const settle = <S, C, R, Q, A>(
@@ -21,8 +24,35 @@ export const settle = <S, C, R, Q, A>(
   at: Instant,
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
-  const state = admitReads(core, before, batch)
-  if (quorumLost(state)) return refuseAll(applyAll(core, state, batch), batch)
+  const state = compare(core, admitReads(core, before, batch), at, batch)
+  const settled = serve(core, state, at, batch)
+  return Snapshotting.take(core.options, Snapshotting.compact(core.options, settled, at))
+}
+
+/** A leader compares what its followers have applied with its own; if it is the one that differs, it leads no more. */
+const compare = <S, C, R, Q, A>(
+  core: Core<S, C, R, Q, A>,
+  state: ServerState<S, C, Q>,
+  at: Instant,
+  batch: Batch<C, Q, R, A>
+): ServerState<S, C, Q> => {
+  if (state._tag !== "Leader") return state
+  const patienceMillis = core.options.electionTimeoutMillis
+  const { state: judged, differs } = Divergence.judge(state, { at, patienceMillis }, batch)
+  if (differs === undefined) return judged
+  const as = { term: state.currentTerm, leader: undefined, at, quorumLost: false }
+  return { ...becomeFollower(state, core.options, as), diverged: differs }
+}
+
+const serve = <S, C, R, Q, A>(
+  core: Core<S, C, R, Q, A>,
+  state: ServerState<S, C, Q>,
+  at: Instant,
+  batch: Batch<C, Q, R, A>
+): ServerState<S, C, Q> => {
+  // It goes on storing and applying for the others' sake.
+  if (state.diverged !== undefined) return applyAll(core, refuseAll(state, "Diverged", batch), batch)
+  if (quorumLost(state)) return refuseAll(applyAll(core, state, batch), "NoQuorum", batch)
   switch (state._tag) {
     case "PreCandidate":
     case "Candidate":
@@ -46,12 +76,16 @@ const admitReads = <S, C, R, Q, A>(
   return { ...state, reads: Reads.arrive(state.reads, batch.reads.slice(0, room)) }
 }
 
-/** No majority is in reach: whoever asks is told at once, and may try another replica. */
-const refuseAll = <S, C, R, Q, A>(state: ServerState<S, C, Q>, batch: Batch<C, Q, R, A>): ServerState<S, C, Q> => {
-  for (const command of batch.commands) if (isOwn(state, command)) refuse(batch, command, "NoQuorum")
+/** Nobody can be served here: whoever asks is told at once, and may try another replica. */
+const refuseAll = <S, C, R, Q, A>(
+  state: ServerState<S, C, Q>,
+  why: Refusal,
+  batch: Batch<C, Q, R, A>
+): ServerState<S, C, Q> => {
+  for (const command of batch.commands) if (isOwn(state, command)) refuse(batch, command, why)
   if (state.reads.waiting === 0) return state
   const [waiting, reads] = Reads.drain(state.reads)
-  for (const read of waiting) refuse(batch, read, "NoQuorum")
+  for (const read of waiting) refuse(batch, read, why)
   return { ...state, reads }
 }
 
@@ -64,7 +98,7 @@ const refuse = <C, Q, R, A>(
 }
 
 /** Only its own clients' requests are a replica's to forward or refuse: another's would go round in circles. */
-const isOwn = <S, C, Q>(state: ServerState<S, C, Q>, { request }: Pick<Request<C>, "request">): boolean =>
+export const isOwn = <S, C, Q>(state: ServerState<S, C, Q>, { request }: Pick<Request<C>, "request">): boolean =>
   request.replica === state.id && request.incarnation === state.incarnation
 
 /** A follower passes on what its clients want: commands as one message, reads as one question. */
@@ -118,10 +152,10 @@ const lead = <S, C, R, Q, A>(
   at: Instant,
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
-  const proposed = Replication.propose(core, before, batch)
+  const proposed = Proposing.propose(core, before, batch)
   // What was confirmed makes room for the next round; a sole voter confirms that one at once.
   const opened = openRound(core, confirmRounds(proposed, batch), batch)
-  const committed = Replication.commit(confirmRounds(opened, batch), core.machine)
+  const committed = Proposing.commit(confirmRounds(opened, batch), core.machine)
   const supplied = Replication.replicate(core, committed, at, batch)
   return applyAll(core, supplied, batch)
 }
@@ -161,7 +195,7 @@ const mergeAsks = (known: ReadonlyArray<Reads.Ask>, fresh: ReadonlyArray<Reads.A
 const confirmRounds = <S, C, R, Q, A>(state: Leader<S, C, Q>, batch: Batch<C, Q, R, A>): Leader<S, C, Q> => {
   if (state.rounds.length === 0) return state
   const confirmed = Configurations.quorumValue(state.configuration, (id) =>
-    id === state.id ? state.round : (state.progress.get(id)?.confirmedRound ?? 0)
+    id === state.id ? state.round : Replication.counted(state.progress.get(id), "confirmedRound")
   )
   const done = state.rounds.filter((round) => round.number <= confirmed)
   if (done.length === 0) return state
@@ -188,7 +222,9 @@ const applyAll = <S, C, R, Q, A>(
     state.stateMachine,
     core.machine,
     (request, outcome) => {
-      if (isOwn(state, { request })) batch.said.push({ _tag: "Reply", request, outcome })
+      // What a replica that differs has made of it is not what the others have.
+      if (isOwn(state, { request }) && state.diverged === undefined)
+        batch.said.push({ _tag: "Reply", request, outcome })
     },
     core.options.maxApplyEntries
   )

@@ -3,11 +3,15 @@
  * what of that is applied, and the value that applying has produced. Immutable: a
  * snapshot is this reference, kept.
  */
+import * as Chain from "./Chain.ts"
+import type { Checkpoint } from "./Chain.ts"
+import type { Configuration } from "./Configuration.ts"
 import { Index, type LogEntry, type ReplicaId, type RequestId } from "./LogEntry.ts"
 import type { Log } from "./Log.ts"
 import * as Logs from "./Log.ts"
 import type { Machine } from "./Machine.ts"
 import type { Applied, Superseded } from "./RaftEffect.ts"
+import type { Image } from "./Snapshot.ts"
 
 export interface StateMachine<S, C> {
   readonly log: Log<C>
@@ -20,15 +24,68 @@ export interface StateMachine<S, C> {
    * twice is applied once. Part of the replicated value, and as small as the cluster.
    */
   readonly applied: ReadonlyMap<ReplicaId, RequestId>
+  /** Of the chain over all that is applied, and its latest checkpoints, oldest first (see Chain). */
+  readonly hash: number
+  readonly marks: ReadonlyArray<Checkpoint>
+  /** How many times the cluster was begun anew from a backup. */
+  readonly epoch: number
+  /** What the commands weigh that were applied since the last snapshot was begun. */
+  readonly appliedBytes: number
 }
 
-export const make = <S, C>(value: S, entries: ReadonlyArray<LogEntry<C>>): StateMachine<S, C> => ({
-  log: Logs.of(entries),
+/** Nothing is committed of this log, as far as is known. */
+export const begin = <S, C>(value: S, log: Log<C>): StateMachine<S, C> => ({
+  log,
   commitIndex: Index(0),
   lastApplied: Index(0),
   value,
-  applied: new Map()
+  applied: new Map(),
+  hash: 0,
+  marks: [],
+  epoch: 0,
+  appliedBytes: 0
 })
+
+/** The same with these entries, which are consecutive from index 1. */
+export const make = <S, C>(value: S, entries: ReadonlyArray<LogEntry<C>>): StateMachine<S, C> =>
+  begin(value, Logs.of(entries))
+
+/** As an image has it, with a log that goes on from there or from before. */
+export const restore = <S, C>(image: Image<S>, log: Log<C>): StateMachine<S, C> => ({
+  log,
+  commitIndex: image.last.index,
+  lastApplied: image.last.index,
+  value: image.value,
+  applied: image.applied,
+  hash: image.hash,
+  marks: [],
+  epoch: image.epoch,
+  appliedBytes: 0
+})
+
+/** What stands for all that is applied: a few references. */
+export const image = <S, C>(machine: StateMachine<S, C>, configuration: Configuration): Image<S> => ({
+  last: { index: machine.lastApplied, term: Logs.termAt(machine.log, machine.lastApplied)! },
+  configuration,
+  applied: machine.applied,
+  hash: machine.hash,
+  epoch: machine.epoch,
+  value: machine.value
+})
+
+/** What there is to compare with others: the last checkpoint, and the last of all that is applied. */
+export const checkpoints = (machine: StateMachine<unknown, unknown>): ReadonlyArray<Checkpoint> => {
+  if (machine.lastApplied === 0) return []
+  const tip: Checkpoint = { index: machine.lastApplied, hash: machine.hash }
+  const mark = machine.marks.at(-1)
+  return mark === undefined || mark.index === tip.index ? [tip] : [mark, tip]
+}
+
+/** The chain's hash after the entry at `index`, if it is still known. */
+export const hashAt = (
+  { marks, lastApplied, hash }: StateMachine<unknown, unknown>,
+  index: Index
+): number | undefined => Chain.hashAt({ marks, tip: { index: lastApplied, hash } }, index)
 
 /** Moves the commit index; never back, and never beyond the log. */
 export const commitTo = <S, C>(machine: StateMachine<S, C>, index: Index): StateMachine<S, C> =>
@@ -42,30 +99,43 @@ export type OnApplied<R> = (request: RequestId, outcome: Applied<R> | Superseded
 /** Applies what is committed and not applied yet, in order (§5.3), at most `limit` entries of it. */
 export const apply = <S, C, R>(
   stateMachine: StateMachine<S, C>,
-  machine: Pick<Machine<S, C, R, never, unknown>, "apply">,
+  machine: Pick<Machine<S, C, R, never, unknown>, "apply" | "digest" | "sizeOf">,
   onApplied: OnApplied<R>,
   limit = Number.POSITIVE_INFINITY
 ): StateMachine<S, C> => {
   const { commitIndex, lastApplied, log } = stateMachine
   if (commitIndex === lastApplied) return stateMachine
   const end = Index(Math.min(commitIndex, lastApplied + limit))
-  let value = stateMachine.value
+  let { value, hash, marks, appliedBytes } = stateMachine
   let applied: Map<ReplicaId, RequestId> | undefined
   for (let index = lastApplied + 1; index <= end; index++) {
-    const { payload } = Logs.get(log, Index(index))!
-    if (payload._tag === "NoOp") continue
-    const { request } = payload
-    if (!isLater(request, (applied ?? stateMachine.applied).get(request.replica))) {
-      onApplied(request, superseded)
-      continue
+    const entry = Logs.get(log, Index(index))!
+    const { payload } = entry
+    let digest = 0
+    if (payload._tag === "Command") {
+      const { request, command } = payload
+      appliedBytes += machine.sizeOf(command)
+      if (isLater(request, (applied ?? stateMachine.applied).get(request.replica))) {
+        const [next, result] = machine.apply(value, command)
+        value = next
+        digest = machine.digest(command, result)
+        applied ??= new Map(stateMachine.applied)
+        applied.set(request.replica, request)
+        onApplied(request, { _tag: "Applied", result })
+      } else onApplied(request, superseded)
     }
-    const [next, result] = machine.apply(value, payload.command)
-    value = next
-    applied ??= new Map(stateMachine.applied)
-    applied.set(request.replica, request)
-    onApplied(request, { _tag: "Applied", result })
+    hash = Chain.extend(hash, entry.index, entry.term, digest)
+    marks = Chain.mark(marks, entry.index, hash)
   }
-  return { log, commitIndex, lastApplied: end, value, applied: applied ?? stateMachine.applied }
+  return {
+    ...stateMachine,
+    lastApplied: end,
+    value,
+    applied: applied ?? stateMachine.applied,
+    hash,
+    marks,
+    appliedBytes
+  }
 }
 
 const superseded: Superseded = { _tag: "Superseded" }

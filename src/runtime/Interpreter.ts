@@ -1,12 +1,13 @@
 /**
  * Gives the pure core a body: takes all that waits, reduces it as one batch, and carries out
- * the effects from left to right. `Persist` is the only one that waits; whatever stands
+ * the effects from left to right. `Persist` is the one that waits; whatever stands
  * right of it happens when it is on disk, or never: a failed `Persist` ends the loop, and
- * with it the replica.
+ * with it the replica. What is done with snapshots is only begun here (see SnapshotJobs).
  *
  * Per batch this costs a few Effect calls; per command, plain functions only.
  */
 import { Clock, Effect } from "effect"
+import type { StateCodec } from "../codec/StateCodec.ts"
 import { Instant, type ReplicaId, type RequestId } from "../raft/LogEntry.ts"
 import type { Message } from "../raft/Message.ts"
 import type { RaftEffect } from "../raft/RaftEffect.ts"
@@ -16,8 +17,11 @@ import { leaderOf, type ServerState } from "../raft/ServerState.ts"
 import type { Storage, StorageError } from "../storage/Storage.ts"
 import type { Transport } from "../transport/Transport.ts"
 import { Mailbox, type MailboxLimits } from "./Mailbox.ts"
+import * as Notices from "./Notices.ts"
+import { divergedMessage } from "./Refusals.ts"
 import type { Requests } from "./Requests.ts"
 import * as RoleChange from "./RoleChange.ts"
+import * as SnapshotJobs from "./SnapshotJobs.ts"
 
 type Bytes = Uint8Array
 
@@ -28,7 +32,7 @@ export interface Interpreter<S, Q> {
   readonly state: () => ServerState<S, Bytes, Q>
   /** The same, once its effects are carried out: what local reads may show, for it rests on what is on disk. */
   readonly carriedOut: () => ServerState<S, Bytes, Q>
-  readonly mailbox: Mailbox<RaftEvent<Bytes, Q>>
+  readonly mailbox: Mailbox<RaftEvent<Bytes, Q, S>>
   /** The replica's monotonic clock. */
   readonly now: () => Instant
   /** Runs until interrupted; fails when the disk does. Call it once. */
@@ -41,6 +45,8 @@ export interface InterpreterOptions<S, R, Q, A> {
   readonly requests: Requests<R, A>
   readonly storage: Storage["Service"]
   readonly transport: Transport["Service"]
+  /** How snapshots are written and read. */
+  readonly codec: StateCodec<S>
   readonly limits: MailboxLimits
 }
 
@@ -48,13 +54,19 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
   const { replica, requests, storage, transport } = options
   const clock = yield* Clock.Clock
   const now = (): Instant => Instant(Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
-  const mailbox = new Mailbox<RaftEvent<Bytes, Q>>(options.limits)
+  const mailbox = new Mailbox<RaftEvent<Bytes, Q, S>>(options.limits)
+  const jobs = yield* SnapshotJobs.make({
+    store: storage.snapshots,
+    transport,
+    codec: options.codec,
+    report: (news: SnapshotJobs.SnapshotNews<S>) => mailbox.put({ ...news, at: now() })
+  })
   let state = options.start(now())
   /** The last state whose effects are all carried out. Until then a sole voter's newest entries are not on disk. */
   let shown = state
 
   /** A client that has been told that nothing was done, while its request lay in the mailbox, must be right. */
-  const isWanted = (event: RaftEvent<Bytes, Q>): boolean => !("request" in event) || requests.take(event.request)
+  const isWanted = (event: RaftEvent<Bytes, Q, S>): boolean => !("request" in event) || requests.take(event.request)
 
   /** All that waits, and the news that a deadline has passed: after it, for what waits may have moved the deadline. */
   const nextBatch = Effect.fnUntraced(function* () {
@@ -72,7 +84,7 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     }
   })
 
-  const carryOut = Effect.fnUntraced(function* (effects: ReadonlyArray<RaftEffect<Bytes, R, A>>) {
+  const carryOut = Effect.fnUntraced(function* (effects: ReadonlyArray<RaftEffect<Bytes, R, A, S>>) {
     let outgoing = new Map<ReplicaId, Array<Message<Bytes>>>()
     for (const effect of effects) {
       switch (effect._tag) {
@@ -82,6 +94,10 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
           yield* storage.persist(effect)
           break
         case "Send": {
+          if (effect.message._tag === "InstallSnapshotReply") {
+            jobs.afterStored(() => transport.send(effect.to, [effect.message]))
+            break
+          }
           const messages = outgoing.get(effect.to)
           if (messages === undefined) outgoing.set(effect.to, [effect.message])
           else messages.push(effect.message)
@@ -97,6 +113,18 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
           break
         case "QuorumLost":
           requests.abandon("this replica reaches no majority of its cluster")
+          break
+        case "DivergenceFound":
+          requests.abandon(divergedMessage)
+          break
+        case "TakeSnapshot":
+        case "SendChunk":
+        case "StoreChunk":
+          yield* jobs.begin(effect)
+          break
+        case "SnapshotInstalled":
+          requests.onInstalled(effect.upTo)
+          yield* Effect.logInfo("a snapshot of the leader has taken the place of what was applied")
           break
       }
     }
@@ -120,6 +148,7 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     }
     const role = RoleChange.describe(before, after, events)
     if (role !== undefined) yield* Effect.logInfo(role)
+    for (const { level, text } of Notices.describe(before, after)) yield* Effect.logWithLevel(level)(text)
     yield* carryOut(effects)
     shown = after
   })
@@ -129,7 +158,7 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     carriedOut: () => shown,
     mailbox,
     now,
-    run: Effect.forever(step())
+    run: Effect.all([Effect.forever(step()), jobs.run], { concurrency: "unbounded" }).pipe(Effect.andThen(Effect.never))
   }
   return result
 })

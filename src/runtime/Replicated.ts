@@ -3,45 +3,34 @@
  * finding the leader is its business, not theirs.
  */
 import { Effect, Random } from "effect"
-import type { CommandCodec } from "../codec/CommandCodec.ts"
+import type { StateCodec } from "../codec/StateCodec.ts"
 import type { Configuration } from "../raft/Configuration.ts"
-import * as Logs from "../raft/Log.ts"
-import type { Index, ReplicaId, Term } from "../raft/LogEntry.ts"
-import type { Machine } from "../raft/Machine.ts"
+import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
 import * as Replica from "../raft/Replica.ts"
-import { leaderOf, quorumLost } from "../raft/ServerState.ts"
+import { leaderOf } from "../raft/ServerState.ts"
+import type { Image } from "../raft/Snapshot.ts"
+import * as StateMachines from "../raft/StateMachine.ts"
 import { Storage, type StorageError } from "../storage/Storage.ts"
-import { type PeerConnection, Transport, type TransportError } from "../transport/Transport.ts"
+import { Transport, type TransportError } from "../transport/Transport.ts"
+import * as ByteMachine from "./ByteMachine.ts"
+import * as DiskWatch from "./DiskWatch.ts"
 import * as Interpreter from "./Interpreter.ts"
 import { defaultLimits, type MailboxLimits } from "./Mailbox.ts"
+import * as ReplicaStatus from "./ReplicaStatus.ts"
+import { diskFull, diskStuck, divergedMessage } from "./Refusals.ts"
 import { type RequestError, ResourceExhausted, Unavailable } from "./RequestError.ts"
 import { defaultWaitingLimits, Requests, type Waiter, type WaitingLimits } from "./Requests.ts"
+import * as StartingPoint from "./StartingPoint.ts"
 
 export interface Replicated<C, R, Q, A> {
   /** Applies a command through the log; succeeds when it is committed and applied here. */
   readonly propose: (command: C) => Effect.Effect<R, RequestError>
   /** A linearizable answer: it sees every write that was acknowledged before it was asked. */
   readonly query: (query: Q) => Effect.Effect<A, RequestError>
-  /** Answers from what this replica has applied so far, at once, perhaps stale. */
-  readonly queryLocal: (query: Q) => A
-  readonly status: () => ReplicaStatus
-}
-
-export interface ReplicaStatus {
-  readonly id: ReplicaId
-  readonly role: "Follower" | "PreCandidate" | "Candidate" | "Leader"
-  readonly term: Term
-  readonly leader: ReplicaId | undefined
-  /** False while no majority is in reach, as far as this replica can tell. */
-  readonly available: boolean
-  readonly lastIndex: Index
-  readonly commitIndex: Index
-  readonly lastApplied: Index
-  readonly voters: ReadonlyArray<ReplicaId>
-  /** Requests of this replica's clients that have no answer yet. */
-  readonly waiting: number
-  readonly connections: ReadonlyArray<PeerConnection>
+  /** Answers from what this replica has applied so far, at once, perhaps stale. Fails only where that differs from the others. */
+  readonly queryLocal: (query: Q) => Effect.Effect<A, Unavailable>
+  readonly status: () => ReplicaStatus.ReplicaStatus
 }
 
 export interface ReplicatedLimits extends MailboxLimits, WaitingLimits {
@@ -55,11 +44,9 @@ const defaultReplicatedLimits: ReplicatedLimits = {
   maxCommandBytes: 16 * 1024 * 1024
 }
 
-export interface ReplicatedOptions<S, C, R, Q, A> {
-  readonly machine: Machine<S, C, R, Q, A>
-  readonly codec: CommandCodec<C>
-  /** What applying gives for bytes that are no command of this version; they change nothing. */
-  readonly unknownCommand: (state: S) => R
+export interface ReplicatedOptions<S, C, R, Q, A> extends ByteMachine.ByteMachineOptions<S, C, R, Q, A> {
+  /** How snapshots of the machine's state are written and read. */
+  readonly state: StateCodec<S>
   readonly id: ReplicaId
   readonly configuration: Configuration
   readonly raft?: Partial<Options>
@@ -72,15 +59,19 @@ export interface ReplicatedOptions<S, C, R, Q, A> {
 export const sweepMillis = 250
 
 /**
- * A replica, from its disk. Nothing happens until `run` is run, which returns only by
- * failing; when it ends, however it ends, requests that wait are told, and so are later ones.
+ * A replica, from its disk; reading a large snapshot there takes a while. Nothing else happens until `run`
+ * is run, which returns only by failing; when it ends, however it ends, requests that wait are
+ * told, and so are later ones.
  */
 export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: ReplicatedOptions<S, C, R, Q, A>) {
   const storage = yield* Storage
   const transport = yield* Transport
-  const { hardState, entries, incarnation } = storage.recovered
+  const { hardState, incarnation } = storage.recovered
   const { id, configuration, codec } = options
-  const replica = Replica.make(onBytes(options), options.raft)
+  const replica = Replica.make(ByteMachine.make(options), options.raft)
+  const disk = yield* DiskWatch.make(storage)
+  const alone = ReplicaStatus.isAlone(id, configuration)
+  const from = yield* StartingPoint.find({ storage, codec: options.state, alone })
   const seed = yield* Random.nextInt
   const timeoutMillis = options.requestTimeoutMillis ?? 5000
   const { electionTimeoutMillis: patienceMillis } = replica.options
@@ -88,10 +79,11 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   const requests = new Requests<R, A>({ replica: id, incarnation, timeoutMillis, patienceMillis, limits })
   const interpreter = yield* Interpreter.make({
     replica,
-    start: (at) => replica.init({ id, incarnation, configuration, at, seed, hardState, entries }),
+    start: (at) => replica.init({ id, incarnation, configuration, at, seed, hardState, ...from }),
     requests,
     storage,
     transport,
+    codec: options.state,
     limits
   })
   const { mailbox, now } = interpreter
@@ -111,6 +103,9 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
       if (command !== undefined && command.length > limits.maxCommandBytes) {
         return waiter.fail(exhausted(`a command of ${command.length} bytes is longer than may be`, "maxCommandBytes"))
       }
+      // The loop may be waiting for room just now, and could not refuse it.
+      if (command === undefined && disk.isStuck()) return waiter.fail(diskStuck())
+      if (command !== undefined && disk.isFull()) return waiter.fail(diskFull("this replica"))
       const full = requests.full(command)
       if (full !== undefined) return waiter.fail(exhausted("too many requests wait for an answer; try later", full))
       const at = now()
@@ -142,32 +137,29 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
     mailbox.offerMessage({ _tag: "MessageReceived", at: now(), from, message })
   )
 
-  const status = (): ReplicaStatus => {
-    const state = interpreter.state()
-    const { log, commitIndex, lastApplied } = state.stateMachine
-    return {
-      id,
-      role: state._tag,
-      term: state.currentTerm,
-      leader: leaderOf(state),
-      available: !quorumLost(state),
-      lastIndex: Logs.lastIndex(log),
-      commitIndex,
-      lastApplied,
-      voters: state.configuration.voters,
-      waiting: requests.size,
-      connections: transport.connections()
-    }
-  }
+  const watchDisk = disk.run((full) => mailbox.put({ _tag: "DiskSpaceChanged", at: now(), full }))
+
+  const status = (): ReplicaStatus.ReplicaStatus =>
+    ReplicaStatus.of(interpreter.state(), { disk, waiting: requests.size, connections: transport.connections() })
+
+  const queryLocal = (query: Q): Effect.Effect<A, Unavailable> =>
+    Effect.suspend(() => {
+      const { value } = interpreter.carriedOut().stateMachine
+      return interpreter.state().diverged === undefined
+        ? Effect.succeed(options.machine.query(value, query))
+        : Effect.fail(new Unavailable({ message: divergedMessage, outcomeUnknown: false }))
+    })
 
   const replicated: Replicated<C, R, Q, A> = {
     propose: (command) => Effect.suspend(() => admit<R>(codec.encode(command), undefined)),
     query: (query) => admit<A>(undefined, query),
-    queryLocal: (query) => options.machine.query(interpreter.carriedOut().stateMachine.value, query),
+    queryLocal,
     status
   }
-  const run: Effect.Effect<never, StorageError | TransportError> = Effect.all([interpreter.run, receive, sweep], {
-    concurrency: "unbounded"
+  const loops = [interpreter.run, receive, sweep, watchDisk]
+  const run: Effect.Effect<never, StorageError | TransportError> = Effect.all(loops, {
+    concurrency: "unbounded",
+    discard: true
   }).pipe(
     Effect.andThen(Effect.never),
     Effect.ensuring(
@@ -177,29 +169,13 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
       })
     )
   )
-  return { replicated, run, state: interpreter.state }
+  /** All that is applied and carried out, for backups. */
+  const image = (): Image<S> => {
+    const { stateMachine, configuration } = interpreter.carriedOut()
+    return StateMachines.image(stateMachine, configuration)
+  }
+  return { replicated, run, state: interpreter.state, image }
 })
 
 const exhausted = (message: string, limit: string): ResourceExhausted =>
-  new ResourceExhausted({ message: `${message} (${limit})`, limit })
-
-/** The machine over encoded commands: what the log, the disk and the peers carry. */
-const onBytes = <S, C, R, Q, A>({
-  machine,
-  codec,
-  unknownCommand
-}: Pick<ReplicatedOptions<S, C, R, Q, A>, "machine" | "codec" | "unknownCommand">): Machine<
-  S,
-  Uint8Array,
-  R,
-  Q,
-  A
-> => ({
-  initial: machine.initial,
-  query: machine.query,
-  sizeOf: (bytes) => bytes.length,
-  apply: (state, bytes) => {
-    const command = codec.decode(bytes)
-    return command === undefined ? [state, unknownCommand(state)] : machine.apply(state, command)
-  }
-})
+  new ResourceExhausted({ message: `${message} (${limit})`, limit, outcomeUnknown: false })

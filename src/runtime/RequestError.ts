@@ -18,10 +18,12 @@ export class RequestTimeout extends Schema.TaggedError<RequestTimeout>()("Reques
   outcomeUnknown: Schema.Boolean
 }) {}
 
-/** A named limit is reached; nothing was done, and trying later may help. */
+/** A named limit is reached, and trying later may help. */
 export class ResourceExhausted extends Schema.TaggedError<ResourceExhausted>()("ResourceExhausted", {
   message: Schema.String,
-  limit: Schema.String
+  limit: Schema.String,
+  /** Almost always false: nothing was done. True where a leader declined a write that the network may have doubled. */
+  outcomeUnknown: Schema.Boolean
 }) {}
 
 export type RequestError = Unavailable | RequestTimeout | ResourceExhausted

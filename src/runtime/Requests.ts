@@ -8,7 +8,8 @@
  */
 import type { ReplicaId, RequestId } from "../raft/LogEntry.ts"
 import type { Outcome } from "../raft/RaftEffect.ts"
-import { type RequestError, RequestTimeout, ResourceExhausted, Unavailable } from "./RequestError.ts"
+import { refusal, saysNothing } from "./Refusals.ts"
+import { type RequestError, RequestTimeout, Unavailable } from "./RequestError.ts"
 
 /** What a client waits for: the value, or why there is none. */
 export interface Waiter<R, A> {
@@ -118,8 +119,7 @@ export class Requests<R, A> {
   onReply(request: RequestId, outcome: Outcome<R, A>): { request: RequestId; command: Uint8Array } | undefined {
     const waiting = this.waiting.get(request.sequence)
     if (waiting === undefined) return undefined
-    // A copy that an earlier leader was given may be logged all the same, and then its outcome will come.
-    if (outcome._tag === "Refused" && outcome.reason === "UncommittedBytes" && waiting.mayBeLogged) return undefined
+    if (saysNothing(outcome, waiting.mayBeLogged)) return undefined
     this.delete(request.sequence)
     switch (outcome._tag) {
       case "Applied":
@@ -134,6 +134,9 @@ export class Requests<R, A> {
           : { request: this.put({ ...waiting, queued: true, mayBeLogged: false }), command: waiting.command }
       case "Refused":
         waiting.waiter.fail(refusal(outcome.reason, waiting.mayBeLogged))
+        return undefined
+      case "Declined":
+        waiting.waiter.fail(refusal(outcome.reason, true))
         return undefined
     }
   }
@@ -180,6 +183,29 @@ export class Requests<R, A> {
     return expired
   }
 
+  /**
+   * A snapshot has been installed that was made after this replica's request `upTo` was applied. What a leader
+   * was given up to there may be in it or not, and nothing will ever tell. What no leader was given is
+   * submitted all the same, to hear that its name has been passed over.
+   */
+  onInstalled(upTo: RequestId | undefined): void {
+    if (upTo === undefined) return
+    const { replica, incarnation } = this.options
+    if (upTo.replica !== replica || upTo.incarnation !== incarnation) return
+    for (const [sequence, { command, mayBeLogged, waiter }] of this.waiting) {
+      if (sequence > upTo.sequence || command === undefined || !mayBeLogged) continue
+      this.delete(sequence)
+      waiter.fail(
+        new Unavailable({
+          message:
+            "this replica was behind and took over the leader's snapshot, which does not tell what became of the write; " +
+            "it may have been applied",
+          outcomeUnknown: true
+        })
+      )
+    }
+  }
+
   /** No outcome will be known here: no majority is in reach, or the replica ends. */
   abandon(why: string): void {
     const all = [...this.waiting.values()]
@@ -191,22 +217,5 @@ export class Requests<R, A> {
         new Unavailable({ message: why + (outcomeUnknown ? "; the write may still be applied" : ""), outcomeUnknown })
       )
     }
-  }
-}
-
-const refusal = (reason: Extract<Outcome<never, never>, { _tag: "Refused" }>["reason"], outcomeUnknown: boolean) => {
-  switch (reason) {
-    case "NoQuorum":
-      return new Unavailable({ message: "this replica reaches no majority of its cluster", outcomeUnknown })
-    case "UncommittedBytes":
-      return new ResourceExhausted({
-        message: "too much is written and not yet committed; try later (maxUncommittedBytes)",
-        limit: "maxUncommittedBytes"
-      })
-    case "WaitingReads":
-      return new ResourceExhausted({
-        message: "too many reads wait for an answer; try later (maxWaitingReads)",
-        limit: "maxWaitingReads"
-      })
   }
 }

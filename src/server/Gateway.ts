@@ -20,6 +20,7 @@ import * as JsonBody from "./JsonBody.ts"
 import type { KvReplica } from "./KvReplica.ts"
 import * as RequestBody from "./RequestBody.ts"
 import type { JsonObject } from "./RequestFields.ts"
+import * as SnapshotRoute from "./SnapshotRoute.ts"
 import * as Status from "./Status.ts"
 
 export interface GatewayOptions {
@@ -31,6 +32,8 @@ export interface GatewayOptions {
   /** Balsa's own version, for `/version`. */
   readonly version?: string | undefined
   readonly dbSizeBytes?: (() => number) | undefined
+  /** For backups: what the replica has applied and carried out. */
+  readonly image?: SnapshotRoute.SnapshotRouteOptions["image"]
   /** Key and value together. */
   readonly maxRequestBytes?: number | undefined
   /** A whole request body; by default what a permitted request takes in base64, generously. */
@@ -93,10 +96,8 @@ const operationsOf = (options: GatewayOptions): { readonly [path: string]: Opera
 
   const read = (request: ReturnType<typeof GatewayRequest.range>): Effect.Effect<Response> => {
     if (GatewayError.isGatewayError(request)) return Effect.succeed(GatewayResponse.ofError(request))
-    if (request.serializable) {
-      return Effect.sync(() => GatewayResponse.ofAnswer(replica.queryLocal(request.query), headerAt))
-    }
-    return Effect.match(replica.query(request.query), {
+    const answer = request.serializable ? replica.queryLocal(request.query) : replica.query(request.query)
+    return Effect.match(answer, {
       onSuccess: (answer) => GatewayResponse.ofAnswer(answer, headerAt),
       onFailure: (error) => GatewayResponse.ofError(GatewayError.ofRequestError(error))
     })
@@ -107,7 +108,15 @@ const operationsOf = (options: GatewayOptions): { readonly [path: string]: Opera
     "/v3/kv/deleterange": (object) => write(GatewayRequest.deleteRange(object, maxRequestBytes)),
     "/v3/kv/range": (object) => read(GatewayRequest.range(object, maxRequestBytes)),
     "/v3/maintenance/status": () =>
-      Effect.sync(() => GatewayResponse.json(Status.status(replica, cluster, options.dbSizeBytes?.() ?? 0, headerAt))),
+      Effect.map(Status.status(replica, cluster, options.dbSizeBytes?.() ?? 0, headerAt), (text) =>
+        GatewayResponse.json(text)
+      ),
+    "/v3/maintenance/snapshot": SnapshotRoute.make({
+      replica,
+      image: options.image,
+      headerAt,
+      version: options.version
+    }),
     "/v3/cluster/member/list": () =>
       Effect.sync(() => GatewayResponse.json(Status.memberList(options.members(), cluster, headerAt(0))))
   }
@@ -115,10 +124,15 @@ const operationsOf = (options: GatewayOptions): { readonly [path: string]: Opera
 
 const pagesOf = ({ replica, version, healthTimeoutMillis }: GatewayOptions): { readonly [path: string]: Page } => ({
   "/version": () => Effect.succeed(GatewayResponse.json(Status.version(version))),
-  "/health": () => Health.health(replica, healthTimeoutMillis ?? Health.defaultHealthTimeoutMillis),
-  "/livez": (parameters) => Effect.sync(() => Health.report("livez", Health.live(replica), parameters.has("verbose"))),
+  "/health": (parameters) =>
+    Health.health(replica, {
+      timeoutMillis: healthTimeoutMillis ?? Health.defaultHealthTimeoutMillis,
+      exclude: parameters.getAll("exclude")
+    }),
+  "/livez": (parameters) =>
+    Effect.map(Health.live(replica), (checks) => Health.report("livez", checks, parameters.has("verbose"))),
   "/readyz": (parameters) =>
-    Effect.sync(() => Health.report("readyz", Health.ready(replica), parameters.has("verbose")))
+    Effect.map(Health.ready(replica), (checks) => Health.report("readyz", checks, parameters.has("verbose")))
 })
 
 const post = (body: RequestBody.BodyReader, operation: Operation) => (request: HttpServerRequest) =>

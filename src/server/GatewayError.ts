@@ -47,6 +47,8 @@ export const requestTooLarge = invalid("etcdserver: request is too large")
 export const futureRevision = make(400, 11, "etcdserver: mvcc: required revision is a future revision")
 export const compacted = make(400, 11, "etcdserver: mvcc: required revision has been compacted")
 export const tooManyRequests = (reason: string): GatewayError => make(429, 8, "etcdserver: too many requests", reason)
+/** etcd says this when its quota is used up; Balsa when the disk is. */
+const noSpace = (reason: string): GatewayError => make(429, 8, "etcdserver: mvcc: database space exceeded", reason)
 export const serverStopped = make(
   503,
   14,
@@ -70,7 +72,10 @@ export const ofRequestError = (error: RequestError): GatewayError => {
     case "RequestTimeout":
       return make(503, 14, "etcdserver: request timed out", error.message, error.outcomeUnknown)
     case "ResourceExhausted":
-      return tooManyRequests(error.message)
+      return {
+        ...(error.limit === "diskSpace" ? noSpace(error.message) : tooManyRequests(error.message)),
+        outcomeUnknown: error.outcomeUnknown
+      }
   }
 }
 

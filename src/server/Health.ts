@@ -1,11 +1,12 @@
 /**
  * Is it well? `/health` asks as etcd does, with a linearizable read: false while the cluster
- * cannot answer. `/livez` and `/readyz` are for Kubernetes: a replica that has lost its majority
+ * cannot answer, or while its disk is full or its state differs, which etcd calls alarms. `/livez` and `/readyz` are for Kubernetes: a replica that has lost its majority
  * is not ready, but alive, since restarting it would help nobody.
  */
 import { Effect } from "effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { KvQuery } from "../kv/KvQuery.ts"
+import type { ReplicaStatus } from "../runtime/ReplicaStatus.ts"
 import { json } from "./GatewayResponse.ts"
 import type { KvReplica } from "./KvReplica.ts"
 
@@ -23,20 +24,41 @@ export const smallestQuery: KvQuery = {
   countOnly: true
 }
 
+/** What etcd would raise an alarm for: by its name there. */
+export type Alarm = "NOSPACE" | "CORRUPT"
+
+export const alarmsOf = ({ diskFull, divergedAt }: ReplicaStatus): ReadonlyArray<Alarm> => [
+  ...(diskFull ? (["NOSPACE"] as const) : []),
+  ...(divergedAt === undefined ? [] : (["CORRUPT"] as const))
+]
+
+export interface HealthOptions {
+  readonly timeoutMillis: number
+  /** Alarms that are not to count, as etcd's `/health?exclude=NOSPACE`. */
+  readonly exclude: ReadonlyArray<string>
+}
+
 export const health = (
   replica: KvReplica,
-  timeoutMillis: number
+  { timeoutMillis, exclude }: HealthOptions
 ): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-  replica.query(smallestQuery).pipe(
-    Effect.timeoutOrElse({
-      duration: timeoutMillis,
-      orElse: () => Effect.fail({ message: `a linearizable read took longer than ${timeoutMillis} ms` })
-    }),
-    Effect.match({
-      onSuccess: () => json(`{"health":"true"}`),
-      onFailure: ({ message }) => json(JSON.stringify({ health: "false", reason: message }), 503)
-    })
-  )
+  Effect.suspend(() => {
+    const alarm = alarmsOf(replica.status()).find((name) => !exclude.includes(name))
+    if (alarm !== undefined) return Effect.succeed(unhealthy(`ALARM ${alarm}`))
+    return replica.query(smallestQuery).pipe(
+      Effect.timeoutOrElse({
+        duration: timeoutMillis,
+        orElse: () => Effect.fail({ message: `a linearizable read took longer than ${timeoutMillis} ms` })
+      }),
+      Effect.match({
+        onSuccess: () => json(`{"health":"true"}`),
+        onFailure: ({ message }) => unhealthy(message)
+      })
+    )
+  })
+
+const unhealthy = (reason: string): HttpServerResponse.HttpServerResponse =>
+  json(JSON.stringify({ health: "false", reason }), 503)
 
 export interface Check {
   readonly name: string
@@ -44,30 +66,40 @@ export interface Check {
   readonly problem: string | undefined
 }
 
-/** Never depends on the other replicas. */
-export const live = (replica: KvReplica): ReadonlyArray<Check> => {
-  replica.queryLocal(smallestQuery)
-  return [{ name: "local_read", problem: undefined }]
-}
+/** Never depends on the other replicas. Refusing to answer is an answer: restarting would not help. */
+export const live = (replica: KvReplica): Effect.Effect<ReadonlyArray<Check>> =>
+  Effect.as(Effect.ignore(replica.queryLocal(smallestQuery)), [{ name: "local_read", problem: undefined }])
 
 /** A replica that has more than this to apply, as after a restart, sends its clients away for a while. */
 const readyWithinEntries = 10_000
 
-export const ready = (replica: KvReplica): ReadonlyArray<Check> => {
-  const { leader, available, commitIndex, lastApplied } = replica.status()
-  return [
-    ...live(replica),
-    { name: "leader", problem: leader === undefined ? "no leader is known" : undefined },
-    { name: "quorum", problem: available ? undefined : "no majority is in reach" },
-    {
-      name: "applied",
-      problem:
-        commitIndex - lastApplied > readyWithinEntries
-          ? `${lastApplied} of ${commitIndex} entries are applied`
-          : undefined
-    }
-  ]
+export const ready = (replica: KvReplica): Effect.Effect<ReadonlyArray<Check>> =>
+  Effect.map(live(replica), (checks) => {
+    const status = replica.status()
+    return [
+      ...checks,
+      { name: "data_corruption", problem: describeDivergence(status) },
+      { name: "disk", problem: status.diskStuck ? "it is full, and a write waits for room" : undefined },
+      { name: "admitted", problem: describeAdmission(status) },
+      { name: "leader", problem: status.leader === undefined ? "no leader is known" : undefined },
+      { name: "quorum", problem: status.available ? undefined : "no majority is in reach" },
+      { name: "applied", problem: describeLag(status) }
+    ]
+  })
+
+const describeDivergence = ({ divergedAt }: ReplicaStatus): string | undefined =>
+  divergedAt === undefined
+    ? undefined
+    : `this replica differs from the others since entry ${divergedAt} at the latest; the server's log says what to do`
+
+const describeAdmission = ({ admitted, receivingPercent }: ReplicaStatus): string | undefined => {
+  if (admitted) return undefined
+  const how = receivingPercent === undefined ? "" : `; ${receivingPercent} % of the leader's snapshot has arrived`
+  return `its disk was empty, or did not hold all that it had promised, and it has not caught up yet${how}`
 }
+
+const describeLag = ({ commitIndex, lastApplied }: ReplicaStatus): string | undefined =>
+  commitIndex - lastApplied > readyWithinEntries ? `${lastApplied} of ${commitIndex} entries are applied` : undefined
 
 /** As Kubernetes prints them: a failure always lists the checks, a success when asked `?verbose`. */
 export const report = (

@@ -5,12 +5,15 @@
  * The order of building is the order of safety: the data directory is locked before
  * anything listens, and clients are let in last. What ends any part ends the whole.
  */
-import { Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
 import { KvCommandCodec } from "../codec/KvCommandCodec.ts"
+import { KvStateCodec } from "../codec/KvStateCodec.ts"
 import { KvMachine, unknownCommand } from "../kv/KvMachine.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
+import type { Options } from "../raft/Options.ts"
 import * as Replicated from "../runtime/Replicated.ts"
 import * as FileStorage from "../storage/FileStorage.ts"
+import { Storage } from "../storage/Storage.ts"
 import { type Address, formatAddress } from "../transport/OutboundConnection.ts"
 import * as TcpTransport from "../transport/TcpTransport.ts"
 import * as ClientListener from "./ClientListener.ts"
@@ -27,6 +30,9 @@ export interface ServerOptions {
   readonly dataDir: string
   readonly heartbeatMillis: number
   readonly electionTimeoutMillis: number
+  /** A snapshot is taken after so many bytes of commands, or so many (see the core's options). */
+  readonly snapshotLogBytes?: number | undefined
+  readonly snapshotLogEntries?: number | undefined
   readonly logFormat: "text" | "json"
   /** Balsa's own version, for `/version`. */
   readonly version?: string
@@ -46,27 +52,39 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   const { cluster, id, listenClient, listenPeer, peers } = options
   const voters = [id, ...peers.keys()].toSorted()
   const disk = yield* Layer.build(FileStorage.layer({ directory: options.dataDir, cluster, replica: id, voters }))
+  const { incarnation } = Context.get(disk, Storage).recovered
+  let epoch = (): number | undefined => undefined
   const network = yield* Layer.build(
     TcpTransport.layer({
       // Whoever counts other voters counts other majorities: it is of another cluster.
       cluster: `${cluster} (${voters.join(", ")})`,
       id,
       listen: listenPeer,
+      incarnation,
+      epoch: () => epoch(),
       peers: new Map([...peers].map(([peer, { peer: address }]) => [peer, address]))
     })
   )
-  const { replicated, run } = yield* Replicated.make({
+  const { replicated, run, state, image } = yield* Replicated.make({
     machine: KvMachine,
     codec: KvCommandCodec,
+    state: KvStateCodec,
     unknownCommand,
     id,
     configuration: { voters },
-    raft: { heartbeatMillis: options.heartbeatMillis, electionTimeoutMillis: options.electionTimeoutMillis }
+    raft: raftOptions(options)
   }).pipe(Effect.provide(disk), Effect.provide(network))
+  // A replica that has not caught up does not know yet of which epoch it is.
+  epoch = () => (state().admitted ? state().stateMachine.epoch : undefined)
   const gateway = Gateway.layer({
     replica: replicated,
     cluster,
     members: () => membersOf(options),
+    dbSizeBytes: () => {
+      const { log, snapshot } = replicated.status()
+      return log.bytes + (snapshot?.bytes ?? 0)
+    },
+    image,
     version: options.version
   })
   yield* Layer.build(gateway.pipe(Layer.provide(ClientListener.layer(listenClient))))
@@ -76,6 +94,13 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   )
   yield* Effect.addFinalizer(() => Effect.logInfo("stops"))
   return yield* run
+})
+
+const raftOptions = (options: ServerOptions): Partial<Options> => ({
+  heartbeatMillis: options.heartbeatMillis,
+  electionTimeoutMillis: options.electionTimeoutMillis,
+  ...(options.snapshotLogBytes === undefined ? {} : { snapshotLogBytes: options.snapshotLogBytes }),
+  ...(options.snapshotLogEntries === undefined ? {} : { snapshotLogEntries: options.snapshotLogEntries })
 })
 
 /** A replica knows its own address for clients only; the others tell theirs themselves. */

@@ -2,9 +2,11 @@
  * What etcd tells of itself: `/version`, the status of the replica that is asked, and the list
  * of members. Other than everywhere else, names of fields are in camelCase here, as in etcd.
  */
+import { Effect } from "effect"
 import type { ReplicaId } from "../raft/LogEntry.ts"
+import type { ReplicaStatus } from "../runtime/ReplicaStatus.ts"
 import * as GatewayJson from "./GatewayJson.ts"
-import { smallestQuery } from "./Health.ts"
+import { alarmsOf, smallestQuery } from "./Health.ts"
 import { memberIdOf } from "./Ids.ts"
 import type { KvReplica } from "./KvReplica.ts"
 
@@ -21,28 +23,48 @@ export interface Member {
 export const version = (balsaVersion: string | undefined): string =>
   JSON.stringify({ etcdserver: etcdVersion, etcdcluster: etcdVersion, balsa: balsaVersion })
 
+/** etcd's fields, and what only Balsa has in one of its own. */
 export const status = (
   replica: KvReplica,
   cluster: string,
   dbSizeBytes: number,
   headerAt: (revision: number) => GatewayJson.Header
-): string => {
-  const { leader, term, commitIndex, lastApplied } = replica.status()
-  const head = GatewayJson.openWithHeader(headerAt(replica.queryLocal(smallestQuery).revision))
-  const leaderId = leader === undefined ? "" : `,"leader":"${memberIdOf(cluster, leader)}"`
-  const errors = leader === undefined ? `,"errors":["etcdserver: no leader"]` : ""
-  return [
-    `${head},"version":"${etcdVersion}"`,
-    GatewayJson.int64Field("dbSize", dbSizeBytes),
-    leaderId,
-    GatewayJson.int64Field("raftIndex", commitIndex),
-    GatewayJson.int64Field("raftTerm", term),
-    GatewayJson.int64Field("raftAppliedIndex", lastApplied),
-    errors,
-    GatewayJson.int64Field("dbSizeInUse", dbSizeBytes),
-    "}"
-  ].join("")
-}
+): Effect.Effect<string> =>
+  replica.queryLocal(smallestQuery).pipe(
+    Effect.match({ onSuccess: ({ revision }) => revision, onFailure: () => 0 }),
+    Effect.map((revision) => {
+      const own = replica.status()
+      const { id, leader, term, commitIndex, lastApplied } = own
+      const leaderId = leader === undefined ? "" : `,"leader":"${memberIdOf(cluster, leader)}"`
+      const memberId = memberIdOf(cluster, id)
+      const errors = [
+        ...(leader === undefined ? ["etcdserver: no leader"] : []),
+        ...alarmsOf(own).map((alarm) => `memberID:${memberId} alarm:${alarm}`)
+      ]
+      return [
+        `${GatewayJson.openWithHeader(headerAt(revision))},"version":"${etcdVersion}"`,
+        GatewayJson.int64Field("dbSize", dbSizeBytes),
+        leaderId,
+        GatewayJson.int64Field("raftIndex", commitIndex),
+        GatewayJson.int64Field("raftTerm", term),
+        GatewayJson.int64Field("raftAppliedIndex", lastApplied),
+        errors.length === 0 ? "" : `,"errors":${JSON.stringify(errors)}`,
+        GatewayJson.int64Field("dbSizeInUse", dbSizeBytes),
+        `,"balsa":${JSON.stringify(ownFields(own))}`,
+        "}"
+      ].join("")
+    })
+  )
+
+/** Indexes and bytes are numbers here: they are far from what a JavaScript number holds. */
+const ownFields = ({ admitted, divergedAt, diskFull, snapshot, log, receivingPercent }: ReplicaStatus) => ({
+  admitted,
+  divergedAt,
+  diskFull,
+  snapshot,
+  log,
+  receivingPercent
+})
 
 export const memberList = (members: ReadonlyArray<Member>, cluster: string, header: GatewayJson.Header): string => {
   const list = members.map(({ name, peerUrls, clientUrls }) => ({

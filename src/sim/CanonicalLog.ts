@@ -6,7 +6,8 @@
  * The term of a commit is the term of the leader that committed, which may be later than
  * the one its entry carries: Leader Completeness is about the former (§5.4).
  */
-import type { LogEntry, ReplicaId, RequestId } from "../raft/LogEntry.ts"
+import * as Chain from "../raft/Chain.ts"
+import { type LogEntry, type ReplicaId, type RequestId, Term } from "../raft/LogEntry.ts"
 import type { AnySubject } from "./Subject.ts"
 import { require } from "./Violation.ts"
 
@@ -20,33 +21,45 @@ export interface CanonicalLog {
   readonly operations: Map<unknown, number>
   /** Operations whose clients were told that nothing was done. */
   readonly refused: Set<number>
-  /** The last request of each replica that took effect. */
-  readonly last: Map<ReplicaId, RequestId>
 }
 
 export interface Committed {
   /** Of the log up to here. */
   readonly chain: number
+  readonly term: Term
   /** The term of the leader that was the first to commit it. */
   readonly committedIn: number
   /** The machine once this is applied. */
   readonly value: unknown
   readonly digest: number
   readonly result: unknown
-  /** Which replicas have it on disk, a bit each. */
+  /** The chain over all that was applied, as replicas compare it. */
+  readonly hash: number
+  /** The last request of each replica that took effect. */
+  readonly applied: ReadonlyMap<ReplicaId, RequestId>
+  /** Which replicas have it on disk, a bit each (see Holders on disks that were lost). */
   holders: number
 }
 
 export const empty = (subject: AnySubject): CanonicalLog => {
   const { initial } = subject.machine
-  const origin = { chain: 0, committedIn: 0, value: initial, digest: subject.digest(initial), result: undefined }
+  const beginning: Committed = {
+    chain: 0,
+    term: Term(0),
+    committedIn: 0,
+    value: initial,
+    digest: subject.digest(initial),
+    result: undefined,
+    hash: 0,
+    applied: new Map(),
+    holders: -1
+  }
   return {
     subject,
-    entries: [{ ...origin, holders: -1 }],
+    entries: [beginning],
     effects: new Map(),
     operations: new Map(),
-    refused: new Set(),
-    last: new Map()
+    refused: new Set()
   }
 }
 
@@ -60,23 +73,26 @@ export const commit = (
 ): void => {
   const { subject } = canon
   const before = canon.entries[canon.entries.length - 1]!
-  let { value, digest } = before
+  let { value, digest, applied } = before
   let result: unknown
-  if (entry.payload._tag === "Command" && isNew(canon, entry.payload.request)) {
+  let said = 0
+  if (entry.payload._tag === "Command" && isNew(applied, entry.payload.request)) {
     const { command, request } = entry.payload
-    const applied = subject.machine.apply(value, command)
-    value = applied[0]
-    result = applied[1]
+    const done = subject.machine.apply(value, command)
+    value = done[0]
+    result = done[1]
     digest = subject.digest(value)
-    canon.last.set(request.replica, request)
+    said = subject.machine.digest(command, result)
+    applied = new Map(applied).set(request.replica, request)
     tookEffect(canon, command, canon.entries.length)
   }
-  canon.entries.push({ ...at, value, digest, result })
+  const hash = Chain.extend(before.hash, entry.index, entry.term, said)
+  canon.entries.push({ ...at, term: entry.term, value, digest, result, hash, applied })
 }
 
 /** The rule of exactly once, told again: a replica's requests take effect in the order of their names. */
-const isNew = (canon: CanonicalLog, request: RequestId): boolean => {
-  const last = canon.last.get(request.replica)
+const isNew = (applied: Committed["applied"], request: RequestId): boolean => {
+  const last = applied.get(request.replica)
   if (last === undefined || request.incarnation > last.incarnation) return true
   return request.incarnation === last.incarnation && request.sequence > last.sequence
 }

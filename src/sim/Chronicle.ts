@@ -66,7 +66,8 @@ const checkMatching = (members: Members, { id, stateMachine }: State): void => {
 
 const matches = (one: Logs.Log<unknown>, other: Logs.Log<unknown>): boolean => {
   let agreed = false
-  for (let index = Math.min(one.length, other.length); index >= 1; index--) {
+  const first = Math.max(one.base.index, other.base.index) + 1
+  for (let index = Math.min(Logs.lastIndex(one), Logs.lastIndex(other)); index >= first; index--) {
     const [mine, theirs] = [Logs.get(one, Index(index))!, Logs.get(other, Index(index))!]
     if (!agreed && mine.term !== theirs.term) continue
     if (!same(mine, theirs)) return false
@@ -87,17 +88,27 @@ const same = (one: LogEntry<unknown>, other: LogEntry<unknown> | undefined): boo
 const checkComplete = ({ committed }: Chronicle, { _tag, id, currentTerm, stateMachine }: State): void => {
   if (_tag !== "Leader") return
   for (const { entry, committedIn } of committed) {
-    const holds = committedIn >= currentTerm || same(entry, Logs.get(stateMachine.log, entry.index))
+    const holds = committedIn >= currentTerm || has(committed, stateMachine.log, entry)
     require(holds, "a leader has all that is committed", () =>
       `${id} leads term ${currentTerm} without ${entry.index}@${entry.term}, committed in term ${committedIn}`)
   }
+}
+
+/** Whether a log has an entry that is committed, or begins at a snapshot that stands for it. */
+const has = (committed: Chronicle["committed"], log: Logs.Log<unknown>, entry: LogEntry<unknown>): boolean => {
+  const { index, term } = log.base
+  return entry.index <= index ? committed[index - 1]?.entry.term === term : same(entry, Logs.get(log, entry.index))
 }
 
 /** State Machine Safety (Figure 3): one sequence is committed, and applying it gives one value. */
 const onCommit = (chronicle: Chronicle, members: Members, after: State): Chronicle => {
   const { id, stateMachine, currentTerm } = after
   const committed = [...chronicle.committed]
-  for (let index = 1; index <= stateMachine.commitIndex; index++) {
+  const { base } = stateMachine.log
+  require(base.index === 0 ||
+    committed[base.index - 1]?.entry.term === base.term, "a snapshot is of what is committed", () =>
+    `${id} at ${base.index}@${base.term}`)
+  for (let index = base.index + 1; index <= stateMachine.commitIndex; index++) {
     const entry = Logs.get(stateMachine.log, Index(index))!
     const known = committed[index - 1]
     if (known === undefined) {
@@ -149,7 +160,7 @@ const checkValue = (
 /** What is committed is on the disks of a majority, now and always. */
 export const checkDisks = ({ committed }: Chronicle, members: Members): void => {
   for (const { entry } of committed) {
-    const holders = members.filter(({ disk }) => same(entry, Logs.get(disk.log, entry.index)))
+    const holders = members.filter(({ disk }) => disk.admitted && has(committed, disk.log, entry))
     require(holders.length > members.length / 2, "what is committed is on a majority's disks", () =>
       `${entry.index}@${entry.term} is only on ${holders.map(({ id }) => id).join(" ") || "none"}`)
   }
@@ -175,6 +186,7 @@ export const onReply = (
       return { ...chronicle, acknowledged: Math.max(chronicle.acknowledged, place + 1) }
     }
     case "Superseded":
+    case "Declined":
       return chronicle
     case "Refused": {
       if (again) return chronicle

@@ -10,6 +10,7 @@
 import * as Faults from "./Faults.ts"
 import { replicaNumber } from "./Disk.ts"
 import { fork } from "./Fork.ts"
+import * as Lives from "./Life.ts"
 import * as Oracles from "./Oracle.ts"
 import type { Plan } from "./Plan.ts"
 import * as Plans from "./Plan.ts"
@@ -93,6 +94,7 @@ export const run = (settings: Settings): Outcome => {
     })
   }
   const wrong = attempt(() => {
+    Lives.startAll(world)
     Faults.begin(world)
     for (let client = 1; client <= plan.clients.count; client++) Worlds.plan(world, client, { _tag: "Ask", client })
     while (world.steps < steps && run.failure === undefined && step(world)) {}

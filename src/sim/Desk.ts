@@ -73,6 +73,12 @@ export const take = (desk: Desk, effect: AnyEffect, at: number, resolve: Resolve
   switch (effect._tag) {
     case "Persist":
     case "Send":
+    case "TakeSnapshot":
+    case "SendChunk":
+    case "StoreChunk":
+      return []
+    case "SnapshotInstalled":
+      installed(desk, effect.upTo, resolve)
       return []
     case "LeaderChanged":
       return [...desk.waiting.values()]
@@ -81,13 +87,24 @@ export const take = (desk: Desk, effect: AnyEffect, at: number, resolve: Resolve
           waiting.moved = true
           return resubmit(waiting, at)
         })
-    case "QuorumLost": {
-      for (const { operation } of desk.waiting.values()) resolve(operation, "Unknown", "QuorumLost")
+    case "QuorumLost":
+    case "DivergenceFound": {
+      for (const { operation } of desk.waiting.values()) resolve(operation, "Unknown", effect._tag)
       desk.waiting.clear()
       return []
     }
     case "Reply":
       return reply(desk, effect, at, resolve)
+  }
+}
+
+/** Up to this request some were carried out, perhaps all; their results nobody has kept. */
+const installed = (desk: Desk, upTo: RequestId | undefined, resolve: Resolve): void => {
+  if (upTo === undefined || upTo.incarnation !== desk.incarnation) return
+  for (const [sequence, { operation }] of desk.waiting) {
+    if (operation.kind !== "Command" || sequence > upTo.sequence) continue
+    resolve(operation, "Unknown", "SnapshotInstalled")
+    desk.waiting.delete(sequence)
   }
 }
 
@@ -109,6 +126,9 @@ const reply = (
       return []
     case "Superseded":
       return [submit(desk, waiting.operation, at)]
+    case "Declined":
+      resolve(waiting.operation, "Unknown", outcome.reason)
+      return []
     case "Refused":
       return refused(desk, waiting, outcome.reason, resolve)
   }
@@ -116,11 +136,12 @@ const reply = (
 
 /**
  * A copy that was submitted before may be logged and applied: then a refusal says nothing. Where
- * only a limit is reached, its answer is waited for; without a majority nobody can tell.
+ * only a limit is reached, its answer is waited for; without a majority, or at a replica that serves
+ * nobody any more, nobody can tell.
  */
 const refused = (desk: Desk, waiting: Waiting, reason: string, resolve: Resolve): ReadonlyArray<Submission> => {
   if (waiting.submissions === 1) resolve(waiting.operation, "Refused", reason)
-  else if (reason === "NoQuorum") resolve(waiting.operation, "Unknown", reason)
+  else if (reason === "NoQuorum" || reason === "Diverged") resolve(waiting.operation, "Unknown", reason)
   else restore(desk, waiting)
   return []
 }

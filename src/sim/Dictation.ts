@@ -1,7 +1,8 @@
 /**
  * A message read from the words in which Narration tells it, so that a script can say what
  * no replica would: a late, a foreign or an impossible message. It must read back as it was
- * written. Entries are not understood, and Forward is not.
+ * written. Entries are not understood, and neither are requests, snapshots and checkpoints. What names
+ * a start of a replica names the given one.
  */
 import { Index, type LogPosition, Term } from "../raft/LogEntry.ts"
 import type { AppendResult } from "../raft/Message.ts"
@@ -9,14 +10,14 @@ import * as Narration from "./Narration.ts"
 import * as Notes from "./Notes.ts"
 import type { AnyMessage } from "./Subject.ts"
 
-export const read = (words: string): AnyMessage => {
-  const found = message(words)
+export const read = (words: string, incarnation: (of: "sender" | "receiver") => number): AnyMessage => {
+  const found = message(words, incarnation)
   const told = found === undefined ? "nothing" : Narration.message(found, Notes.show)
   if (found === undefined || told !== words) throw new Error(`no message: ${words} (understood: ${told})`)
   return found
 }
 
-const message = (words: string): AnyMessage | undefined => {
+const message = (words: string, incarnation: (of: "sender" | "receiver") => number): AnyMessage | undefined => {
   const after = (word: string): number => Number(new RegExp(`${word} (\\d+)`).exec(words)?.[1] ?? 0)
   const at = (word: string): LogPosition => {
     const [, index, term] = new RegExp(`${word} (\\d+)@(\\d+)`).exec(words) ?? []
@@ -31,7 +32,7 @@ const message = (words: string): AnyMessage | undefined => {
     case "RequestVote":
       return { _tag: tag, term, last: at("last") }
     case "PreVoteReply":
-      return { _tag: tag, term, granted, askedIn: Term(after("asked in")) }
+      return { _tag: tag, term, granted, admitted: true, askedIn: Term(after("asked in")) }
     case "RequestVoteReply":
       return { _tag: tag, term, granted }
     case "AppendEntries":
@@ -39,13 +40,36 @@ const message = (words: string): AnyMessage | undefined => {
     case "AppendEntriesReply": {
       const conflict: AppendResult = { _tag: "Conflict", prevIndex: Index(after("conflict at")), hint: at("hint") }
       const matched: AppendResult = { _tag: "Matched", matchIndex: Index(after("matched")) }
-      return { _tag: tag, term, round, result: words.includes("conflict") ? conflict : matched }
+      const result = words.includes("conflict") ? conflict : matched
+      return {
+        _tag: tag,
+        term,
+        round,
+        result,
+        sender: { incarnation: incarnation("sender"), admitted: !words.includes("not admitted"), applied: [] }
+      }
     }
     case "ReadIndex":
       return { _tag: tag, term, number: number(words) }
     case "ReadIndexReply":
       return { _tag: tag, term, number: number(words), index: Index(after("index")) }
+    case "Introduce":
+      return { _tag: tag, term, incarnation: incarnation("sender") }
+    case "IntroduceReply":
+      return {
+        _tag: tag,
+        term,
+        incarnation: incarnation("receiver"),
+        leads: words.includes("leads"),
+        commitIndex: Index(after("commit"))
+      }
+    case "Forgotten":
+      return { _tag: tag, term, incarnation: incarnation("receiver"), index: Index(after("index")) }
     case "Forward":
+    case "ForwardRefused":
+    case "InstallSnapshot":
+    case "InstallSnapshotReply":
+    case "Diverged":
       return undefined
   }
 }

@@ -2,12 +2,15 @@
  * The faults that come and go by themselves. Each kind has its own stream and its own
  * rhythm; several may hold at once.
  */
+import { amnesia } from "./Amnesia.ts"
 import * as Cuts from "./Cuts.ts"
+import { alter, fill, kill, rot, wipe } from "./DiskFaults.ts"
 import type { Host } from "./Host.ts"
 import * as Links from "./Links.ts"
 import type { FaultKind } from "./Plan.ts"
 import { type Random, stream } from "./Random.ts"
-import type { AnyMessage } from "./Subject.ts"
+import { bounce, lag, overtake } from "./Staged.ts"
+import { overtaken, routes, someLeader } from "./Target.ts"
 import * as Traces from "./Trace.ts"
 import type { World } from "./World.ts"
 import * as Worlds from "./World.ts"
@@ -139,94 +142,20 @@ const apply = (world: World, kind: FaultKind, random: Random, millis: number): s
       host.slowUntil = Math.max(host.slowUntil, world.now + millis)
       return `the disk of ${host.id} is slow`
     }
+    case "wipe":
+      return wipe(world, random.pick(hosts), millis)
+    case "amnesia":
+      return amnesia(world, random, someLeader(world, random))
+    case "rot":
+      return rot(world, random, millis)
+    case "full":
+      return fill(world, random, millis)
+    case "lag":
+      return lag(world, random)
+    case "alter":
+      return alter(world, random)
   }
 }
-
-/**
- * A candidate asks for votes, and while its requests are on the way the old leader, which had only
- * been silent, goes on and commits; then that one falls silent again, and the requests arrive. Only
- * late timers and slow messages are needed for it, but many of them at the right moments.
- */
-const overtake = (world: World, random: Random): string => {
-  const { hosts, links } = world
-  const leader = someLeader(world, random)
-  const candidate = random.pick(hosts)
-  if (candidate === leader) return "nobody overtakes itself"
-  const at = (timeouts: number): number => world.now + timeouts * world.plan.options.electionTimeoutMillis
-  const later = (timeouts: number, mend: () => void): void => Worlds.plan(world, at(timeouts), { _tag: "Mend", mend })
-  const withLeader = routes(world, (from, to) => from === leader.number || to === leader.number)
-  const between = withLeader.filter(({ from, to }) => from === candidate.number || to === candidate.number)
-  const cut = (all: ReadonlyArray<Links.Route>, by: 1 | -1): void => all.forEach((route) => Links.cut(links, route, by))
-  Links.hold(links, { tags: new Set(["RequestVote"]), to: undefined, until: at(4.5) }, world.now)
-  for (const host of hosts) host.timerStuckUntil = host === candidate ? 0 : at(host === leader ? 2.7 : 5)
-  cut(withLeader, 1)
-  later(2.2, () => {
-    candidate.timerStuckUntil = at(3.8)
-    cut(withLeader, -1)
-    cut(between, 1)
-  })
-  later(3.2, () => cut(withLeader, 1))
-  later(6, () => {
-    cut(withLeader, -1)
-    cut(between, -1)
-  })
-  return `${candidate.id} stands for ${leader.id}, which goes on meanwhile`
-}
-
-/**
- * A replica dies and is back at once, twice, for a young one numbers its questions alike each
- * time; what was meant for its former life is still on the way. From an old message it hears who
- * leads, and then no more for a while: it asks, and does not know what was committed since.
- */
-const bounce = (world: World, random: Random): string => {
-  const { links, now } = world
-  const { electionTimeoutMillis } = world.plan.options
-  // Not so long that it stops trusting its leader.
-  const millis = electionTimeoutMillis * random.between(0.8, 1.3)
-  const host = someFollower(world, random)
-  const held = random.chance(0.3) ? random.pick(overtaken) : (["ReadIndexReply"] as const)
-  const hold = (tags: ReadonlyArray<AnyMessage["_tag"]>, share: number): void =>
-    Links.hold(links, { tags: new Set(tags), to: host.number, until: now + millis * share }, world.now)
-  const later = (share: number, mend: () => void): void =>
-    Worlds.plan(world, now + millis * share, { _tag: "Mend", mend })
-  const visit = (share: number, at: Host, query: boolean): void =>
-    Worlds.plan(world, now + millis * share, { _tag: "Visit", host: at.number, query })
-  for (const share of [0.2, 1]) later(share, () => kill(world, host, 0.1))
-  hold(held, 2)
-  visit(0.5, host, true)
-  later(0.7, () => hold(["AppendEntries"], 1.5))
-  later(1, () => {
-    hold(["AppendEntries"], 3)
-    hold(held, 2.3)
-  })
-  visit(1.2, someLeader(world, random), false)
-  visit(1.4, host, true)
-  return `${host.id} will bounce; ${held.join(" and ")} to it is held back`
-}
-
-/** A leader if there is one: what befalls it shows most. */
-const someLeader = (world: World, random: Random): Host => {
-  const leaders = world.hosts.filter((host) => host.state?._tag === "Leader")
-  return random.pick(leaders.length > 0 ? leaders : world.hosts)
-}
-
-/** A follower if there is one: it asks others, and its answers can come too late. */
-const someFollower = (world: World, random: Random): Host => {
-  const followers = world.hosts.filter((host) => host.state?._tag === "Follower")
-  return random.pick(followers.length > 0 ? followers : world.hosts)
-}
-
-/** Kinds of messages that may come when nobody waits for them any more. */
-const overtaken: ReadonlyArray<ReadonlyArray<AnyMessage["_tag"]>> = [
-  ["PreVoteReply"],
-  ["RequestVote"],
-  ["RequestVoteReply"],
-  ["RequestVote", "RequestVoteReply"],
-  ["ReadIndexReply"],
-  ["AppendEntriesReply"],
-  ["AppendEntries"],
-  ["Forward"]
-]
 
 const tags = [
   "PreVote",
@@ -237,19 +166,15 @@ const tags = [
   "AppendEntriesReply",
   "Forward",
   "ReadIndex",
-  "ReadIndexReply"
+  "ReadIndexReply",
+  "ForwardRefused",
+  "InstallSnapshot",
+  "InstallSnapshotReply",
+  "Introduce",
+  "IntroduceReply",
+  "Forgotten",
+  "Diverged"
 ] as const
-
-const routes = (world: World, chosen: (from: number, to: number) => boolean): ReadonlyArray<Links.Route> =>
-  world.hosts.flatMap(({ number: from }) =>
-    world.hosts.filter(({ number: to }) => from !== to && chosen(from, to)).map(({ number: to }) => ({ from, to }))
-  )
-
-const kill = (world: World, host: Host, millis: number): void => {
-  if (host.state === undefined) return
-  Worlds.crash(world, host)
-  Worlds.plan(world, world.now + millis, { _tag: "Restart", host: host.number })
-}
 
 /** After a crash that no strike caused. */
 export const restartSoon = (world: World, host: Host): void => {

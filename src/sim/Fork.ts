@@ -29,6 +29,7 @@ export const fork = (world: World, seed: number, { replica, plan }: Otherwise): 
     plan,
     hosts,
     links: own(world.links),
+    library: new Map(world.library),
     agenda: copyAgenda(world.agenda, operations),
     oracle: { ...own(world.oracle), hosts, canon, chains: world.oracle.chains.map((chain) => chain.slice()) },
     ledger: { ...world.ledger, canon, operations: [...operations.values()] },

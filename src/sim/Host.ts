@@ -7,6 +7,7 @@ import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { RaftEvent } from "../raft/RaftEvent.ts"
 import * as Desks from "./Desk.ts"
 import * as Disks from "./Disk.ts"
+import type * as Library from "./Library.ts"
 import type { AnyEffect, State } from "./Subject.ts"
 
 type WithoutTime<E> = E extends unknown ? Omit<E, "at"> : never
@@ -29,12 +30,22 @@ export interface Host {
   syncing: boolean
   /** It crashes before it carries out this one. */
   crashAt: number
+  /** What of a snapshot has arrived here. */
+  partial: Library.Partial | undefined
+  /** The last snapshot that was read here. */
+  reading: Library.Stored | undefined
+  /** Its disk has no room for snapshots. */
+  full: boolean
+  /** Until then it has none for records either. */
+  stuckUntil: number
   /** Stopped, as by SIGSTOP, until then. */
   frozenUntil: number
   /** Its timers do not fire until then, while all else goes on. */
   timerStuckUntil: number
   /** Until then every sync takes an election timeout. */
   slowUntil: number
+  /** Counts disks that it has lost. */
+  wipes: number
   /** Counts crashes, so that what was planned for an earlier life is void. */
   life: number
   wakeAt: number
@@ -62,9 +73,14 @@ export const make = (id: ReplicaId, number: number, clock: Clock): Host => ({
   carried: 0,
   syncing: false,
   crashAt: Number.POSITIVE_INFINITY,
+  partial: undefined,
+  reading: undefined,
+  full: false,
+  stuckUntil: 0,
   frozenUntil: 0,
   timerStuckUntil: 0,
   slowUntil: 0,
+  wipes: 0,
   life: 0,
   wakeAt: Number.POSITIVE_INFINITY,
   lost: false,

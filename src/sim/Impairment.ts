@@ -8,6 +8,7 @@
  * behind for as long as it leads. That is a price of PreVote and CheckQuorum, not a fault in them.
  */
 import type { Host } from "./Host.ts"
+import * as Lives from "./Life.ts"
 import * as Links from "./Links.ts"
 import { type Random, stream } from "./Random.ts"
 import * as Traces from "./Trace.ts"
@@ -19,7 +20,7 @@ export const impair = (world: World): void => {
   const random = stream(world.seed, "impairment")
   const majority = Math.floor(hosts.length / 2) + 1
   const shuffled = shuffle(random, hosts)
-  const healthy = new Set(shuffled.slice(0, majority))
+  const healthy = new Set(mayAil(world) ? shuffled.slice(0, majority) : hosts)
   shuffled.slice(majority).forEach((host, place) => {
     if (((plan.recovery.impaired >> place) & 1) === 0) healthy.add(host)
   })
@@ -33,13 +34,23 @@ export const impair = (world: World): void => {
   }
 }
 
+/**
+ * Who may not vote yet needs all others to be admitted, and who differs is only told from the others when
+ * enough of them are there to compare: then everybody is well. At a cluster's beginning nobody may vote. Whose
+ * snapshots are damaged may find at its next start that it may not either.
+ */
+const mayAil = ({ hosts, oracle }: World): boolean =>
+  oracle.altered.size === 0 &&
+  hosts.every(({ disk }) => disk.snapshots.every(({ damaged }) => !damaged)) &&
+  (hosts.every(({ disk }) => disk.admitted) || !hosts.some(({ disk }) => disk.admitted))
+
 /** One of the minority: dead, alone, deaf, dumb, or half a link to each. */
 const ail = (world: World, random: Random, host: Host, healthy: ReadonlySet<Host>): void => {
   const ailment = random.pick(["is dead", "is alone", "hears nobody", "is heard by nobody", "has half of each link"])
   Traces.note(world.trace, world.now, host.number, `${ailment}, for ever`)
   Worlds.countFault(world, `for ever: ${ailment}`)
   if (ailment === "is dead") {
-    Worlds.crash(world, host)
+    Lives.crash(world, host)
     host.lost = true
     return
   }

@@ -7,6 +7,7 @@ import type { Taken } from "./Taken.ts"
 import * as Elections from "./ElectionMarks.ts"
 import * as Replications from "./ReplicationMarks.ts"
 import * as Requests from "./RequestMarks.ts"
+import * as Snapshots from "./SnapshotMarks.ts"
 import * as Terms from "./TermMarks.ts"
 
 /** What comes from outside the replica: its process, its disk, its clients. */
@@ -20,6 +21,16 @@ export const worldMarks = [
   "a record found after a failed sync",
   "a record lost after a failed sync",
   "restart with a log",
+  "restart from a snapshot",
+  "an older snapshot used at start",
+  "a log without its snapshot used at start",
+  "a replica without a whole snapshot begins anew",
+  "a disk lost",
+  "a snapshot taken",
+  "a snapshot that could not be stored",
+  "a snapshot missing when it was to be sent",
+  "a snapshot of several chunks",
+  "a spoiled snapshot",
   "restart with a vote in the present term",
   "a request applied after it was submitted again",
   "a request applied after a change of leader",
@@ -31,6 +42,7 @@ export const names = [
   ...Elections.marks,
   ...Replications.marks,
   ...Requests.marks,
+  ...Snapshots.marks,
   ...worldMarks
 ] as const
 export type Mark = (typeof names)[number]
@@ -47,6 +59,9 @@ export const onStep = (tally: Tally, step: Taken): void => {
   Elections.onStep(step, mark)
   Replications.onStep(step, mark)
   Requests.onStep(step, mark)
+  Snapshots.onStep(step, mark)
 }
 
-export const missing = (tally: Tally): ReadonlyArray<Mark> => names.filter((name) => !tally.has(name))
+/** Those that were not hit and should have been. */
+export const missing = (tally: Tally): ReadonlyArray<Mark> =>
+  names.filter((name) => !tally.has(name) && !Snapshots.rare.some((rare) => rare === name))

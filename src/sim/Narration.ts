@@ -3,8 +3,9 @@
  * in a log is written `index@term`, a sender and a receiver `A -> B`.
  */
 import * as Logs from "../raft/Log.ts"
-import type { LogEntry, LogPosition, RequestId } from "../raft/LogEntry.ts"
+import { Index, type LogEntry, type LogPosition, type RequestId } from "../raft/LogEntry.ts"
 import * as Reads from "../raft/Reads.ts"
+import type { Snapshot } from "../raft/Snapshot.ts"
 import type { AnyEffect, AnyEvent, AnyMessage, State } from "./Subject.ts"
 
 export type Show = (value: unknown) => string
@@ -45,8 +46,10 @@ const said = (effect: AnyEffect, show: Show): string => {
   switch (effect._tag) {
     case "Persist": {
       const parts: Array<string> = []
-      const { hardState, log } = effect
+      const { hardState, admitted, base, log } = effect
       if (hardState !== undefined) parts.push(`term ${hardState.currentTerm}, vote ${hardState.votedFor ?? "none"}`)
+      if (admitted !== undefined) parts.push(admitted ? "admitted" : "not admitted")
+      if (base !== undefined) parts.push(`log after ${position(base)}`)
       if (log !== undefined) parts.push(`log from ${log.from}: ${entries(log.entries, show)}`)
       return `persists ${parts.join("; ")}`
     }
@@ -58,8 +61,27 @@ const said = (effect: AnyEffect, show: Show): string => {
       return `tells its clients that ${effect.leader} leads term ${effect.term}`
     case "QuorumLost":
       return "tells its clients that no majority is in reach"
+    case "DivergenceFound":
+      return `tells its clients that it differs from the others at ${effect.at.index}`
+    case "TakeSnapshot":
+      return `takes a snapshot at ${position(effect.image.last)}`
+    case "SendChunk": {
+      const { to, snapshot, offset, length } = effect
+      return `reads ${length} bytes from ${offset} of ${snapshotText(snapshot)} for ${to}`
+    }
+    case "StoreChunk": {
+      const { snapshot, offset, bytes } = effect
+      return `keeps ${bytes.length} bytes from ${offset} of ${snapshotText(snapshot)}`
+    }
+    case "SnapshotInstalled": {
+      const upTo = effect.upTo === undefined ? "none of their requests" : `their requests up to ${request(effect.upTo)}`
+      return `tells its clients that a snapshot stands for ${upTo}`
+    }
   }
 }
+
+/** Its length is as good as made up, and no reader's concern. */
+const snapshotText = ({ last }: Snapshot): string => `snapshot ${position(last)}`
 
 const outcome = (outcome: (AnyEffect & { readonly _tag: "Reply" })["outcome"], show: Show): string => {
   switch (outcome._tag) {
@@ -71,6 +93,8 @@ const outcome = (outcome: (AnyEffect & { readonly _tag: "Reply" })["outcome"], s
       return "superseded"
     case "Refused":
       return `refused, ${outcome.reason}`
+    case "Declined":
+      return `declined, ${outcome.reason}`
   }
 }
 
@@ -92,8 +116,9 @@ export const message = (message: AnyMessage, show: Show): string => {
     case "AppendEntriesReply": {
       const { result } = message
       const round = message.round === 0 ? "" : `, round ${message.round}`
-      if (result._tag === "Matched") return `${head}, matched ${result.matchIndex}${round}`
-      return `${head}, conflict at ${result.prevIndex}, hint ${position(result.hint)}${round}`
+      const admitted = message.sender.admitted ? "" : ", not admitted"
+      if (result._tag === "Matched") return `${head}, matched ${result.matchIndex}${round}${admitted}`
+      return `${head}, conflict at ${result.prevIndex}, hint ${position(result.hint)}${round}${admitted}`
     }
     case "Forward":
       return `${head}: ${message.requests.map((one) => `${request(one.request)} ${show(one.command)}`).join(", ")}`
@@ -101,6 +126,22 @@ export const message = (message: AnyMessage, show: Show): string => {
       return `${head}, number ${number(message.number)}`
     case "ReadIndexReply":
       return `${head}, number ${number(message.number)}, index ${message.index}`
+    case "ForwardRefused":
+      return `${head}, ${message.reason}: ${message.requests.map(request).join(", ")}`
+    case "InstallSnapshot": {
+      const { snapshot, offset, bytes } = message
+      return `${head}, ${snapshotText(snapshot)}, ${bytes.length} bytes from ${offset} of ${snapshot.bytes}`
+    }
+    case "InstallSnapshotReply":
+      return `${head}, ${snapshotText(message.snapshot)}, held ${message.held} of ${message.snapshot.bytes}`
+    case "Introduce":
+      return head
+    case "IntroduceReply":
+      return `${head}, ${message.leads ? "leads, " : ""}commit ${message.commitIndex}`
+    case "Forgotten":
+      return `${head}, index ${message.index}`
+    case "Diverged":
+      return `${head}, at ${message.at.index}`
   }
 }
 
@@ -130,22 +171,43 @@ export const event = (event: AnyEvent, show: Show): string => {
       return `client ${request(event.request)}: ${show(event.command)}`
     case "QuerySubmitted":
       return `client ${request(event.request)}: read ${show(event.query)}`
+    case "SnapshotStored":
+      return `${snapshotText(event.snapshot)} is stored`
+    case "SnapshotFailed":
+      return `snapshot ${position(event.last)} cannot be stored`
+    case "SnapshotReceived":
+      return `${snapshotText(event.snapshot)} is whole`
+    case "SnapshotSpoiled":
+      return `${snapshotText(event.snapshot)} is spoiled`
+    case "SnapshotMissing":
+      return `${snapshotText(event.snapshot)} cannot be read`
+    case "DiskSpaceChanged":
+      return event.full ? "the disk is full" : "the disk has room again"
   }
 }
 
 /** All that a replica is, on one line. */
 export const status = (state: State): string => {
   const { log, commitIndex } = state.stateMachine
-  const terms = Logs.slice(log, 1 as LogPosition["index"], log.length).map((entry) => entry.term)
+  const { base, length } = log
+  const terms = Logs.slice(log, Index(base.index + 1), length).map((entry) => entry.term)
   const vote = state.votedFor === undefined ? "" : `, voted for ${state.votedFor}`
-  return `${state.id}: ${role(state)}${vote}, log ${terms.length === 0 ? "empty" : terms.join(" ")}, committed ${commitIndex}`
+  const before = base.index === 0 ? "" : `after ${position(base)}: `
+  // A replica with an empty log that has not voted yet is never admitted.
+  const admitted = state.admitted || Logs.lastIndex(log) === 0 ? "" : ", not admitted"
+  const differs = state.diverged === undefined ? "" : `, differs at ${state.diverged.index}`
+  const { id } = state
+  return `${id}: ${role(state)}${vote}, log ${before}${terms.length === 0 ? "empty" : terms.join(" ")}, committed ${commitIndex}${admitted}${differs}`
 }
 
 /** What a leader believes about its followers, a line each. */
 export const progress = (state: State): ReadonlyArray<string> => {
   if (state._tag !== "Leader") return [`${state.id}: does not lead`]
   return [...state.progress].map(([peer, of]) => {
-    const head = `${state.id}: of ${peer}: ${of._tag}, matched ${of.matchIndex}, next ${of.nextIndex}`
+    const admitted = of.admitted ? "" : ", not admitted"
+    const head = `${state.id}: of ${peer}: ${of._tag}, matched ${of.matchIndex}, next ${of.nextIndex}${admitted}`
+    if (of._tag === "Snapshot")
+      return `${head}, ${snapshotText(of.snapshot)}, held ${of.offset} of ${of.snapshot.bytes}`
     if (of._tag === "Probe") return `${head}, ${of.asked ? "asked" : "not asked"}`
     const bytes = of.inflight.reduce((sum, append) => sum + append.bytes, 0)
     return `${head}, in flight ${of.inflight.length} of ${bytes} bytes`

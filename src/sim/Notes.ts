@@ -21,7 +21,8 @@ export const machine: Machine<Notes, Put, Value, Get, Value> = {
   initial: new Map(),
   apply: (state, { put, value }) => [new Map(state).set(put, value), { value: state.get(put) }],
   query: (state, { get }) => ({ value: state.get(get) }),
-  sizeOf: ({ put, value }) => put.length + value.length
+  sizeOf: ({ put, value }) => put.length + value.length,
+  digest: ({ put, value }, before) => text(`${put}=${value}, was ${before.value}`)
 }
 
 const same = (one: Value, other: Value): boolean => one.value === other.value
@@ -32,6 +33,7 @@ export const subject: Subject<Notes, Put, Value, Get, Value> = {
   command: (random, number) => ({ put: random.pick(["x", "y"]), value: `${number}` }),
   query: (random) => ({ get: random.pick(["x", "y"]) }),
   digest: (state) => text([...state].join()),
+  alter: (_, state) => new Map([...state].map(([name]) => [name, "?"])),
   sameResult: same,
   sameAnswer: same
 }

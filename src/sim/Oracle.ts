@@ -10,8 +10,10 @@ import type { Persist } from "../raft/RaftEffect.ts"
 import * as Canon from "./CanonicalLog.ts"
 import { extend } from "./Disk.ts"
 import * as Disks from "./Disk.ts"
+import { count, holdersOf, quorum, recount } from "./Holders.ts"
+import * as Images from "./ImageRules.ts"
 import { checkStep } from "./StepRules.ts"
-import type { AnyEffect, AnyMessage, State } from "./Subject.ts"
+import type { AnyEffect, AnyImage, State } from "./Subject.ts"
 import { require } from "./Violation.ts"
 
 /** A replica, with what the oracle looks at. */
@@ -26,13 +28,22 @@ export interface Oracle {
   readonly hosts: ReadonlyArray<Host>
   readonly options: Options
   readonly canon: Canon.CanonicalLog
-  /** For each replica, the digests of its log in memory. */
+  /** For each replica, the digests of its log in memory, from index 0 on whatever the log begins with. */
   readonly chains: Array<Array<number>>
+  /** For each replica, the digests on the disk that it has lost. */
+  readonly former: Array<ReadonlyArray<number>>
+  /** Who has lost a disk and is not admitted again. */
+  readonly forgetful: Set<number>
   readonly leaders: Map<Term, ReplicaId>
   /** Which log an entry ends, by term and index: the Log Matching Property as a table. */
   readonly entries: Map<number, number>
-  /** The vote of a replica in a term. */
+  /** The vote of a replica in a term, whatever became of its disk. */
   readonly votes: Map<string, ReplicaId>
+  /** Whose value was changed by no entry: it and what it takes images of are exempt. */
+  readonly altered: Set<number>
+  readonly tainted: Set<AnyImage>
+  /** Somebody's value was ever altered: until then nobody may be called different. */
+  suspect: boolean
 }
 
 export const make = (hosts: ReadonlyArray<Host>, canon: Canon.CanonicalLog, options: Options): Oracle => ({
@@ -40,22 +51,65 @@ export const make = (hosts: ReadonlyArray<Host>, canon: Canon.CanonicalLog, opti
   options,
   canon,
   chains: hosts.map(() => [0]),
+  former: hosts.map(() => [0]),
+  forgetful: new Set(),
   leaders: new Map(),
   entries: new Map(),
-  votes: new Map()
+  votes: new Map(),
+  altered: new Set(),
+  tainted: new Set(),
+  suspect: false
 })
 
-const quorum = (oracle: Oracle): number => Math.floor(oracle.hosts.length / 2) + 1
+/** What a start does with its disk first. A replica that finds nothing that it can start from has lost it. */
+export const recover = (oracle: Oracle, host: Host): Disks.Found => {
+  const found = Disks.recover(host.disk)
+  if (found.reset === undefined) return found
+  onForget(oracle, host)
+  Disks.write(host.disk, found.reset)
+  return found
+}
 
 /** It has just read its disk. */
 export const onStart = (oracle: Oracle, host: Host, state: State): void => {
-  oracle.chains[host.number] = host.disk.chain.slice()
-  const { currentTerm, votedFor } = host.disk.hardState
+  const { disk } = host
+  oracle.chains[host.number] = disk.chain.slice()
+  const { currentTerm, votedFor } = disk.hardState
   require(state.currentTerm === currentTerm && state.votedFor === votedFor, "a restart keeps term and vote", () =>
     `${host.id} starts in term ${state.currentTerm} with vote ${state.votedFor}, the disk has ${currentTerm} ${votedFor}`)
-  const { log } = state.stateMachine
-  require(Logs.lastIndex(log) === host.disk.entries.length, "a restart keeps the log", () => host.id)
+  require(state.admitted === (disk.admitted === true), "a restart keeps whether it may vote", () => host.id)
+  const { log, lastApplied, commitIndex } = state.stateMachine
+  const same = Logs.lastIndex(log) === Disks.lastIndex(disk) && log.base.index === disk.base.index
+  require(same, "a restart keeps the log", () => host.id)
+  const from = disk.snapshots[0]?.snapshot.last.index ?? 0
+  require(lastApplied === from && commitIndex === from, "a restart begins with its snapshot", () =>
+    `${host.id} has applied ${lastApplied}, its snapshot is at ${from}`)
+  Images.checkApplied(oracle, host, state)
 }
+
+/** Its disk is about to be lost; what it held counts until it is admitted again. */
+export const onForget = (oracle: Oracle, host: Host): void => {
+  if (host.disk.admitted) oracle.former[host.number] = host.disk.chain.slice()
+  oracle.forgetful.add(host.number)
+}
+
+/** Its value changes under it. */
+export const alter = (
+  oracle: Oracle,
+  host: { readonly number: number; state: State | undefined },
+  change: (value: unknown) => unknown
+): void => {
+  if (host.state === undefined) return
+  const { stateMachine } = host.state
+  const value = change(stateMachine.value)
+  host.state = { ...host.state, stateMachine: { ...stateMachine, value } }
+  oracle.altered.add(host.number)
+  oracle.suspect = true
+}
+
+/** It asks for an image to be stored, or has got one. */
+export const onImage = (oracle: Oracle, host: Host, image: AnyImage, how: "taken" | "received"): void =>
+  Images.checkImage(oracle, host, image, how)
 
 /** One call of `reduceAll`. Nothing of what it says has left yet. */
 export const onStep = (
@@ -65,38 +119,71 @@ export const onStep = (
 ): void => {
   const { before, after, effects } = step
   const persist = effects.find((effect) => effect._tag === "Persist")
+  checkForgetful(oracle, host, step)
   if (before === after) {
     require(persist === undefined, "what did not change is not written", () => host.id)
     return
   }
   checkStep(before, effects, after, oracle.options)
   onLogChange(oracle, host, step, persist)
+  if (after.diverged !== before.diverged && after.diverged !== undefined) {
+    require(oracle.suspect, "nobody is called different without a reason", () => host.id)
+  }
   if (after._tag === "Leader") onLeader(oracle, host, after)
   // A sole voter's entries are committed by its own disk, which has not got them yet.
   if (oracle.hosts.length > 1 || persist === undefined) onCommit(oracle, host, after)
 }
 
+/** Who has lost its disk has forgotten whom it voted for. */
+const checkForgetful = (
+  oracle: Oracle,
+  host: Host,
+  {
+    before,
+    after,
+    effects
+  }: { readonly before: State; readonly after: State; readonly effects: ReadonlyArray<AnyEffect> }
+): void => {
+  if (!oracle.forgetful.has(host.number) || before.admitted) return
+  const stands = after._tag === "Candidate" || after._tag === "Leader"
+  const votes = effects.some(
+    (effect) => effect._tag === "Send" && effect.message._tag === "RequestVoteReply" && effect.message.granted
+  )
+  require(!stands && !votes, "who has lost its disk does not vote", () => `${host.id} in term ${after.currentTerm}`)
+}
+
 const onLogChange = (
   oracle: Oracle,
   host: Host,
-  { before, after }: { readonly before: State; readonly after: State },
+  {
+    before,
+    after,
+    effects
+  }: { readonly before: State; readonly after: State; readonly effects: ReadonlyArray<AnyEffect> },
   persist: Persist<unknown> | undefined
 ): void => {
   const changed = before.currentTerm !== after.currentTerm || before.votedFor !== after.votedFor
   require(!changed || persist?.hardState !== undefined, "a new term or vote is written", () => host.id)
+  const isSame = before.admitted === after.admitted && before.pristine === after.pristine
+  const admission = isSame ? undefined : after.admitted
+  require(persist?.admitted === admission, "who is admitted writes it down", () => host.id)
   const change = Logs.difference(before.stateMachine.log, after.stateMachine.log)
-  require((change === undefined) === (persist?.log === undefined), "a changed log is written", () => host.id)
+  require((change?.log === undefined) === (persist?.log === undefined), "a changed log is written", () => host.id)
+  require((change?.base === undefined) === (persist?.base === undefined), "a changed base is written", () => host.id)
   if (change === undefined) return
   const chain = oracle.chains[host.number]!
-  require(change.from > before.stateMachine.commitIndex, "no committed entry is dropped (I13)", () =>
-    `${host.id} drops from ${change.from}, committed up to ${before.stateMachine.commitIndex}`)
+  if (change.base !== undefined) Images.onBase(oracle, host, { before, after, effects }, change.base)
+  if (change.log === undefined) return
+  const { from, entries } = change.log
+  require(from > before.stateMachine.commitIndex, "no committed entry is dropped (I13)", () =>
+    `${host.id} drops from ${from}, committed up to ${before.stateMachine.commitIndex}`)
   const led = before._tag === "Leader" && after._tag === "Leader" && before.currentTerm === after.currentTerm
-  require(!led || change.from > Logs.lastIndex(before.stateMachine.log), "a leader only appends (I2)", () => host.id)
-  extend(chain, change)
+  require(!led || from > Logs.lastIndex(before.stateMachine.log), "a leader only appends (I2)", () => host.id)
+  extend(chain, change.log)
   require(chain.length - 1 === Logs.lastIndex(after.stateMachine.log), "a log is consecutive", () => host.id)
   // What a sole voter has not written is known to nobody: its term and its entries may come again.
   if (oracle.hosts.length === 1) return
-  for (const entry of change.entries) {
+  for (const entry of entries) {
     const key = entry.term * 0x4000000 + entry.index
     const known = oracle.entries.get(key)
     if (known === undefined) oracle.entries.set(key, chain[entry.index]!)
@@ -133,7 +220,7 @@ const complete = (oracle: Oracle, host: Host, index: number): void => {
 /** It claims that entries are committed, and what applying them gave. */
 const onCommit = (oracle: Oracle, host: Host, after: State): void => {
   const { canon } = oracle
-  const { commitIndex, lastApplied, log, value } = after.stateMachine
+  const { commitIndex, log } = after.stateMachine
   const chain = oracle.chains[host.number]!
   const known = Math.min(commitIndex, Canon.lastIndex(canon))
   require(chain[known] === canon.entries[known]!.chain, "one sequence is committed (I5)", () =>
@@ -145,16 +232,14 @@ const onCommit = (oracle: Oracle, host: Host, after: State): void => {
       `${host.id} commits ${commitIndex} of term ${Logs.termAt(log, commitIndex)} in term ${after.currentTerm}`)
     for (let index = known + 1; index <= commitIndex; index++) commitOne(oracle, host, after, index as Index)
   }
-  require(canon.subject.digest(value) === canon.entries[lastApplied]!.digest, "one state at one index (I5, I22)", () =>
-    `${host.id} has applied something else up to ${lastApplied}`)
+  Images.checkApplied(oracle, host, after)
 }
 
 const commitOne = (oracle: Oracle, host: Host, after: State, index: Index): void => {
   const chain = oracle.chains[host.number]![index]!
-  let holders = 0
-  for (const other of oracle.hosts) if (other.disk.chain[index] === chain) holders |= 1 << other.number
+  const holders = holdersOf(oracle, index, chain)
   require(count(holders) >= quorum(oracle), "what is committed is on a majority's disks (I6)", () =>
-    `${host.id} commits ${index} in term ${after.currentTerm}, but only ${count(holders)} disks have it`)
+    `${host.id} commits ${index} in term ${after.currentTerm}, but only ${count(holders)} disks that count have it`)
   Canon.commit(oracle.canon, Logs.get(after.stateMachine.log, index)!, {
     chain,
     committedIn: after.currentTerm,
@@ -169,74 +254,26 @@ const commitOne = (oracle: Oracle, host: Host, after: State, index: Index): void
 /** A record is on the disk. */
 export const onSynced = (oracle: Oracle, host: Host, record: Persist<unknown>): void => {
   const { disk } = host
-  const before = disk.hardState
-  const oldLength = disk.entries.length
-  const oldChain = record.log === undefined ? [] : disk.chain.slice(record.log.from, oldLength + 1)
+  const { hardState, base } = disk
+  const oldLast = Disks.lastIndex(disk)
+  const wasAdmitted = disk.admitted === true
+  const replaced = record.base !== undefined && !Disks.holds(disk, record.base)
   Disks.write(disk, record)
   const { currentTerm, votedFor } = disk.hardState
-  require(currentTerm >= before.currentTerm, "a term never goes back on disk (I8)", () => host.id)
-  const kept = currentTerm > before.currentTerm || before.votedFor === undefined || votedFor === before.votedFor
+  require(currentTerm >= hardState.currentTerm, "a term never goes back on disk (I8)", () => host.id)
+  const kept =
+    currentTerm > hardState.currentTerm || hardState.votedFor === undefined || votedFor === hardState.votedFor
   require(kept, "a vote is not changed on disk (I9)", () => `${host.id} in term ${currentTerm}`)
-  if (record.log !== undefined) recount(oracle, host, record.log.from, oldChain)
-}
-
-/** Who holds what is committed has changed: still a majority of all (I7). */
-const recount = (oracle: Oracle, host: Host, from: number, oldChain: ReadonlyArray<number>): void => {
-  const { entries } = oracle.canon
-  const end = Math.min(entries.length - 1, Math.max(from + oldChain.length - 1, host.disk.entries.length))
-  for (let index = from; index <= end; index++) {
-    const committed = entries[index]!
-    if (host.disk.chain[index] === committed.chain) committed.holders |= 1 << host.number
-    else committed.holders &= ~(1 << host.number)
-    require(count(committed.holders) >= quorum(oracle), "what is committed stays on a majority's disks (I7)", () =>
-      `${host.id} has dropped entry ${index}`)
-  }
-}
-
-const count = (bits: number): number => {
-  let total = 0
-  for (let rest = bits & 0xff; rest !== 0; rest &= rest - 1) total++
-  return total
+  require(disk.base.index >= base.index, "a snapshot never goes back (I8)", () => host.id)
+  require(record.admitted !== false || !wasAdmitted, "who has lost nothing stays admitted", () => host.id)
+  if (record.admitted === true) {
+    oracle.forgetful.delete(host.number)
+    recount(oracle, host, 1, oldLast)
+  } else if (replaced) recount(oracle, host, 1, oldLast)
+  else if (record.log !== undefined) recount(oracle, host, record.log.from, oldLast)
 }
 
 /** A sole voter's commit counts once its record is written. */
 export const onOwnSync = (oracle: Oracle, host: Host): void => {
   if (oracle.hosts.length === 1 && host.state !== undefined) onCommit(oracle, host, host.state)
-}
-
-/** A message leaves: what it promises must be on disk by now (I10). */
-export const onSend = (oracle: Oracle, host: Host, to: ReplicaId, message: AnyMessage): void => {
-  const { currentTerm, votedFor } = host.disk.hardState
-  const promise = (holds: boolean): void =>
-    require(holds, "what is said is on disk (I10)", () => `${host.id} sends ${message._tag} of term ${message.term}`)
-  promise(currentTerm >= message.term)
-  switch (message._tag) {
-    case "RequestVote":
-      promise(currentTerm > message.term || votedFor === host.id)
-      return vote(oracle, host.id, message.term, host.id)
-    case "RequestVoteReply":
-      if (!message.granted) return
-      promise(currentTerm > message.term || votedFor === to)
-      return vote(oracle, host.id, message.term, to)
-    case "AppendEntriesReply": {
-      if (message.result._tag !== "Matched") return
-      const { matchIndex } = message.result
-      const leader = oracle.hosts.find((other) => other.id === to)!
-      const leads = leader.state?._tag === "Leader" && leader.state.currentTerm === message.term
-      if (leads && currentTerm === message.term) {
-        promise(host.disk.chain[matchIndex] === oracle.chains[leader.number]![matchIndex])
-      }
-      return
-    }
-    default:
-      return
-  }
-}
-
-const vote = (oracle: Oracle, voter: ReplicaId, term: Term, candidate: ReplicaId): void => {
-  const key = `${voter} ${term}`
-  const known = oracle.votes.get(key)
-  require(known === undefined || known === candidate, "one vote a term (I9)", () =>
-    `${voter} votes for ${candidate} after ${known} in term ${term}`)
-  if (known === undefined) oracle.votes.set(key, candidate)
 }

@@ -4,6 +4,7 @@
  * is drawn all the same, so the rest stays as it was.
  */
 import type { Options } from "../raft/Options.ts"
+import { busy } from "./Busy.ts"
 import { type Random, stream } from "./Random.ts"
 
 export const faultKinds = [
@@ -22,7 +23,13 @@ export const faultKinds = [
   "hold",
   "bounce",
   "overtake",
-  "slowDisk"
+  "slowDisk",
+  "full",
+  "wipe",
+  "rot",
+  "alter",
+  "lag",
+  "amnesia"
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
 
@@ -35,6 +42,9 @@ export const toggles = [
   "reorder",
   "tail",
   "disk",
+  "snapshotFail",
+  "spoil",
+  "gone",
   "syncError",
   "clock",
   "timer",
@@ -54,6 +64,7 @@ export interface Plan {
   readonly batch: { readonly most: number; readonly lingerMillis: number }
   readonly network: Network
   readonly disk: DiskPlan
+  readonly snapshots: SnapshotPlan
   /** How fast each replica's clock runs until the faults end: nothing that is safe may rest on it. */
   readonly clocks: ReadonlyArray<number>
   /** How likely a timer fires late, and others' events are seen first. */
@@ -71,6 +82,20 @@ export interface DiskPlan {
   readonly stallMillis: number
   /** How likely a sync fails, which ends the replica. */
   readonly error: number
+}
+
+/** What goes on beside all else takes about so long, and may fail. */
+export interface SnapshotPlan {
+  readonly takeMillis: number
+  /** A chunk of one. */
+  readonly readMillis: number
+  /** To check all that has come. */
+  readonly finishMillis: number
+  /** How likely one that is taken cannot be stored, and one that is to be sent cannot be read. */
+  readonly fail: number
+  readonly gone: number
+  /** How likely a chunk is changed on its way to the disk. */
+  readonly spoil: number
 }
 
 /** What is left of the faults for ever once a majority is healed. */
@@ -115,10 +140,10 @@ export interface Strike {
 export const draw = (seed: number, off: ReadonlySet<Toggle>, size?: number): Plan => {
   const shape = stream(seed, "plan.shape")
   const drawn = shape.pick([1, 2, 2, 3, 3, 3, 3, 3, 3, 3, 4, 4, 5, 5, 5, 5, 5, 6, 7])
-  const options = drawOptions(stream(seed, "plan.options"))
+  const options = drawOptions(stream(seed, "plan.options"), stream(seed, "plan.snapshotOptions"))
   const timeout = options.electionTimeoutMillis
   const number = size ?? drawn
-  return {
+  const plan: Plan = {
     size: number,
     options,
     steps: 600 + shape.below(2400),
@@ -132,12 +157,15 @@ export const draw = (seed: number, off: ReadonlySet<Toggle>, size?: number): Pla
     batch: { most: shape.pick([1, 2, 4, 16]), lingerMillis: shape.pick([0, 0, 0.5, 5]) },
     network: drawNetwork(stream(seed, "plan.network"), timeout, off),
     disk: drawDisk(stream(seed, "plan.disk"), timeout, off),
+    snapshots: drawSnapshots(stream(seed, "plan.snapshots"), timeout, off),
     clocks: drawClocks(stream(seed, "plan.clock"), off),
     lateTimer: on(stream(seed, "plan.timer").pick([0, 0, 0.3, 0.9]), "timer", off),
     cutShort: on(stream(seed, "plan.cutShort").pick([0, 0.001, 0.01, 0.03]), "cutShort", off),
     strikes: drawStrikes(seed, timeout).filter((strike) => !off.has(strike.kind)),
     recovery: drawRecovery(stream(seed, "plan.recovery"), off)
   }
+  const more = stream(seed, "plan.busy")
+  return more.chance(0.25) ? busy(plan, more, off) : plan
 }
 
 const drawRecovery = (random: Random, off: ReadonlySet<Toggle>): RecoveryPlan => ({
@@ -149,8 +177,8 @@ const drawRecovery = (random: Random, off: ReadonlySet<Toggle>): RecoveryPlan =>
 
 const on = (value: number, toggle: Toggle, off: ReadonlySet<Toggle>): number => (off.has(toggle) ? 0 : value)
 
-/** Tiny limits make rare paths common. */
-const drawOptions = (random: Random): Options => {
+/** Tiny limits make rare paths common. Those of snapshots have a stream of their own. */
+const drawOptions = (random: Random, snapshots: Random): Options => {
   const electionTimeoutMillis = random.pick([100, 300, 500])
   return {
     electionTimeoutMillis,
@@ -163,7 +191,12 @@ const drawOptions = (random: Random): Options => {
     maxReadRounds: random.pick([1, 1, 2, 4]),
     readRetryMillis: electionTimeoutMillis / random.pick([1, 2, 4]),
     maxApplyEntries: random.pick([1, 2, 5, 1024]),
-    maxWaitingReads: random.pick([1, 3, 1000, 1000, 1000])
+    maxWaitingReads: random.pick([1, 3, 1000, 1000, 1000]),
+    snapshotLogEntries: snapshots.pick([4, 4, 5, 6, 8, 12, 20, 60]),
+    snapshotLogBytes: snapshots.pick([200, 2000, 1_000_000, 1_000_000]),
+    snapshotChunkBytes: snapshots.pick([24, 40, 100, 200]),
+    snapshotRetryMillis: electionTimeoutMillis * snapshots.pick([0.3, 1, 2]),
+    snapshotPatienceMillis: electionTimeoutMillis * snapshots.pick([0.3, 0.3, 1, 1, 3, 10])
   }
 }
 
@@ -196,13 +229,22 @@ const drawDisk = (random: Random, timeout: number, off: ReadonlySet<Toggle>): Pl
   return off.has("disk") ? { ...drawn, syncMillis: 0, stall: 0, stallMillis: 0 } : drawn
 }
 
+const drawSnapshots = (random: Random, timeout: number, off: ReadonlySet<Toggle>): SnapshotPlan => ({
+  takeMillis: timeout * random.pick([0, 0, 0.05, 1]),
+  readMillis: timeout * random.pick([0, 0, 0.01, 0.1]),
+  finishMillis: timeout * random.pick([0, 0.05, 0.5]),
+  fail: on(random.pick([0, 0, 0.1, 0.5]), "snapshotFail", off),
+  gone: on(random.pick([0, 0, 0.1]), "gone", off),
+  spoil: on(random.pick([0, 0, 0.01, 0.05]), "spoil", off)
+})
+
 const drawClocks = (random: Random, off: ReadonlySet<Toggle>): ReadonlyArray<number> => {
   const spread = random.pick([0, 0, 0.02, 0.2, 0.7])
   return Array.from({ length: 7 }, () => (off.has("clock") ? 1 : random.between(1 - spread, 1 + spread)))
 }
 
 /** A sequence of its own, for which the others must leave room. */
-const staged: ReadonlyArray<FaultKind> = ["overtake", "bounce"]
+const staged: ReadonlyArray<FaultKind> = ["overtake", "bounce", "lag", "amnesia", "amnesia"]
 
 const likely: { readonly [Kind in FaultKind]?: number } = {
   power: 0.2,
@@ -210,7 +252,13 @@ const likely: { readonly [Kind in FaultKind]?: number } = {
   bridge: 0.2,
   ring: 0.2,
   swizzle: 0.2,
-  slowDisk: 0.2
+  slowDisk: 0.2,
+  full: 0.15,
+  wipe: 0.3,
+  rot: 0.3,
+  alter: 0.1,
+  lag: 0.5,
+  amnesia: 0.2
 }
 
 const lasting: { readonly [Kind in FaultKind]?: ReadonlyArray<number> } = { bounce: [0.1], overtake: [0.1] }

@@ -8,6 +8,8 @@ import * as Logs from "../raft/Log.ts"
 import { Index, Instant, type LogEntry, type ReplicaId, type RequestId, Term } from "../raft/LogEntry.ts"
 import type { HardState } from "../raft/RaftEffect.ts"
 import type { Arrival } from "./Host.ts"
+import * as Keeping from "./Keeping.ts"
+import type { Kept } from "./Keeping.ts"
 import type { AnyEffect, AnyEvent, AnyMessage, AnyReplica, State } from "./Subject.ts"
 import { require } from "./Violation.ts"
 
@@ -24,7 +26,10 @@ export interface Member {
 
 export interface Disk {
   readonly hardState: HardState
+  readonly admitted: boolean | undefined
   readonly log: Logs.Log<unknown>
+  /** Newest first. */
+  readonly snapshots: ReadonlyArray<Kept>
   readonly incarnation: number
 }
 
@@ -50,6 +55,8 @@ export interface Rig {
   readonly voters: ReadonlyArray<ReplicaId>
   /** The core's own invariants too, or only what a client or an operator would call wrong. */
   readonly rules: "all" | "consequences"
+  /** Whether replicas may vote from the beginning, or have to become a cluster first. */
+  readonly admitted: boolean | undefined
 }
 
 export interface Reaction {
@@ -90,7 +97,8 @@ export const boot = (rig: Rig, id: ReplicaId, { term, entries }: Beginning): Mem
     entries.map((of, at): LogEntry<unknown> => ({ index: Index(at + 1), term: Term(of), payload: { _tag: "NoOp" } }))
   )
   const hardState: HardState = { currentTerm: Term(term), votedFor: undefined }
-  return start(rig, { id, disk: { hardState, log, incarnation: 0 }, now: 0 })
+  const disk: Disk = { hardState, admitted: rig.admitted, log, snapshots: [], incarnation: 0 }
+  return start(rig, { id, disk, now: 0 })
 }
 
 /** From its disk: all else is gone. A crash and the start after it are one; to be down for long is to hear late. */
@@ -103,7 +111,11 @@ export const start = ({ replica, voters }: Rig, from: Pick<Member, "id" | "disk"
     at: Instant(from.now),
     seed: 1,
     hardState: disk.hardState,
-    entries: Logs.slice(disk.log, Index(1), disk.log.length)
+    admitted: disk.admitted,
+    image: disk.snapshots[0]?.image,
+    base: disk.log.base,
+    entries: Logs.slice(disk.log, Index(disk.log.base.index + 1), disk.log.length),
+    snapshots: disk.snapshots.map(({ snapshot }) => snapshot)
   })
   return { id: from.id, state, disk, now: from.now, waiting: [], sequence: 0 }
 }
@@ -156,13 +168,11 @@ const carryOut = (reduced: Member, effects: ReadonlyArray<AnyEffect>): Carried =
   for (const effect of effects) {
     switch (effect._tag) {
       case "Persist": {
-        const { disk } = member
-        const log = effect.log === undefined ? disk.log : Logs.change(disk.log, effect.log)
-        member = { ...member, disk: { ...disk, hardState: effect.hardState ?? disk.hardState, log } }
+        member = { ...member, disk: written(member.disk, effect) }
         break
       }
       case "Send":
-        sent.push({ from: member.id, to: effect.to, message: effect.message })
+        sent.push({ from: member.id, to: effect.to, message: withoutApplied(effect.message) })
         break
       case "Reply": {
         const { request, outcome } = effect
@@ -181,10 +191,50 @@ const carryOut = (reduced: Member, effects: ReadonlyArray<AnyEffect>): Carried =
         member = twice(member)
         break
       case "QuorumLost":
+      case "DivergenceFound":
         member = { ...member, waiting: [] }
+        break
+      // What a snapshot hides from a client is told by nobody: it goes on waiting.
+      case "SnapshotInstalled":
+        break
+      case "TakeSnapshot": {
+        const kept = Keeping.keep(effect.image)
+        member = { ...member, disk: Keeping.add(member.disk, kept) }
+        again.push({ _tag: "SnapshotStored", snapshot: kept.snapshot })
+        break
+      }
+      case "SendChunk": {
+        const message = Keeping.chunk(member.disk, effect)
+        if (message === undefined) again.push({ _tag: "SnapshotMissing", snapshot: effect.snapshot })
+        else sent.push({ from: member.id, to: effect.to, message })
+        break
+      }
+      case "StoreChunk": {
+        const kept = Keeping.read(effect.snapshot, effect.bytes)
+        member = { ...member, disk: Keeping.add(member.disk, kept) }
+        again.push({ _tag: "SnapshotReceived", ...kept })
+      }
     }
   }
   return { member, sent, replies, again }
+}
+
+/** Nobody's value is altered here, so what replicas compare is left out: it would only tell situations apart. */
+const withoutApplied = (message: AnyMessage): AnyMessage =>
+  message._tag === "AppendEntriesReply" && message.sender.applied.length > 0
+    ? { ...message, sender: { ...message.sender, applied: [] } }
+    : message
+
+const written = (disk: Disk, { hardState, admitted, base, log }: AnyEffect & { readonly _tag: "Persist" }): Disk => {
+  const change = { base, log }
+  return {
+    ...disk,
+    hardState: hardState ?? disk.hardState,
+    admitted: admitted ?? disk.admitted,
+    log: base === undefined && log === undefined ? disk.log : Logs.change(disk.log, change),
+    snapshots:
+      base === undefined ? disk.snapshots : disk.snapshots.filter(({ image }) => image.last.index >= base.index)
+  }
 }
 
 /** A limit that is reached says nothing about a copy that was submitted before: its answer is waited for. */

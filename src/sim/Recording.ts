@@ -5,6 +5,7 @@
  */
 import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
+import type { Snapshot } from "../raft/Snapshot.ts"
 import type { Host } from "./Host.ts"
 import type { Operation } from "./Operation.ts"
 import { type AnyEvent, type AnyMessage, inWords } from "./Subject.ts"
@@ -41,6 +42,34 @@ export const onStep = (recording: Recording, { id }: Host, at: number, events: R
   recording.lines.push(`step ${id} at ${at}: ${events.map((event) => taken(recording, id, event)).join(", ")}`)
 }
 
+/** A snapshot that it had taken is on its disk. */
+export const onStored = (recording: Recording, { id }: Host, snapshot: Snapshot): void => {
+  recording.lines.push(`stores ${id} ${inWords(snapshot)}`)
+}
+
+/** A snapshot that it was sent is whole, and on its disk. */
+export const onReceived = (recording: Recording, { id }: Host, snapshot: Snapshot): void => {
+  recording.lines.push(`receives ${id} ${inWords(snapshot)}`)
+}
+
+/** A chunk that was asked for earlier leaves, behind what was sent meanwhile. */
+export const onChunk = (recording: Recording, from: ReplicaId, to: ReplicaId, chunk: AnyMessage): void => {
+  recording.lines.push(`sends ${from} ${to} ${inWords(chunk)}`)
+  onSend(recording, from, to, chunk)
+}
+
+export const onWipe = (recording: Recording, { id }: Host): void => {
+  recording.lines.push(`wipe ${id}`)
+}
+
+export const onRot = (recording: Recording, { id }: Host): void => {
+  recording.lines.push(`damage ${id}`)
+}
+
+export const onAlter = (recording: Recording, { id }: Host, seed: number): void => {
+  recording.lines.push(`alter ${id} seed ${seed}`)
+}
+
 const taken = (recording: Recording, id: ReplicaId, event: AnyEvent): string => {
   switch (event._tag) {
     case "DeadlineReached":
@@ -51,6 +80,15 @@ const taken = (recording: Recording, id: ReplicaId, event: AnyEvent): string => 
       return `${recording.operations.get(event.command)} as ${event.request.incarnation}.${event.request.sequence}`
     case "QuerySubmitted":
       return `${recording.operations.get(event.query)} as ${event.request.incarnation}.${event.request.sequence}`
+    case "SnapshotStored":
+    case "SnapshotReceived":
+    case "SnapshotSpoiled":
+    case "SnapshotMissing":
+      return `${event._tag} ${inWords(event.snapshot)}`
+    case "SnapshotFailed":
+      return `${event._tag} ${inWords(event.last)}`
+    case "DiskSpaceChanged":
+      return event.full ? "full" : "room"
   }
 }
 

@@ -5,9 +5,12 @@
  * wrong would pass the first phase by doing nothing.
  */
 import * as Canon from "./CanonicalLog.ts"
+import * as Disks from "./Disk.ts"
+import { empty } from "./DiskFaults.ts"
 import type { Host } from "./Host.ts"
 import * as Hosts from "./Host.ts"
 import { impair } from "./Impairment.ts"
+import * as Lives from "./Life.ts"
 import * as Links from "./Links.ts"
 import { step, submit } from "./Stepping.ts"
 import * as Traces from "./Trace.ts"
@@ -20,12 +23,14 @@ export const recover = (world: World): void => {
   const healthy = world.hosts.filter((host) => !host.lost && !host.impaired)
   converge(world, healthy)
   refuse(world)
+  notice(world)
   if (!world.plan.recovery.lockstep) return
   allAtOnce(world, healthy)
   converge(world, healthy)
 }
 
 const heal = (world: World): void => {
+  restartDiffering(world)
   world.calm = true
   Traces.note(world.trace, world.now, undefined, "all faults end")
   Links.heal(world.links)
@@ -35,9 +40,20 @@ const heal = (world: World): void => {
     host.timerStuckUntil = 0
     host.slowUntil = 0
     host.frozenUntil = Math.min(host.frozenUntil, world.now)
-    if (host.state === undefined) Worlds.start(world, host)
+    empty(world, host)
+    if (host.state === undefined) Lives.start(world, host)
     else Worlds.wake(world, host, world.now)
   }
+}
+
+/** People look after who says that it differs; a start from its disk is what they try first. */
+const restartDiffering = (world: World): boolean => {
+  const differing = world.hosts.filter(({ state }) => state?.diverged !== undefined)
+  for (const host of differing) {
+    Lives.crash(world, host)
+    Lives.start(world, host)
+  }
+  return differing.length > 0
 }
 
 const converge = (world: World, healthy: ReadonlyArray<Host>): void => {
@@ -50,17 +66,33 @@ const converge = (world: World, healthy: ReadonlyArray<Host>): void => {
 const allAtOnce = (world: World, healthy: ReadonlyArray<Host>): void => {
   world.lockstep = true
   Traces.note(world.trace, world.now, undefined, "all start at one instant")
-  for (const host of healthy) Worlds.crash(world, host)
-  for (const host of healthy) Worlds.start(world, host)
+  for (const host of healthy) Lives.crash(world, host)
+  for (const host of healthy) Lives.start(world, host)
 }
 
-/** Goes on until nothing is missing; too long is a violation. */
+/**
+ * Goes on until nothing is missing; too long is a violation. Limits may be so tiny that much has to be caught
+ * up with one entry at a time: as long as more is applied it may take longer, but not for ever.
+ */
 const within = (world: World, timeouts: number, rule: string, missing: () => string | undefined): void => {
-  const limit = world.now + timeouts * world.plan.options.electionTimeoutMillis
+  const patience = timeouts * world.plan.options.electionTimeoutMillis
+  const end = world.now + 5 * patience
+  let limit = world.now + patience
+  let applied = -1
+  let helped = false
   let lacks = missing()
   for (let steps = 1; lacks !== undefined; steps++) {
+    if (world.now >= limit && !helped) {
+      helped = true
+      if (restartDiffering(world)) limit = world.now + patience
+    }
     const goesOn = world.now < limit && step(world)
     if (!goesOn || steps % 8 === 0) lacks = missing()
+    if (steps % 8 === 0) {
+      const sum = world.hosts.reduce((so, { state }) => so + (state?.stateMachine.lastApplied ?? 0), 0)
+      if (sum > applied) limit = Math.min(end, world.now + patience)
+      applied = sum
+    }
     require(goesOn || lacks === undefined, rule, () => lacks ?? "")
   }
 }
@@ -73,7 +105,8 @@ const disagreement = (world: World, healthy: ReadonlyArray<Host>): string | unde
     if (host.state === undefined) return `${host.id} is down`
     const { lastApplied } = host.state.stateMachine
     if (lastApplied !== last) return `${host.id} has applied ${lastApplied} of ${last}`
-    if (host.disk.entries.length !== last || host.disk.chain[last] !== chain) return `${host.id} has another log`
+    if (Disks.lastIndex(host.disk) !== last || host.disk.chain[last] !== chain) return `${host.id} has another log`
+    if (!host.state.admitted && healthy.length === world.hosts.length) return `${host.id} is not admitted`
     if (host.desk.waiting.size > 0) return `${host.desk.waiting.size} clients wait at ${host.id}`
     if (host.state.reads.waiting > 0) return `${host.state.reads.waiting} reads wait at ${host.id}`
   }
@@ -87,15 +120,36 @@ const disagreement = (world: World, healthy: ReadonlyArray<Host>): string | unde
  */
 const fresh = (world: World, healthy: ReadonlyArray<Host>): void => {
   for (const host of healthy) {
+    if (differs(world, host)) continue
     for (const query of [false, true]) {
       let told: string | undefined
       for (let tries = 0; told !== "Done" && tries < 10; tries++) {
         if (tries > 0) pass(world)
         told = attempt(world, host, query)
       }
+      if (told !== "Done" && differs(world, host)) break
       require(told === "Done", "a healthy cluster refuses nothing (I20)", () => `${host.id} says ${told}`)
     }
   }
+}
+
+/** Whose value was altered, or who is called different because of one whose value was. */
+const differs = ({ oracle }: World, { number, state }: Host): boolean =>
+  oracle.altered.has(number) || (oracle.suspect && state?.diverged !== undefined)
+
+/**
+ * Whose value was altered serves nobody any more once what it applied gave something else than elsewhere. If
+ * it has sent others a snapshot of that, nobody can tell who is right.
+ */
+const notice = (world: World): void => {
+  if (world.oracle.altered.size !== 1) return
+  const unnoticed = (): string | undefined =>
+    world.hosts.find(({ number, state }) => {
+      if (state === undefined || state.diverged !== undefined || !world.oracle.altered.has(number)) return false
+      const { lastApplied, hash } = state.stateMachine
+      return hash !== world.ledger.canon.entries[lastApplied]!.hash
+    })?.id
+  within(world, 20, "who differs from the others serves nobody", unnoticed)
 }
 
 /** Who is cut off from everybody says so, instead of keeping its clients waiting. */

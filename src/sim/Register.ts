@@ -42,7 +42,8 @@ export const machine: Machine<Registers, Write, Cell, Look, Cell> = {
     return [{ digest: mix(mix(state.digest, key), value), cells }, before]
   },
   query: (state, { key }) => state.cells[key] ?? blank,
-  sizeOf: (command) => command.bytes
+  sizeOf: (command) => command.bytes,
+  digest: ({ key, value }, before) => mix(mix(mix(key, value), before.value), before.version)
 }
 
 const keys = 3
@@ -55,6 +56,13 @@ export const subject: Subject<Registers, Write, Cell, Look, Cell> = {
   command: (random, number) => ({ key: random.below(keys), value: number, bytes: 1 + random.below(64) }),
   query: (random) => ({ key: random.below(keys) }),
   digest: (state) => state.digest,
+  /** A value that nobody wrote, where the next write or read of it tells. */
+  alter: (random, { digest, cells }) => {
+    const key = random.below(keys)
+    const altered = Array.from({ length: Math.max(cells.length, key + 1) }, (_, at) => cells[at] ?? blank)
+    altered[key] = { value: -1, version: altered[key]!.version }
+    return { digest: mix(digest, -1), cells: altered }
+  },
   sameResult: same,
   sameAnswer: same
 }

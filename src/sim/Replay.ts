@@ -9,6 +9,11 @@
  *   step A at 345.6: B#3, deadline, 7 as 1.4   as one batch: the third message from B, the news that the
  *                                              deadline has passed, operation 7 under that name
  *   crash A [after N effects]                  at once, or in A's next step
+ *   stores A {...}                             the snapshot that A has taken is on its disk
+ *   sends A B {...}                            a chunk of one leaves A
+ *   receives A {...}                           one that A was sent is on its disk
+ *   wipe A / damage A                          A, which is down, has lost its disk / its latest snapshot
+ *   alter A seed 12                            A's value changes under it
  *
  * Effects take no time here, so what hangs on a slow disk may not show; a run that breaks its
  * rule here too ends with the word BROKEN.
@@ -16,15 +21,19 @@
 import { Instant, type ReplicaId } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
 import * as Replica from "../raft/Replica.ts"
+import type { Snapshot } from "../raft/Snapshot.ts"
 import * as Canon from "./CanonicalLog.ts"
 import * as Disks from "./Disk.ts"
 import * as Ledgers from "./Ledger.ts"
+import * as Library from "./Library.ts"
 import * as Narration from "./Narration.ts"
 import type { Operation } from "./Operation.ts"
 import * as Oracles from "./Oracle.ts"
+import * as Promises from "./Promises.ts"
+import { stream } from "./Random.ts"
 import * as Register from "./Register.ts"
 import * as Store from "./Store.ts"
-import type { AnyEffect, AnyEvent, AnyMessage, AnyReplica, State } from "./Subject.ts"
+import type { AnyEffect, AnyEvent, AnyImage, AnyMessage, AnyReplica, State } from "./Subject.ts"
 import { erase, fromWords, inWords } from "./Subject.ts"
 import { Violation } from "./Violation.ts"
 
@@ -33,6 +42,8 @@ interface Member {
   readonly number: number
   readonly disk: Disks.Disk
   state: State | undefined
+  /** The snapshot that it takes. */
+  taking: AnyImage | undefined
   /** It dies in its next step, before this one of its effects. */
   crashAt: number | undefined
 }
@@ -42,6 +53,7 @@ interface Replay {
   readonly members: ReadonlyArray<Member>
   readonly oracle: Oracles.Oracle
   readonly ledger: Ledgers.Ledger
+  readonly library: Library.Library
   /** All that was sent on a link, in order. */
   readonly sent: Map<string, Array<AnyMessage>>
   /** By the name under which it was submitted. */
@@ -82,7 +94,8 @@ const cluster = (words: ReadonlyArray<string>): Replay => {
   const members = words
     .filter((word) => /^[A-Z]$/.test(word))
     .map((_, number): Member => {
-      return { id: Disks.replicaName(number), number, disk: Disks.blank(), state: undefined, crashAt: undefined }
+      const id = Disks.replicaName(number)
+      return { id, number, disk: Disks.blank(), state: undefined, taking: undefined, crashAt: undefined }
     })
   const canon = Canon.empty(subject)
   const replica = Replica.make(subject.machine, options)
@@ -91,6 +104,7 @@ const cluster = (words: ReadonlyArray<string>): Replay => {
     members,
     oracle: Oracles.make(members, canon, replica.options),
     ledger: Ledgers.empty(canon),
+    library: new Map(),
     sent: new Map(),
     requests: new Map(),
     lines: []
@@ -111,12 +125,29 @@ const command = (replay: Replay, line: string): void => {
       if (words[2] === undefined) member(words[0]).state = undefined
       else member(words[0]).crashAt = Number(words[2])
       return
+    case "stores":
+      return stores(replay, member(words[0]))
+    case "sends":
+      return send(replay, `${words[0]}->${words[1]}`, fromWords(line.slice(line.indexOf("{"))) as AnyMessage)
+    case "receives":
+      return receives(replay, member(words[0]), fromWords(line.slice(line.indexOf("{"))) as Snapshot)
+    case "wipe":
+      Oracles.onForget(replay.oracle, member(words[0]))
+      return Disks.wipe(member(words[0]).disk)
+    case "damage":
+      return Disks.damage(member(words[0]).disk)
+    case "alter": {
+      const { subject } = replay.oracle.canon
+      const random = stream(Number(words[2]), "alter")
+      return Oracles.alter(replay.oracle, member(words[0]), (value) => subject.alter(random, value))
+    }
     default:
       throw new Error(`no such command: ${line}`)
   }
 }
 
 const start = (replay: Replay, member: Member, { seed, at }: { readonly seed: number; readonly at: number }): void => {
+  Oracles.recover(replay.oracle, member)
   member.disk.incarnation++
   member.state = replay.replica.init({
     id: member.id,
@@ -124,11 +155,29 @@ const start = (replay: Replay, member: Member, { seed, at }: { readonly seed: nu
     configuration: { voters: replay.members.map(({ id }) => id) },
     at: Instant(at),
     seed,
-    hardState: member.disk.hardState,
-    entries: member.disk.entries.slice()
+    ...Disks.contents(member.disk)
   })
   Oracles.onStart(replay.oracle, member, member.state)
   replay.lines.push(Narration.status(member.state))
+}
+
+const stores = (replay: Replay, member: Member): void => {
+  const { oracle, library } = replay
+  if (member.taking === undefined) throw new Error(`${member.id} takes no snapshot`)
+  const taken = { image: member.taking, chain: oracle.chains[member.number]!, hand: member.number % 2 }
+  Disks.store(member.disk, Library.add(library, oracle.canon.subject, taken))
+}
+
+const receives = (replay: Replay, member: Member, snapshot: Snapshot): void => {
+  const stored = Library.find(replay.library, snapshot)
+  if (stored === undefined) throw new Error(`nobody has taken the snapshot that ${member.id} receives`)
+  Oracles.onImage(replay.oracle, member, stored.image, "received")
+  Disks.store(member.disk, stored)
+}
+
+const send = ({ sent }: Replay, link: string, message: AnyMessage): void => {
+  if (!sent.has(link)) sent.set(link, [])
+  sent.get(link)!.push(message)
 }
 
 const ask = (replay: Replay, member: Member, kind: string, input: string): void => {
@@ -160,6 +209,8 @@ const step = (replay: Replay, member: Member, at: number, words: ReadonlyArray<s
 
 const taken = (replay: Replay, member: Member, word: string): object => {
   if (word === "deadline") return { _tag: "DeadlineReached" }
+  if (word === "full" || word === "room") return { _tag: "DiskSpaceChanged", full: word === "full" }
+  if (word.startsWith("Snapshot")) return ofSnapshot(replay, word)
   const [from, number] = word.split("#")
   if (number !== undefined) {
     const message = replay.sent.get(`${from}->${member.id}`)?.[Number(number) - 1]
@@ -176,18 +227,23 @@ const taken = (replay: Replay, member: Member, word: string): object => {
     : { _tag: "QuerySubmitted", request, query: asked.input }
 }
 
+const ofSnapshot = ({ library }: Replay, word: string): object => {
+  const _tag = word.split(" ")[0]
+  const named = fromWords(word.slice(word.indexOf("{")))
+  if (_tag === "SnapshotFailed") return { _tag, last: named }
+  const snapshot = named as Snapshot
+  return { _tag, snapshot, ...(_tag === "SnapshotReceived" ? { image: Library.find(library, snapshot)?.image } : {}) }
+}
+
 const carryOut = (replay: Replay, member: Member, effect: AnyEffect): void => {
-  const { oracle, ledger, sent, requests } = replay
+  const { oracle, ledger, requests } = replay
   switch (effect._tag) {
     case "Persist":
       Oracles.onSynced(oracle, member, effect)
       return Oracles.onOwnSync(oracle, member)
     case "Send": {
-      Oracles.onSend(oracle, member, effect.to, effect.message)
-      const link = `${member.id}->${effect.to}`
-      if (!sent.has(link)) sent.set(link, [])
-      sent.get(link)!.push(effect.message)
-      return
+      Promises.onSend(oracle, member, effect.to, effect.message)
+      return send(replay, `${member.id}->${effect.to}`, effect.message)
     }
     case "Reply": {
       const { incarnation, sequence } = effect.request
@@ -197,8 +253,11 @@ const carryOut = (replay: Replay, member: Member, effect: AnyEffect): void => {
       const output = outcome._tag === "Applied" ? outcome.result : outcome.answer
       return Ledgers.end(ledger, operation, { _tag: "Done", output, at: 0 })
     }
-    case "LeaderChanged":
-    case "QuorumLost":
+    case "TakeSnapshot":
+      Oracles.onImage(oracle, member, effect.image, "taken")
+      member.taking = effect.image
+      return
+    default:
       return
   }
 }

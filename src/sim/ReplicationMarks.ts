@@ -112,7 +112,7 @@ const onReply = (
     mark("a stale conflict ignored")
   }
   if ((result.matchIndex ?? Number.POSITIVE_INFINITY) < was.matchIndex) mark("a stale match ignored")
-  if (is._tag === "Probe" || is.nextIndex > Logs.lastIndex(after.stateMachine.log)) return
+  if (is._tag !== "Replicate" || is.nextIndex > Logs.lastIndex(after.stateMachine.log)) return
   if (is.inflight.length >= options.maxInflightAppends) mark("a window full of messages")
   else if (is.inflight.length > 0) mark("a window full of bytes")
 }

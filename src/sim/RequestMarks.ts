@@ -8,6 +8,11 @@ export const marks = [
   "refused: UncommittedBytes",
   "refused: WaitingReads",
   "refused: NoQuorum",
+  "refused: NoSpace",
+  "refused: Diverged",
+  "ForwardRefused",
+  "a command declined by its leader",
+  "a request whose end a snapshot hides",
   "QuorumLost",
   "LeaderChanged while requests wait",
   "a command dropped for want of a leader",
@@ -36,6 +41,7 @@ export const onStep = (step: Taken, mark: Marker): void => {
     }
     if (event._tag !== "MessageReceived") continue
     const { message } = event
+    if (message._tag === "ForwardRefused") mark("ForwardRefused")
     if (message._tag === "Forward" && before._tag !== "Leader") mark("a Forward to who leads no more")
     if (message._tag === "ReadIndexReply" && !before.reads.asked.some(({ number }) => number === message.number)) {
       mark("an index that nobody waits for")
@@ -49,6 +55,7 @@ const onEffect = ({ before, after }: Taken, effect: AnyEffect, mark: Marker): vo
     case "Reply":
       if (effect.outcome._tag === "Superseded") mark("a superseded request")
       if (effect.outcome._tag === "Refused") mark(`refused: ${effect.outcome.reason}`)
+      if (effect.outcome._tag === "Declined") mark("a command declined by its leader")
       if (effect.outcome._tag === "Answered" && after._tag === "Follower") mark("a read answered on a follower")
       return
     case "QuorumLost":
@@ -63,7 +70,10 @@ const onEffect = ({ before, after }: Taken, effect: AnyEffect, mark: Marker): vo
       if (before.reads.asked.some(({ number }) => number === message.number)) mark("a read asked again")
       return
     }
-    case "Persist":
+    case "SnapshotInstalled":
+      if (effect.upTo !== undefined) mark("a request whose end a snapshot hides")
+      return
+    default:
       return
   }
 }

@@ -14,6 +14,10 @@ export interface Scope extends Budget {
   readonly rounds: number
   /** The logs to begin with, as the terms of their entries: none of them is known to be committed. */
   readonly logs: ReadonlyArray<ReadonlyArray<number>>
+  /** Nobody may vote at the beginning, and the first vote of each admits it. */
+  readonly blank: boolean
+  /** A snapshot is taken when so many entries more are applied. */
+  readonly snapshotEntries: number
 }
 
 export const least: Scope = {
@@ -22,6 +26,8 @@ export const least: Scope = {
   entries: 2,
   rounds: 1,
   logs: [],
+  blank: false,
+  snapshotEntries: 1_000_000,
   elections: 1,
   beats: 0,
   commands: 0,
@@ -41,6 +47,19 @@ export const standard: ReadonlyArray<readonly [name: string, scope: Scope]> = [
   [
     "two replicas, two terms, a command and a crash",
     { ...least, replicas: 2, terms: 2, elections: 2, entries: 3, commands: 1, crashes: 1 }
+  ],
+  ["a first election and a crash", { ...least, blank: true, crashes: 1 }],
+  [
+    "two first elections of two replicas, and a crash",
+    { ...least, replicas: 2, blank: true, terms: 2, elections: 2, beats: 1, crashes: 1 }
+  ],
+  [
+    "snapshots instead of logs",
+    { ...least, logs: [[1, 1], [1, 1], []], snapshotEntries: 1, terms: 2, entries: 3, beats: 1 }
+  ],
+  [
+    "snapshots instead of logs, two replicas, and a crash",
+    { ...least, replicas: 2, logs: [[1, 1], []], snapshotEntries: 1, terms: 2, entries: 3, beats: 1, crashes: 1 }
   ]
 ]
 

@@ -26,6 +26,13 @@
  *   slow A / sync A / fast A                 A's disk takes until it is told to be done; and no more
  *   crash A [after N effects]                at once, or in A's next step
  *   restart A
+ *   wipe A                                   A, which is down, has lost its disk
+ *
+ *   slow snapshots A / fast snapshots A      what A does with snapshots takes until it is told to be done; and no more
+ *   stored A / failed A                      it is done: the snapshot is stored, or whole; or it is not
+ *   damage snapshot A / lose snapshots A     a bit of the latest changes, which A finds when it starts; they are gone
+ *   full A / room A                          A's disk has no room; and again has some
+ *   corrupt A                                A's value changes, and nobody has told it to
  *
  *   status [A ...]                           what a replica is, and its log
  *   progress A                               what a leader believes about its followers
@@ -37,10 +44,12 @@
 import { defaults, type Options } from "../raft/Options.ts"
 import { ReplicaId } from "../raft/LogEntry.ts"
 import * as Dictation from "./Dictation.ts"
+import * as Disks from "./Disk.ts"
 import type { Arrival } from "./Host.ts"
 import * as Narration from "./Narration.ts"
 import * as Notes from "./Notes.ts"
 import * as Selections from "./Selection.ts"
+import * as Shelves from "./Shelf.ts"
 import * as Stages from "./Stage.ts"
 import type { Flying, Member, Stage } from "./Stage.ts"
 
@@ -143,7 +152,11 @@ const handlers: Readonly<Record<string, (stage: Stage, words: ReadonlyArray<stri
   },
   say: (stage, [link = "", ...words]) => {
     const [from = "", to = ""] = link.split("->")
-    const flying: Flying = { from: ReplicaId(from), to: ReplicaId(to), message: Dictation.read(words.join(" ")) }
+    const message = Dictation.read(words.join(" "), (of) => {
+      const named = stage.members.get(ReplicaId(of === "sender" ? from : to))
+      return named?.disk.incarnation ?? 1
+    })
+    const flying: Flying = { from: ReplicaId(from), to: ReplicaId(to), message }
     stage.flight = [...stage.flight, flying]
   },
   cut: (stage, words) => {
@@ -171,11 +184,32 @@ const handlers: Readonly<Record<string, (stage: Stage, words: ReadonlyArray<stri
       Stages.crash(stage, member(stage, name))
     } else member(stage, name).crashAt = Number(effects)
   },
-  slow: (stage, [name]) => {
-    member(stage, name).slowDisk = true
+  slow: (stage, words) => {
+    if (words[0] === "snapshots") member(stage, words[1]).slowSnapshots = true
+    else member(stage, words[0]).slowDisk = true
   },
-  fast: (stage, [name]) => {
-    member(stage, name).slowDisk = false
+  fast: (stage, words) => {
+    if (words[0] === "snapshots") member(stage, words[1]).slowSnapshots = false
+    else member(stage, words[0]).slowDisk = false
+  },
+  stored: (stage, [name]) => {
+    const of = member(stage, name)
+    Stages.step(stage, of, Shelves.done(stage, of))
+  },
+  failed: (stage, [name]) => Stages.step(stage, member(stage, name), Shelves.failed(member(stage, name))),
+  damage: (stage, [, name]) => Disks.damage(member(stage, name).disk),
+  lose: (stage, [, name]) => {
+    member(stage, name).disk.snapshots = []
+  },
+  full: (stage, [name]) => space(stage, member(stage, name), true),
+  room: (stage, [name]) => space(stage, member(stage, name), false),
+  corrupt: (stage, [name]) => Shelves.corrupt(member(stage, name)),
+  wipe: (stage, [name]) => {
+    if (member(stage, name).state !== undefined) throw new Error(`${name} runs; crash it first`)
+    Disks.wipe(member(stage, name).disk)
+    // A connection ends with the process at its end.
+    stage.flight = stage.flight.filter(({ to }) => to !== name)
+    stage.held = stage.held.filter(({ to }) => to !== name)
   },
   sync: (stage, [name]) => Stages.sync(stage, member(stage, name)),
   restart: (stage, [name]) => {
@@ -198,6 +232,11 @@ const handlers: Readonly<Record<string, (stage: Stage, words: ReadonlyArray<stri
       if (state !== undefined) stage.lines.push(`${id}: waits until ${Math.round(stage.replica.nextDeadline(state))}`)
     }
   }
+}
+
+const space = (stage: Stage, of: Member, full: boolean): void => {
+  of.full = full
+  Stages.step(stage, of, [{ _tag: "DiskSpaceChanged", full }])
 }
 
 /** A part of a batch: a client's request, the deadline, or messages that are in flight to this replica. */

@@ -4,6 +4,7 @@
  */
 import type { Operation } from "./Operation.ts"
 import * as Faults from "./Faults.ts"
+import * as Lives from "./Life.ts"
 import { judge } from "./Judgement.ts"
 import type * as Marks from "./Marks.ts"
 import { type Cuts, none } from "./Cuts.ts"
@@ -59,6 +60,7 @@ export const run = ({ seed, subject, cuts = none, record = false }: Settings): O
   const world = Worlds.make(seed, plan, subject, { cuts, recording })
   let failure: Failure | undefined
   try {
+    Lives.startAll(world)
     Faults.begin(world)
     for (let client = 1; client <= plan.clients.count; client++) Worlds.plan(world, client, { _tag: "Ask", client })
     while (world.steps < plan.steps && step(world)) {}

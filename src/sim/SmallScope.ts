@@ -5,6 +5,7 @@
  *
  * Most bugs show in small scopes, and here none that does can hide behind a seed.
  */
+import * as Logs from "../raft/Log.ts"
 import type { Machine } from "../raft/Machine.ts"
 import { defaults } from "../raft/Options.ts"
 import * as Replica from "../raft/Replica.ts"
@@ -12,6 +13,7 @@ import { replicaName } from "./Disk.ts"
 import * as Fingerprints from "./Fingerprint.ts"
 import * as Moves from "./Move.ts"
 import * as Narration from "./Narration.ts"
+import { mix, text } from "./Random.ts"
 import type { Rig } from "./Reaction.ts"
 import type { Scope } from "./Scope.ts"
 import type { Situation } from "./Situation.ts"
@@ -58,16 +60,21 @@ const machine: Machine<ReadonlyArray<string>, string, number, string, ReadonlyAr
   initial: [],
   apply: (state, command) => [[...state, command], state.length + 1],
   query: (state) => state,
-  sizeOf: () => 1
+  sizeOf: () => 1,
+  digest: (command, place) => mix(text(command), place)
 }
 
-const replicaOf = ({ alter }: Settings): AnyReplica => {
+const replicaOf = (scope: Settings): AnyReplica => {
+  const { alter } = scope
   const replica = Replica.make(machine, {
     ...defaults,
     electionTimeoutMillis: Moves.times.electionTimeout,
     heartbeatMillis: Moves.times.moment,
     readRetryMillis: Moves.times.moment,
-    maxAppendEntries: 1
+    maxAppendEntries: 1,
+    snapshotLogEntries: scope.snapshotEntries,
+    snapshotRetryMillis: Moves.times.moment,
+    snapshotPatienceMillis: 0
   }) as unknown as AnyReplica
   return alter === undefined ? replica : alter(replica)
 }
@@ -126,7 +133,10 @@ export const explore = (scope: Settings): Verdict => {
 const begin = (scope: Settings): Search => {
   const voters = Array.from({ length: scope.replicas }, (_, number) => replicaName(number))
   const fingerprints = Fingerprints.make(voters, { electionTimeoutMillis: Moves.times.electionTimeout })
-  const memory = Situations.remember({ replica: replicaOf(scope), voters, rules: scope.rules }, fingerprints)
+  const memory = Situations.remember(
+    { replica: replicaOf(scope), voters, rules: scope.rules, admitted: scope.blank ? undefined : true },
+    fingerprints
+  )
   const { elections, beats, commands, queries, resubmissions, crashes } = scope
   const first = Situations.make(memory, scope.logs, { elections, beats, commands, queries, resubmissions, crashes })
   const visited = Visits.make(fingerprints)
@@ -161,7 +171,7 @@ const within = ({ members }: Situation, { terms, entries, rounds }: Scope): bool
   members.every(
     ({ state }) =>
       state.currentTerm <= terms &&
-      state.stateMachine.log.length <= entries &&
+      Logs.lastIndex(state.stateMachine.log) <= entries &&
       (state._tag !== "Leader" || state.round <= rounds)
   )
 

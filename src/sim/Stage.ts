@@ -11,10 +11,12 @@ import type { Options } from "../raft/Options.ts"
 import * as Replica from "../raft/Replica.ts"
 import * as Desks from "./Desk.ts"
 import * as Disks from "./Disk.ts"
+import type * as Library from "./Library.ts"
 import * as Narration from "./Narration.ts"
 import * as Notes from "./Notes.ts"
 import type { Operation } from "./Operation.ts"
-import type { AnyEffect, AnyEvent, AnyMessage, AnyReplica, State } from "./Subject.ts"
+import * as Shelves from "./Shelf.ts"
+import type { AnyEffect, AnyEvent, AnyImage, AnyMessage, AnyReplica, State } from "./Subject.ts"
 import { erase } from "./Subject.ts"
 import type { Arrival } from "./Host.ts"
 
@@ -24,6 +26,8 @@ export interface Stage {
   flight: ReadonlyArray<Flying>
   /** Taken out of flight, to arrive much later. */
   held: ReadonlyArray<Flying>
+  /** Every snapshot that was taken. */
+  readonly library: Library.Library
   /** `A->B`, or `A->B AppendEntries`: what is sent there from now on is lost. */
   readonly cuts: Set<string>
   now: number
@@ -43,6 +47,14 @@ export interface Member {
   crashAt: number | undefined
   /** Its writes take until they are told to be done. */
   slowDisk: boolean
+  /** What it does with snapshots takes until it is told to be done. */
+  slowSnapshots: boolean
+  /** The image that is being stored. */
+  taking: AnyImage | undefined
+  /** What of a snapshot has arrived. */
+  partial: Library.Partial | undefined
+  /** Its disk has no room for snapshots. */
+  full: boolean
   /** A `Persist` that is under way, and all that stands right of it. */
   waiting: ReadonlyArray<AnyEffect>
   /** What came meanwhile. */
@@ -65,6 +77,10 @@ export const make = (names: ReadonlyArray<string>, options: Partial<Options>): S
       desk: Desks.open(Id(name), 0),
       crashAt: undefined,
       slowDisk: false,
+      slowSnapshots: false,
+      taking: undefined,
+      partial: undefined,
+      full: false,
       waiting: [],
       inbox: []
     })
@@ -74,6 +90,7 @@ export const make = (names: ReadonlyArray<string>, options: Partial<Options>): S
     members: new Map(members.map((member) => [member.id, member])),
     flight: [],
     held: [],
+    library: new Map(),
     cuts: new Set(),
     now: 0,
     operations: 0,
@@ -84,6 +101,12 @@ export const make = (names: ReadonlyArray<string>, options: Partial<Options>): S
 }
 
 export const start = (stage: Stage, member: Member): void => {
+  const { stored, fellBack, reset } = Disks.recover(member.disk)
+  if (fellBack) stage.lines.push(`${member.id}: its latest snapshot is damaged, ${fallback(stored)}`)
+  if (reset !== undefined) {
+    stage.lines.push(`${member.id}: has no whole snapshot, and begins anew`)
+    Disks.write(member.disk, reset)
+  }
   member.disk.incarnation++
   member.desk = Desks.open(member.id, member.disk.incarnation)
   member.state = stage.replica.init({
@@ -93,10 +116,13 @@ export const start = (stage: Stage, member: Member): void => {
     at: Instant(stage.now),
     // Fixed: the same script draws the same deadlines.
     seed: 7 * member.number + 1,
-    hardState: member.disk.hardState,
-    entries: member.disk.entries.slice()
+    ...Disks.contents(member.disk)
   })
+  if (member.full) step(stage, member, [{ _tag: "DiskSpaceChanged", full: true }])
 }
+
+const fallback = (stored: Library.Stored | undefined): string =>
+  stored === undefined ? "and there is no other" : `and it uses the one at ${Narration.position(stored.snapshot.last)}`
 
 /** Gives a replica another disk, as a history that is not told would have left it, and starts it from there. */
 export const arrange = (
@@ -114,6 +140,8 @@ export const arrange = (
   Disks.write(member.disk, {
     _tag: "Persist",
     hardState: { currentTerm: Term(on.term), votedFor: on.vote === undefined ? undefined : Id(on.vote) },
+    admitted: true,
+    base: undefined,
     log: { from: Index(1), entries }
   })
   start(stage, member)
@@ -124,6 +152,8 @@ export const crash = (stage: Stage, member: Member): void => {
   member.crashAt = undefined
   member.waiting = []
   member.inbox = []
+  member.taking = undefined
+  member.partial = undefined
   Desks.close(member.desk, (operation, _, detail) => tell(stage, operation, `nobody can tell (${detail})`))
 }
 
@@ -204,6 +234,11 @@ const carryOutOne = (stage: Stage, member: Member, effect: AnyEffect): ReadonlyA
   stage.lines.push(Narration.effect(member.id, effect, Notes.show))
   if (effect._tag === "Persist") Disks.write(member.disk, effect)
   if (effect._tag === "Send") send(stage, { from: member.id, to: effect.to, message: effect.message })
+  if (effect._tag === "TakeSnapshot" || effect._tag === "SendChunk" || effect._tag === "StoreChunk") {
+    const { told, sent } = Shelves.begin(stage, member, effect)
+    for (const flying of sent) send(stage, flying)
+    return told
+  }
   return Desks.take(member.desk, effect, stage.now, (operation, how, detail) => {
     if (how === "Unknown") tell(stage, operation, `nobody can tell (${detail})`)
   })

@@ -17,8 +17,9 @@ export const checkStep = (
   const broken = [...Invariants.ofState(after), ...Invariants.ofStep(before, effects, after)]
   const [first] = broken
   if (first !== undefined) throw new Violation(first, `${after.id} (${after._tag}): ${broken.join("; ")}`)
-  const { commitIndex, lastApplied } = after.stateMachine
-  const most = before.stateMachine.lastApplied + maxApplyEntries
+  const { commitIndex, lastApplied, log } = after.stateMachine
+  const installed = effects.some((effect) => effect._tag === "SnapshotInstalled")
+  const most = (installed ? log.base.index : before.stateMachine.lastApplied) + maxApplyEntries
   require(lastApplied === Math.min(commitIndex, most), "what is committed is applied, as far as one step may", () =>
     `${after.id}: applied ${lastApplied}, committed ${commitIndex}`)
 }

@@ -4,16 +4,20 @@
  */
 import { Instant, type RequestId } from "../raft/LogEntry.ts"
 import * as Agendas from "./Agenda.ts"
+import * as Background from "./Background.ts"
 import * as Cuts from "./Cuts.ts"
 import * as Desks from "./Desk.ts"
 import { replicaNumber } from "./Disk.ts"
+import * as Disks from "./Disk.ts"
 import * as Faults from "./Faults.ts"
 import type { Host } from "./Host.ts"
 import * as Hosts from "./Host.ts"
 import * as Ledgers from "./Ledger.ts"
+import * as Lives from "./Life.ts"
 import * as Links from "./Links.ts"
 import * as Marks from "./Marks.ts"
 import * as Oracles from "./Oracle.ts"
+import * as Promises from "./Promises.ts"
 import * as Recordings from "./Recording.ts"
 import type { Operation } from "./Operation.ts"
 import type { AnyEvent, State } from "./Subject.ts"
@@ -35,7 +39,7 @@ export const step = (world: World): boolean => {
 const happen = (world: World, what: Happening): void => {
   switch (what._tag) {
     case "Arrive":
-      if (Links.isCut(world.links, what, what.message._tag)) return
+      if (Links.isCut(world.links, what, what.message._tag) || what.wipes < world.hosts[what.to]!.wipes) return
       return Worlds.deliver(world, world.hosts[what.to]!, {
         _tag: "MessageReceived",
         from: world.hosts[what.from]!.id,
@@ -49,7 +53,11 @@ const happen = (world: World, what: Happening): void => {
       return carryOn(world, host)
     }
     case "Restart":
-      return Worlds.start(world, world.hosts[what.host]!)
+      return Lives.start(world, world.hosts[what.host]!)
+    case "Background": {
+      const host = world.hosts[what.host]!
+      return host.life === what.life ? Background.done(world, host, what.work) : undefined
+    }
     case "Ask":
       return ask(world, what.client)
     case "Visit": {
@@ -175,9 +183,14 @@ const carryOut = (world: World, host: Host): void => {
         break
       }
       case "Send":
-        Oracles.onSend(world.oracle, host, effect.to, effect.message)
+        Promises.onSend(world.oracle, host, effect.to, effect.message)
         if (world.recording !== undefined) Recordings.onSend(world.recording, host.id, effect.to, effect.message)
         Worlds.send(world, host.number, replicaNumber(effect.to), effect.message)
+        break
+      case "TakeSnapshot":
+      case "SendChunk":
+      case "StoreChunk":
+        Background.begin(world, host, effect)
         break
       default:
         tell(world, host, effect)
@@ -204,7 +217,7 @@ const onApplied = (world: World, host: Host, { sequence, incarnation }: RequestI
 }
 
 const die = (world: World, host: Host): void => {
-  Worlds.crash(world, host)
+  Lives.crash(world, host)
   Faults.restartSoon(world, host)
 }
 
@@ -223,10 +236,11 @@ const syncFails = (world: World): boolean => {
 }
 
 const failedSync = (world: World, host: Host): void => {
-  const { length } = host.disk.entries
-  const { hardState } = host.disk
+  const { hardState, base } = host.disk
+  const last = Disks.lastIndex(host.disk)
   die(world, host)
-  const there = host.disk.entries.length !== length || host.disk.hardState !== hardState
+  const { disk } = host
+  const there = Disks.lastIndex(disk) !== last || disk.hardState !== hardState || disk.base !== base
   Marks.hit(world.marks, "a failed sync ended the replica")
   Marks.hit(world.marks, there ? "a record found after a failed sync" : "a record lost after a failed sync")
 }
@@ -234,6 +248,7 @@ const failedSync = (world: World, host: Host): void => {
 const syncTime = (world: World, host: Host): number => {
   if (world.lockstep) return 0
   const { disk, options } = world.plan
+  if (host.stuckUntil > world.now) return host.stuckUntil - world.now
   if (host.slowUntil > world.now) return options.electionTimeoutMillis
   const stalls = !world.calm && disk.stall > 0 && world.chance.disk.chance(disk.stall)
   if (stalls) Worlds.countFault(world, "stall")

@@ -32,6 +32,10 @@ export const subject: Subject<KvState, KvCommand, KvResult, KvQuery, KvAnswer> =
     return { _tag: "Put", key: random.pick(keys), value: bytesOf(number), prevKv }
   },
   query: (random) => ({ ...everything, ...range(random), limit: random.pick([0, 1]), keysOnly: random.chance(0.2) }),
+  alter: (random, state) => {
+    const put = { _tag: "Put", key: random.pick(keys), value: Uint8Array.of(0xff), prevKv: false } as const
+    return { ...KvMachine.apply(state, put)[0], revision: state.revision }
+  },
   digest: (state) => {
     const all = KvMachine.query(state, everything)
     const pairs = all._tag === "Range" ? all.kvs : []

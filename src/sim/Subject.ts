@@ -9,6 +9,7 @@ import type { RaftEffect } from "../raft/RaftEffect.ts"
 import type { RaftEvent } from "../raft/RaftEvent.ts"
 import type { Replica } from "../raft/Replica.ts"
 import type { ServerState } from "../raft/ServerState.ts"
+import type { Image } from "../raft/Snapshot.ts"
 import type { Random } from "./Random.ts"
 
 export interface Subject<S, C, R, Q, A> {
@@ -19,6 +20,8 @@ export interface Subject<S, C, R, Q, A> {
   readonly query: (random: Random) => Q
   /** Equal states have equal digests, and different ones almost never. */
   readonly digest: (state: S) => number
+  /** The state with something in it changed, as memory or a disk that lies would. */
+  readonly alter: (random: Random, state: S) => S
   readonly sameResult: (one: R, other: R) => boolean
   readonly sameAnswer: (one: A, other: A) => boolean
 }
@@ -29,6 +32,7 @@ export type State = ServerState<unknown, unknown, unknown>
 export type AnyEvent = RaftEvent<unknown, unknown>
 export type AnyEffect = RaftEffect<unknown, unknown, unknown>
 export type AnyMessage = Message<unknown>
+export type AnyImage = Image<unknown>
 
 /** Sound because a subject is only ever given what came out of itself. */
 export const erase = <S, C, R, Q, A>(subject: Subject<S, C, R, Q, A>): AnySubject => subject as unknown as AnySubject

@@ -4,6 +4,7 @@ import type { Taken } from "./Taken.ts"
 
 type Tag = AnyMessage["_tag"]
 
+/** Forgotten and Diverged are too rare to count on one that is late. */
 const stale = {
   PreVote: "a PreVote of an old term",
   PreVoteReply: "a PreVoteReply of an old term",
@@ -13,8 +14,13 @@ const stale = {
   AppendEntriesReply: "an AppendEntriesReply of an old term",
   Forward: "a Forward of an old term",
   ReadIndex: "a ReadIndex of an old term",
-  ReadIndexReply: "a ReadIndexReply of an old term"
-} as const satisfies Record<Tag, string>
+  ReadIndexReply: "a ReadIndexReply of an old term",
+  ForwardRefused: "a ForwardRefused of an old term",
+  InstallSnapshot: "an InstallSnapshot of an old term",
+  InstallSnapshotReply: "an InstallSnapshotReply of an old term",
+  Introduce: "an Introduce of an old term",
+  IntroduceReply: "an IntroduceReply of an old term"
+} as const satisfies { readonly [Kind in Tag]?: string }
 
 /**
  * Forward and what belongs to ReadIndex pass between replicas that have agreed on a term. The replies
@@ -40,7 +46,7 @@ export const onStep = ({ events, before, after }: Taken, mark: (name: (typeof ma
   for (const event of events) {
     if (event._tag !== "MessageReceived") continue
     const { message } = event
-    if (message.term < before.currentTerm) mark(stale[message._tag])
+    if (message.term < before.currentTerm && message._tag in stale) mark(stale[message._tag as keyof typeof stale])
     if (message.term > before.currentTerm && message._tag in newer) mark(newer[message._tag as keyof typeof newer])
   }
   if (after.currentTerm === before.currentTerm) return

@@ -5,26 +5,24 @@
  * The world is changed in place: a run makes millions of steps, and nobody keeps an old
  * one. What a replica is made of stays immutable, as in production.
  */
-import { Instant } from "../raft/LogEntry.ts"
 import * as Replica from "../raft/Replica.ts"
+import type { Snapshot } from "../raft/Snapshot.ts"
 import * as Agendas from "./Agenda.ts"
 import { type Cuts, none } from "./Cuts.ts"
 import * as Canon from "./CanonicalLog.ts"
-import * as Desks from "./Desk.ts"
 import { replicaName } from "./Disk.ts"
-import * as Disks from "./Disk.ts"
 import type { Host } from "./Host.ts"
 import * as Hosts from "./Host.ts"
 import * as Ledgers from "./Ledger.ts"
 import * as Links from "./Links.ts"
-import * as Marks from "./Marks.ts"
+import type * as Library from "./Library.ts"
+import type * as Marks from "./Marks.ts"
 import type { Ending, Operation } from "./Operation.ts"
 import * as Oracles from "./Oracle.ts"
 import type { Plan } from "./Plan.ts"
 import { type Random, stream } from "./Random.ts"
-import * as Recordings from "./Recording.ts"
-import type { Persist } from "../raft/RaftEffect.ts"
-import type { AnyMessage, AnyReplica, AnySubject } from "./Subject.ts"
+import type * as Recordings from "./Recording.ts"
+import type { AnyEffect, AnyImage, AnyMessage, AnyReplica, AnySubject } from "./Subject.ts"
 import * as Traces from "./Trace.ts"
 
 export interface World {
@@ -34,6 +32,8 @@ export interface World {
   readonly replica: AnyReplica
   readonly hosts: ReadonlyArray<Host>
   readonly links: Links.Links
+  /** Every snapshot that was ever written. */
+  readonly library: Library.Library
   readonly agenda: Agendas.Agenda<Happening>
   readonly oracle: Oracles.Oracle
   readonly ledger: Ledgers.Ledger
@@ -58,17 +58,35 @@ export interface World {
   lockstep: boolean
 }
 
+/** A connection ends with the process at its end: what was sent before a disk was lost does not arrive after it. */
+interface Arrive {
+  readonly _tag: "Arrive"
+  readonly from: number
+  readonly to: number
+  readonly message: AnyMessage
+  /** How many disks the receiver had lost when it was sent. */
+  readonly wipes: number
+}
+
 export type Happening =
-  | { readonly _tag: "Arrive"; readonly from: number; readonly to: number; readonly message: AnyMessage }
+  | Arrive
   | { readonly _tag: "Wake"; readonly host: number }
   | { readonly _tag: "Continue"; readonly host: number; readonly life: number }
   | { readonly _tag: "Restart"; readonly host: number }
+  | { readonly _tag: "Background"; readonly host: number; readonly life: number; readonly work: Work }
   | { readonly _tag: "Ask"; readonly client: number }
   /** A client that comes once, to one replica. */
   | { readonly _tag: "Visit"; readonly host: number; readonly query: boolean }
   | { readonly _tag: "GiveUp"; readonly operation: Operation }
   | { readonly _tag: "Strike"; readonly strike: number }
   | { readonly _tag: "Mend"; readonly mend: (world: World) => void }
+
+/** What a replica has done behind its back, and when it is through with it. */
+export type Work =
+  | { readonly _tag: "Take"; readonly image: AnyImage }
+  | { readonly _tag: "Read"; readonly chunk: AnyEffect & { readonly _tag: "SendChunk" } }
+  | { readonly _tag: "Finish"; readonly partial: Library.Partial }
+  | { readonly _tag: "Spoil"; readonly snapshot: Snapshot }
 
 export interface Chance {
   /** One for each link, so that what one replica sends does not change the fate of what another does. */
@@ -80,6 +98,7 @@ export interface Chance {
   readonly syncError: Random
   readonly restart: Random
   readonly seeds: Random
+  readonly snapshots: Random
   /** One for each strike of the plan. */
   readonly strikes: ReadonlyArray<Random>
 }
@@ -102,6 +121,7 @@ export const make = (seed: number, plan: Plan, subject: AnySubject, { cuts = non
     replica: Replica.make(subject.machine, plan.options),
     hosts,
     links: Links.make(plan.size),
+    library: new Map(),
     agenda: Agendas.empty(),
     oracle: Oracles.make(hosts, canon, plan.options),
     ledger: Ledgers.empty(canon),
@@ -115,6 +135,7 @@ export const make = (seed: number, plan: Plan, subject: AnySubject, { cuts = non
       syncError: stream(seed, "syncError"),
       restart: stream(seed, "restart"),
       seeds: stream(seed, "seeds"),
+      snapshots: stream(seed, "snapshots"),
       strikes: plan.strikes.map(({ kind }) => stream(seed, `strike.${kind}`))
     },
     now: 0,
@@ -129,7 +150,6 @@ export const make = (seed: number, plan: Plan, subject: AnySubject, { cuts = non
     calm: false,
     lockstep: false
   }
-  for (const host of hosts) start(world, host)
   return world
 }
 
@@ -137,78 +157,6 @@ export const plan = (world: World, at: number, what: Happening): void => Agendas
 
 export const countFault = (world: World, name: string): void => {
   world.faults.set(name, (world.faults.get(name) ?? 0) + 1)
-}
-
-/** Starts a replica from its disk, under a new incarnation. */
-export const start = (world: World, host: Host): void => {
-  if (host.state !== undefined || host.lost) return
-  if (host.disk.torn) Marks.hit(world.marks, "a torn record dropped at start")
-  Disks.repair(host.disk)
-  const { hardState, entries } = host.disk
-  if (entries.length > 0) Marks.hit(world.marks, "restart with a log")
-  if (hardState.votedFor !== undefined) Marks.hit(world.marks, "restart with a vote in the present term")
-  host.disk.incarnation++
-  const seed = world.chance.seeds.below(0x7fffffff)
-  const at = Instant(Hosts.localTime(host, world.now))
-  if (world.recording !== undefined) Recordings.onStart(world.recording, host, seed, at)
-  host.state = world.replica.init({
-    id: host.id,
-    incarnation: host.disk.incarnation,
-    configuration: { voters: world.hosts.map((other) => other.id) },
-    at,
-    seed,
-    hardState: host.disk.hardState,
-    entries: host.disk.entries.slice()
-  })
-  host.desk = Desks.open(host.id, host.disk.incarnation)
-  Oracles.onStart(world.oracle, host, host.state)
-  Traces.note(world.trace, world.now, host.number, "starts")
-  wake(world, host, world.now)
-}
-
-/** All that is not on disk is gone. A record on its way there may have made it. */
-export const crash = (world: World, host: Host): void => {
-  if (host.state === undefined) return
-  const effect = host.effects[host.carried]
-  if (effect !== undefined) Marks.hit(world.marks, placeOfCrash(host))
-  const kept = host.syncing && effect?._tag === "Persist" && leave(world, host, effect)
-  if (world.recording !== undefined) Recordings.onCrash(world.recording, host, kept)
-  Traces.note(world.trace, world.now, host.number, "crashes")
-  countFault(world, "crash")
-  host.state = undefined
-  host.life++
-  host.inbox = []
-  host.effects = []
-  host.carried = 0
-  host.syncing = false
-  host.crashAt = Number.POSITIVE_INFINITY
-  host.frozenUntil = 0
-  host.slowUntil = 0
-  host.timerStuckUntil = 0
-  host.wakeAt = Number.POSITIVE_INFINITY
-  Desks.close(host.desk, (operation, ending, detail) => resolve(world, operation, ending, detail))
-}
-
-const placeOfCrash = ({ effects, carried, syncing }: Host): Marks.Mark => {
-  if (syncing) return "crash while a record is on its way"
-  const written = effects.findIndex((effect) => effect._tag === "Persist")
-  if (written >= carried) return "crash before Persist"
-  return written === carried - 1 && written !== -1
-    ? "crash between Persist and what follows"
-    : "crash between two messages"
-}
-
-/**
- * A record was on its way to the disk. It may have made it, or not at all, or in part: then its
- * checksum is wrong and the next start drops it whole. Records cannot change places, because the
- * next one is not written before this one is synced.
- */
-const leave = (world: World, host: Host, record: Persist<unknown>): boolean => {
-  const fate = world.chance.cutShort.below(3)
-  countFault(world, (["recordKept", "recordDropped", "recordTorn"] as const)[fate]!)
-  if (fate === 0) Oracles.onSynced(world.oracle, host, record)
-  host.disk.torn = fate === 2
-  return fate === 0
 }
 
 /** Asks for the host to be looked at; the earliest such wish counts. */
@@ -227,14 +175,22 @@ export const deliver = (world: World, host: Host, arrival: Hosts.Arrival): void 
 
 const maxInbox = 1000
 
+/** What the replica's own machine tells it is never lost while it runs. */
+export const report = (world: World, host: Host, arrival: Hosts.Arrival): void => {
+  if (host.state === undefined) return
+  host.inbox.push(arrival)
+  if (Hosts.isFree(host)) wake(world, host, world.now)
+}
+
 export const send = (world: World, from: number, to: number, message: AnyMessage): void => {
   if (Links.isCut(world.links, { from, to }, message._tag)) return
   const { electionTimeoutMillis } = world.plan.options
-  if (world.lockstep) return plan(world, world.now + electionTimeoutMillis / 20, { _tag: "Arrive", from, to, message })
+  const arrive: Arrive = { _tag: "Arrive", from, to, message, wipes: world.hosts[to]!.wipes }
+  if (world.lockstep) return plan(world, world.now + electionTimeoutMillis / 20, arrive)
   const network = world.calm ? calmed(world) : world.plan.network
   const sent = { from, to, at: world.now, lateMillis: electionTimeoutMillis * 8, tag: message._tag }
   for (const at of Links.arrivals(world.links, network, world.chance.network[from * world.hosts.length + to]!, sent)) {
-    plan(world, at, { _tag: "Arrive", from, to, message })
+    plan(world, at, arrive)
   }
 }
 
@@ -249,7 +205,10 @@ export const resolve = (world: World, operation: Operation, how: Ending["_tag"],
   if (operation.ending !== undefined) return
   // Steps order what happens on one instant.
   const at = tick(world)
-  const ending: Ending = how === "Done" ? { _tag: how, output: detail, at } : { _tag: how, reason: String(detail), at }
+  const answered = how === "Done" && !isAltered(world, operation)
+  const ending: Ending = answered
+    ? { _tag: "Done", output: detail, at }
+    : { _tag: how === "Done" ? "Unknown" : how, reason: how === "Done" ? "Altered" : String(detail), at }
   Ledgers.end(world.ledger, operation, ending)
   Traces.fold(world.trace, operation.number)
   // Who was refused does not come back at once: a crowd at a closed door is no test of anything.
@@ -257,6 +216,10 @@ export const resolve = (world: World, operation: Operation, how: Ending["_tag"],
   if (!world.calm && operation.client !== visitor)
     plan(world, world.now + pause + think(world), { _tag: "Ask", client: operation.client })
 }
+
+/** What a replica says whose value was altered is worth nothing; it must stop saying it, which is another rule. */
+const isAltered = ({ hosts, oracle }: World, { replica }: Operation): boolean =>
+  oracle.altered.size > 0 && hosts.some(({ id, number }) => id === replica && oracle.altered.has(number))
 
 /** Asks once. */
 export const visitor = 0

@@ -48,8 +48,12 @@ export const read = async (directory: string): Promise<Identity | undefined> => 
   return text === undefined ? undefined : decode(file, text)
 }
 
-export const write = async (directory: string, identity: Identity): Promise<void> => {
-  const file = await DurableFile.create(directory, fileName, (handle) => handle.writeFile(encode(identity)))
+export const write = async (
+  directory: string,
+  identity: Identity,
+  names: DurableFile.Names = DurableFile.realNames
+): Promise<void> => {
+  const file = await DurableFile.create(directory, fileName, (handle) => handle.writeFile(encode(identity)), names)
   await file.close()
 }
 

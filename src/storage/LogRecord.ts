@@ -9,8 +9,7 @@
 import { randomInt } from "node:crypto"
 import { crc32 } from "node:zlib"
 import { Reader, Writer } from "../codec/Bytes.ts"
-import { readRecord, writeRecord } from "../codec/LogRecordCodec.ts"
-import type { Persist } from "../raft/RaftEffect.ts"
+import { readRecord, type StoredChange, writeRecord } from "../codec/LogRecordCodec.ts"
 
 export const headerBytes = 20
 
@@ -26,7 +25,7 @@ export const newMark = (): number =>
   Buffer.from([randomInt(1, 256), randomInt(1, 256), randomInt(1, 256), randomInt(1, 256)]).readUInt32LE(0)
 
 /** A record that still lacks its place: `seal` must follow, when its segment is known. */
-export const encode = (change: Persist<Uint8Array>, sequence: number): Buffer => {
+export const encode = (change: StoredChange, sequence: number): Buffer => {
   const writer = new Writer(1024)
   writer.u32(0)
   writer.u32(0)
@@ -52,7 +51,8 @@ export const isWhole = (record: Buffer, mark: number): boolean =>
 
 export const sequenceOf = (record: Buffer): number => new Reader(record, sequenceAt).safe()
 
-export const decode = (record: Buffer): Persist<Uint8Array> | undefined => {
+/** Total; undefined for bytes that are no record. */
+export const decode = (record: Buffer): StoredChange | undefined => {
   const reader = new Reader(record, headerBytes)
   const change = readRecord(reader)
   return reader.done ? change : undefined

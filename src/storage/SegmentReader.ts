@@ -3,6 +3,7 @@
  * little more memory than its entries. Nothing is allocated for a length that the file does not have.
  */
 import * as fs from "node:fs"
+import { ofSystem } from "./DiskError.ts"
 import * as LogRecord from "./LogRecord.ts"
 
 const windowBytes = 1 << 20
@@ -12,7 +13,7 @@ export class SegmentReader {
   readonly path: string
   readonly size: number
   private readonly file: number
-  private window: Buffer = Buffer.allocUnsafe(windowBytes)
+  private window: Buffer
   /** The window holds the bytes of the file from `start` to `end`. */
   private start = 0
   private end = 0
@@ -21,6 +22,7 @@ export class SegmentReader {
     this.path = path
     this.file = fs.openSync(path, "r")
     this.size = fs.fstatSync(this.file).size
+    this.window = Buffer.allocUnsafe(Math.min(windowBytes, this.size))
   }
 
   close(): void {
@@ -40,9 +42,17 @@ export class SegmentReader {
     this.end = offset
     while (this.end < until) {
       const filled = this.end - offset
-      const count = fs.readSync(this.file, this.window, filled, this.window.length - filled, this.end)
+      const count = this.read(filled)
       if (count === 0) throw new Error(`${this.path} became shorter while it was read`)
       this.end += count
+    }
+  }
+
+  private read(filled: number): number {
+    try {
+      return fs.readSync(this.file, this.window, filled, this.window.length - filled, this.end)
+    } catch (error) {
+      throw ofSystem(error, `read ${this.path}`, "Unreadable")
     }
   }
 

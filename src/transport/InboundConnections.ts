@@ -1,8 +1,9 @@
 /**
  * Connections that others made to us. A peer has at most one: a second one means that it
  * gave up the first, even if we have not seen that end, so the second replaces the first
- * and nothing more is delivered from the first. Whoever breaks the protocol loses the
- * connection and changes nothing else.
+ * and nothing more is delivered from the first. Only an earlier start of a peer never replaces
+ * a later one: what it still says is void. Whoever breaks the protocol loses the connection
+ * and changes nothing else.
  */
 import type { Socket } from "node:net"
 import * as Frame from "../codec/Frame.ts"
@@ -19,6 +20,8 @@ const acknowledgement = Buffer.from([0x06])
 export interface InboundOptions {
   readonly cluster: string
   readonly id: ReplicaId
+  readonly incarnation: number
+  readonly epoch: () => number | undefined
   readonly isPeer: (id: ReplicaId) => boolean
   readonly limits: TcpLimits
   readonly log: ConnectionLog
@@ -40,6 +43,11 @@ export class InboundConnections {
     this.all.add(new InboundConnection(socket, this))
   }
 
+  /** Whether a later start of the peer is connected. */
+  isOutlived({ from, incarnation }: Handshake.Hello): boolean {
+    return incarnation < (this.ofPeers.get(from)?.incarnation ?? 0)
+  }
+
   accepted(peer: ReplicaId, connection: InboundConnection): void {
     this.ofPeers.get(peer)?.close()
     this.ofPeers.set(peer, connection)
@@ -59,7 +67,11 @@ export class InboundConnections {
 
   /** Called every `acknowledgeMillis`. */
   tick(): void {
-    for (const connection of this.ofPeers.values()) connection.acknowledge()
+    const epoch = this.options.epoch()
+    for (const connection of this.ofPeers.values()) {
+      connection.checkEpoch(epoch)
+      connection.acknowledge()
+    }
   }
 
   closeAll(): void {
@@ -70,6 +82,9 @@ export class InboundConnections {
 class InboundConnection {
   /** Who is there, once the handshake has been accepted. */
   peer: ReplicaId | undefined
+  /** Which start of it. */
+  incarnation = 0
+  private epoch: number | undefined
   private readonly socket: Socket
   private readonly owner: InboundConnections
   private readonly decoder = new Frame.FrameDecoder(Handshake.maxHandshakeBytes)
@@ -96,6 +111,12 @@ class InboundConnection {
       this.close()
       owner.forget(this)
     })
+  }
+
+  /** Ours may have become known after the handshake; and then the peer may be of another one. */
+  checkEpoch(ours: number | undefined): void {
+    if (Handshake.epochsFit(this.epoch, ours)) return
+    this.reject("WrongEpoch", Handshake.describeEpochs(this.epoch, ours))
   }
 
   /** Tells the peer that we are alive, if it has said anything since we last did. */
@@ -144,14 +165,19 @@ class InboundConnection {
     const theirs = Handshake.decodeHello(payload)
     if (theirs === undefined) return this.reject("NoHello", "it sent a frame that is no hello")
     const { options } = this.owner
-    const verdict = Handshake.judge(theirs, options)
-    const ours = Handshake.hello({ cluster: options.cluster, from: options.id, to: theirs.from })
+    const { cluster, id, incarnation, isPeer } = options
+    const epoch = options.epoch()
+    const judged = Handshake.judge(theirs, { cluster, id, isPeer, epoch })
+    const verdict = judged === "Accepted" && this.owner.isOutlived(theirs) ? "OldIncarnation" : judged
+    const ours = Handshake.hello({ cluster, from: id, to: theirs.from, incarnation, epoch })
     if (verdict !== "Accepted") return this.refuse(verdict, theirs, ours)
     clearTimeout(this.timer)
     this.decoder.maxFrameBytes = options.limits.maxFrameBytes
     this.socket.setKeepAlive(true, options.limits.silenceMillis)
     this.socket.write(Handshake.encodeAnswer({ verdict, hello: ours }))
     this.peer = theirs.from
+    this.incarnation = theirs.incarnation
+    this.epoch = theirs.epoch
     this.owner.accepted(theirs.from, this)
   }
 

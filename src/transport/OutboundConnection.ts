@@ -29,6 +29,8 @@ export type Ending =
 export interface OutboundOptions {
   readonly address: Address
   readonly hello: Handshake.Hello
+  /** Ours, which may become known while the connection stands. */
+  readonly epoch: () => number | undefined
   readonly limits: TcpLimits
   readonly log: ConnectionLog
   readonly onOpen: () => void
@@ -44,6 +46,7 @@ export class OutboundConnection {
   private timer: NodeJS.Timeout
   private socketError: string | undefined
   private queuedMessages = 0
+  private peerEpoch: number | undefined
   /** Ticks since we sent something that nothing has answered; `undefined` when nothing is owed. */
   private silentTicks: number | undefined
 
@@ -91,7 +94,10 @@ export class OutboundConnection {
 
   /** Called every `acknowledgeMillis`. */
   tick(): void {
-    if (this.stage !== "Open" || this.silentTicks === undefined) return
+    if (this.stage !== "Open") return
+    const epoch = this.options.epoch()
+    if (!Handshake.epochsFit(this.peerEpoch, epoch)) return this.end(Handshake.describeEpochs(this.peerEpoch, epoch))
+    if (this.silentTicks === undefined) return
     const { acknowledgeMillis, silenceMillis } = this.options.limits
     this.silentTicks++
     if (this.silentTicks > silenceMillis / acknowledgeMillis) this.end(`no sign of life for ${silenceMillis} ms`)
@@ -126,9 +132,11 @@ export class OutboundConnection {
     if (answer === undefined) return this.end("what listens there does not speak our protocol")
     const { hello, limits, onOpen } = this.options
     if (answer.verdict !== "Accepted") return this.end(Handshake.explain(answer, hello), "Refused")
-    const self = { cluster: hello.cluster, id: hello.from, isPeer: (id: string) => id === hello.to }
+    const self = { cluster: hello.cluster, id: hello.from, isPeer: (id: string) => id === hello.to, epoch: hello.epoch }
     const verdict = Handshake.judge(answer.hello, self)
+    if (verdict === "WrongEpoch") return this.end(Handshake.complaint(verdict, answer.hello, hello), "Refused")
     if (verdict !== "Accepted") return this.end(`it accepted us, but ${misfit(answer.hello)}`)
+    this.peerEpoch = answer.hello.epoch
     this.stage = "Open"
     clearTimeout(this.timer)
     this.socket.setKeepAlive(true, limits.silenceMillis)

@@ -26,6 +26,10 @@ export interface TcpTransportOptions {
   readonly listen: Address
   /** The other members; an entry for `id` itself is ignored. */
   readonly peers: ReadonlyMap<ReplicaId, Address>
+  /** Names this start. */
+  readonly incarnation: number
+  /** Asked at every handshake and now and then: `undefined` until this replica is admitted. */
+  readonly epoch: () => number | undefined
   readonly limits?: Partial<TcpLimits>
 }
 
@@ -62,6 +66,8 @@ export const make = Effect.fnUntraced(function* (
   const inbound = new InboundConnections({
     cluster: options.cluster,
     id: options.id,
+    incarnation: options.incarnation,
+    epoch: options.epoch,
     isPeer: (id) => peers.has(id),
     limits,
     log,
@@ -83,7 +89,14 @@ export const make = Effect.fnUntraced(function* (
     Effect.callback((resume) => {
       const connection = new OutboundConnection({
         address: peer.target,
-        hello: Handshake.hello({ cluster: options.cluster, from: options.id, to: peer.id }),
+        hello: Handshake.hello({
+          cluster: options.cluster,
+          from: options.id,
+          to: peer.id,
+          incarnation: options.incarnation,
+          epoch: options.epoch()
+        }),
+        epoch: options.epoch,
         limits,
         log,
         onOpen: () => {

@@ -2,7 +2,8 @@
  * The network between replicas, as a replica sees it. Sending never waits and never
  * fails: what cannot be delivered is dropped, which Raft forgives. What `receive`
  * delivers came from a member of this cluster, whole and undamaged, at most once per
- * sending, and in order while a connection lasts.
+ * sending, and in order while a connection lasts. A connection ends with the process at either
+ * end, so nothing that was sent to an earlier life of this replica is delivered to this one.
  */
 import { Context, type Effect, Schema } from "effect"
 import type { ReplicaId } from "../raft/LogEntry.ts"

@@ -19,6 +19,8 @@ const parse = (argv: ReadonlyArray<string>) => {
     dataDir: flag("--data-dir"),
     heartbeat: Option.none(),
     electionTimeout: Option.none(),
+    snapshotLogSize: Option.none(),
+    snapshotCount: Option.none(),
     logFormat: Option.none()
   }
   return Result.getOrThrow(ServeOptions.parse(flags, {}))

@@ -17,6 +17,8 @@ const parse = (given: Given, environment: Record<string, string> = {}) => {
       dataDir: flag("dataDir"),
       heartbeat: flag("heartbeat"),
       electionTimeout: flag("electionTimeout"),
+      snapshotLogSize: flag("snapshotLogSize"),
+      snapshotCount: flag("snapshotCount"),
       logFormat: flag("logFormat")
     },
     environment
@@ -41,6 +43,8 @@ describe("default addresses", () => {
       dataDir: "./balsa-data/A",
       heartbeatMillis: 150,
       electionTimeoutMillis: 500,
+      snapshotLogBytes: undefined,
+      snapshotLogEntries: undefined,
       logFormat: "text"
     })
   })
@@ -112,6 +116,11 @@ describe("environment", () => {
     })
   })
 
+  test("says when to take snapshots", () => {
+    const given = { BALSA_SNAPSHOT_LOG_SIZE: "16MiB", BALSA_SNAPSHOT_COUNT: "1000" }
+    expect(good({ id: "A" }, given)).toMatchObject({ snapshotLogBytes: 16 * 2 ** 20, snapshotLogEntries: 1000 })
+  })
+
   test("loses to a flag, and an empty variable is none", () => {
     expect(good({ id: "C", peers: "A", dataDir: "x" }, environment)).toMatchObject({ id: "C", dataDir: "x" })
     expect(good({ id: "A" }, { BALSA_PEERS: "", BALSA_DATA_DIR: "" }).dataDir).toBe("./balsa-data/A")
@@ -153,6 +162,10 @@ describe("mistakes", () => {
       { id: "A", listenClient: "h:1", listenPeer: "h:1" },
       /h:1 is the address of A for clients and of A/
     ],
+    ["a size without a unit", { id: "A", snapshotLogSize: "64" }, /--snapshot-log-size: "64" is no size/],
+    ["a size of nothing", { id: "A", snapshotLogSize: "0MiB" }, /--snapshot-log-size: "0MiB" is no size/],
+    ["a number that is none", { id: "A", snapshotCount: "many" }, /--snapshot-count: "many" is no number/],
+    ["a number of nothing", { id: "A", snapshotCount: "0" }, /--snapshot-count: "0" is no number/],
     ["a duration without a unit", { id: "A", heartbeat: "50" }, /--heartbeat: "50" is no duration/],
     ["no time at all", { id: "A", electionTimeout: "0s" }, /--election-timeout: "0s" is no duration/],
     [

@@ -155,16 +155,19 @@ describe("status", () => {
     { ID: "11", name: "A" },
     { ID: "12", name: "B" }
   ]
-  const replica = (id: string, leader: string | undefined, applied: string) => (asked: Asked) =>
-    asked.path === "/v3/cluster/member/list"
-      ? ok({ members })
-      : ok({
-          header: { member_id: id, revision: "4", raft_term: "2" },
-          leader,
-          raftIndex: "9",
-          raftTerm: "2",
-          raftAppliedIndex: applied
-        })
+  const replica =
+    (id: string, leader: string | undefined, applied: string, own: object = {}) =>
+    (asked: Asked) =>
+      asked.path === "/v3/cluster/member/list"
+        ? ok({ members })
+        : ok({
+            header: { member_id: id, revision: "4", raft_term: "2" },
+            leader,
+            raftIndex: "9",
+            raftTerm: "2",
+            raftAppliedIndex: applied,
+            ...own
+          })
 
   test("asks every endpoint and says why one is silent", async () => {
     const [a, b, c] = [
@@ -174,12 +177,30 @@ describe("status", () => {
     ]
     const run = await runCli(["status", "-e", `${a.at},${b.at},${c}`, "-o", "json"])
     expect(run.code).toBe(0)
-    const common = { reachable: true, term: 2, leader: "A", revision: 4, commit_index: 9 }
+    const nothing = { problems: [], snapshot: null, log: null }
+    const common = { reachable: true, term: 2, leader: "A", revision: 4, commit_index: 9, ...nothing }
     expect(JSON.parse(run.out)).toEqual([
       { ...common, endpoint: a.at, id: "A", role: "leader", last_applied: 9, lag: 0 },
       { ...common, endpoint: b.at, id: "B", role: "follower", last_applied: 6, lag: 3 },
       { endpoint: c, reachable: false, id: null, reason: "ECONNREFUSED" }
     ])
+  })
+  test("says what a replica says is wrong with it, and what it keeps on its disk", async () => {
+    const balsa = {
+      admitted: false,
+      divergedAt: 7,
+      diskFull: true,
+      snapshot: { index: 5, bytes: 900 },
+      log: { firstIndex: 3, bytes: 70 },
+      receivingPercent: 45
+    }
+    const { at } = await gateway(replica("11", "11", "9", { balsa }))
+    const [told] = JSON.parse((await runCli(["status", "-e", at, "-o", "json"])).out)
+    expect(told).toMatchObject({ snapshot: { index: 5, bytes: 900 }, log: { first_index: 3, bytes: 70 } })
+    const plain = await runCli(["status", "-e", at, "-o", "plain"])
+    expect(plain.out.trimEnd().split("\t").at(-1)).toBe(
+      "differs from the others since entry 7, serves nobody; disk full, takes no writes; not admitted, does not vote; receiving a snapshot: 45 %"
+    )
   })
   test("without a leader it is exit code 4", async () => {
     const { at } = await gateway(replica("12", undefined, "6"))

@@ -1,9 +1,8 @@
 /** Records come back as they were written, and no bytes at all make reading them fail badly. */
 import { expect, test } from "vitest"
 import { Reader, Writer } from "../../src/codec/Bytes.ts"
-import { readRecord, writeRecord } from "../../src/codec/LogRecordCodec.ts"
+import { readRecord, type StoredChange, writeRecord } from "../../src/codec/LogRecordCodec.ts"
 import { Index, type LogEntry, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
-import type { Persist } from "../../src/raft/RaftEffect.ts"
 
 const noOp: LogEntry<Uint8Array> = { index: Index(7), term: Term(3), payload: { _tag: "NoOp" } }
 const command: LogEntry<Uint8Array> = {
@@ -17,21 +16,37 @@ const command: LogEntry<Uint8Array> = {
 }
 const hardState = { currentTerm: Term(2 ** 40), votedFor: ReplicaId("B") }
 
-const samples: ReadonlyArray<Persist<Uint8Array>> = [
-  { _tag: "Persist", hardState: undefined, log: undefined },
-  { _tag: "Persist", hardState, log: undefined },
-  { _tag: "Persist", hardState: { currentTerm: Term(1), votedFor: undefined }, log: undefined },
-  { _tag: "Persist", hardState: undefined, log: { from: Index(5), entries: [] } },
-  { _tag: "Persist", hardState, log: { from: Index(7), entries: [noOp, command] } }
+const base = { index: Index(2 ** 33), term: Term(2) }
+
+const change = (parts: Partial<StoredChange>): StoredChange => ({
+  _tag: "Persist",
+  hardState: undefined,
+  admitted: undefined,
+  base: undefined,
+  keeps: false,
+  log: undefined,
+  ...parts
+})
+
+const samples: ReadonlyArray<StoredChange> = [
+  change({}),
+  change({ hardState }),
+  change({ hardState: { currentTerm: Term(1), votedFor: undefined } }),
+  change({ log: { from: Index(5), entries: [] } }),
+  change({ hardState, log: { from: Index(7), entries: [noOp, command] } }),
+  change({ admitted: false }),
+  change({ admitted: true, base, keeps: true }),
+  change({ base }),
+  change({ hardState, admitted: true, base, keeps: true, log: { from: Index(7), entries: [noOp, command] } })
 ]
 
-const encode = (record: Persist<Uint8Array>): Buffer => {
+const encode = (record: StoredChange): Buffer => {
   const writer = new Writer(1)
   writeRecord(writer, record)
   return writer.finish()
 }
 
-const decode = (bytes: Uint8Array): Persist<Uint8Array> | undefined => {
+const decode = (bytes: Uint8Array): StoredChange | undefined => {
   const reader = new Reader(bytes)
   const record = readRecord(reader)
   return reader.done ? record : undefined
@@ -47,6 +62,19 @@ test("a recorded sample of format 1", () => {
       "0000c3bc6ec3af636f6465020000000000000009000000000000000300000000" +
       "01ff"
   )
+})
+
+test("a recorded sample of format 2", () => {
+  expect(encode(samples[8]!).toString("hex")).toBe(
+    "1f00000000000100000101000000420100000000020000000200000000000000070000000000000002000000070000000000000003000000000000000008" +
+      "00000000000000ffffffffffff1f000109000000c3bc6ec3af636f646502000000000000000900000000000000030000000001ff"
+  )
+})
+
+test("the log cannot hold a base that there is not", () => {
+  expect(decode(Buffer.from([16]))).toBe(undefined)
+  expect(decode(Buffer.from([32]))).toBe(undefined)
+  expect(decode(Buffer.from([4, 2]))).toBe(undefined)
 })
 
 test("every truncation is no record, and neither is anything longer", () => {

@@ -3,7 +3,7 @@ import * as Frame from "../../src/codec/Frame.ts"
 import * as Handshake from "../../src/codec/Handshake.ts"
 import * as MessageCodec from "../../src/codec/MessageCodec.ts"
 import { Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
-import type { AppendEntries } from "../../src/raft/Message.ts"
+import type { AppendEntries, Message } from "../../src/raft/Message.ts"
 import { type Chance, kinds, randomMessage, samples, seeded } from "./MessageSamples.ts"
 
 const decoded = (bytes: Uint8Array): unknown => {
@@ -62,7 +62,7 @@ describe("messages", () => {
     }
   })
 
-  it("the bytes are those of version 1", () => {
+  it("the bytes are those of version 2", () => {
     const bytes = samples.map((message) => MessageCodec.encode([message]).toString("hex"))
     assert.deepStrictEqual(bytes, recorded)
     assert.deepStrictEqual(
@@ -105,9 +105,9 @@ describe("messages", () => {
 
   it("a newer version and an unknown kind are refused by name", () => {
     const bytes = MessageCodec.encode(samples)
-    bytes[0] = 2
-    assert.deepStrictEqual(decoded(bytes), { _tag: "UnknownVersion", version: 2 })
-    assert.deepStrictEqual(decoded(Buffer.from([1, 200, 0, 0, 0, 0, 0, 0, 0, 0])), { _tag: "UnknownKind", kind: 200 })
+    bytes[0] = 3
+    assert.deepStrictEqual(decoded(bytes), { _tag: "UnknownVersion", version: 3 })
+    assert.deepStrictEqual(decoded(Buffer.from([2, 200, 0, 0, 0, 0, 0, 0, 0, 0])), { _tag: "UnknownKind", kind: 200 })
   })
 
   it("entries that leave a gap, fall in term or outrun the leader's term are refused", () => {
@@ -129,6 +129,27 @@ describe("messages", () => {
     refuses({ term: Term(1), entries: [] })
     refuses({ prev: { index: Index(6), term: Term(0) } })
     refuses({ prev: { index: Index(0), term: Term(1) }, entries: [] })
+  })
+
+  it("a chunk beyond its snapshot, one of a later term, and more checkpoints than are kept are refused", () => {
+    const refuses = (message: Message<Uint8Array>) =>
+      assert.strictEqual(MessageCodec.decode(MessageCodec.encode([message]))._tag, "Malformed", JSON.stringify(message))
+    const chunk = samples.find((message) => message._tag === "InstallSnapshot")!
+    const { snapshot } = chunk
+    refuses({ ...chunk, offset: 998 })
+    refuses({ ...chunk, offset: Number.MAX_SAFE_INTEGER })
+    refuses({ ...chunk, term: Term(1) })
+    refuses({ ...chunk, snapshot: { ...snapshot, last: { index: Index(6), term: Term(0) } } })
+    refuses({ _tag: "InstallSnapshotReply", term: Term(3), snapshot, held: 1001 })
+    refuses({ _tag: "InstallSnapshotReply", term: Term(1), snapshot, held: 0 })
+    const reply = samples.find((message) => message._tag === "AppendEntriesReply")!
+    const [mark] = reply.sender.applied
+    refuses({ ...reply, sender: { ...reply.sender, applied: [mark!, mark!, mark!] } })
+    const refusal = MessageCodec.encode([{ _tag: "ForwardRefused", term: Term(3), requests: [], reason: "NoQuorum" }])
+    for (const code of [0, 6, 255]) {
+      refusal[10] = code
+      assert.strictEqual(MessageCodec.decode(refusal)._tag, "Malformed")
+    }
   })
 
   it("a boolean is 0 or 1", () => {
@@ -218,11 +239,20 @@ describe("frames", () => {
 })
 
 describe("handshake", () => {
-  const hello = Handshake.hello({ cluster: "c", from: ReplicaId("A"), to: ReplicaId("B") })
+  const hello = Handshake.hello({
+    cluster: "c",
+    from: ReplicaId("A"),
+    to: ReplicaId("B"),
+    incarnation: 7,
+    epoch: 3
+  })
   const payloadOf = (frame: Buffer) => frame.subarray(Frame.headerBytes)
 
   it("comes back as it was, and later versions may append to it", () => {
-    assert.deepStrictEqual(Handshake.decodeHello(payloadOf(Handshake.encodeHello(hello))), hello)
+    for (const epoch of [3, 0, undefined]) {
+      const one = { ...hello, epoch }
+      assert.deepStrictEqual(Handshake.decodeHello(payloadOf(Handshake.encodeHello(one))), one)
+    }
     const answer = { verdict: "WrongCluster", hello } as const
     const bytes = payloadOf(Handshake.encodeAnswer(answer))
     assert.deepStrictEqual(Handshake.decodeAnswer(bytes), answer)
@@ -231,6 +261,27 @@ describe("handshake", () => {
 
   it("the bytes are those of every version", () => {
     assert.strictEqual(Handshake.encodeHello(hello).toString("hex"), recordedHello)
+    // Version 1 ended before the incarnation; whoever speaks it must be told why it is refused.
+    const older = { ...hello, minVersion: 1, maxVersion: 1, incarnation: 0, epoch: undefined }
+    assert.deepStrictEqual(Handshake.decodeHello(payloadOf(Buffer.from(recordedHelloOfVersion1, "hex"))), older)
+    const ours = { cluster: "c", id: hello.to, isPeer: () => true, epoch: 3 }
+    assert.strictEqual(Handshake.judge(older, ours), "NoCommonVersion")
+    assert.strictEqual(Handshake.judge(hello, ours), "Accepted")
+  })
+
+  it("replicas of different epochs refuse each other, unless one is not admitted", () => {
+    for (const [theirs, ours, verdict] of [
+      [1, 2, "WrongEpoch"],
+      [2, 1, "WrongEpoch"],
+      [0, 1, "WrongEpoch"],
+      [2, 2, "Accepted"],
+      [undefined, 2, "Accepted"],
+      [2, undefined, "Accepted"],
+      [undefined, undefined, "Accepted"]
+    ] as const) {
+      const own = { cluster: "c", id: hello.to, isPeer: () => true, epoch: ours }
+      assert.strictEqual(Handshake.judge({ ...hello, epoch: theirs }, own), verdict, `${theirs} ${ours}`)
+    }
   })
 
   it("truncations are refused, and an unknown verdict is a refusal", () => {
@@ -252,15 +303,24 @@ describe("handshake", () => {
 
 /** What version 1 wrote, recorded when it was new. */
 const recorded: ReadonlyArray<string> = [
-  "0101030000000000000006000000000000000200000000000000",
-  "01020300000000000000020000000000000001",
-  "0103030000000000000000000000000000000000000000000000",
-  "0104030000000000000000",
-  "010503000000000000000600000000000000020000000000000006000000000000000400000000000000020000000700000000000000020000000000000001010000004202000000000000000900000000000000030000007075740800000000000000030000000000000000",
-  "010603000000000000000400000000000000000800000000000000",
-  "01060300000000000000040000000000000001060000000000000005000000000000000100000000000000",
-  "010703000000000000000100000001000000420200000000000000090000000000000003000000707574",
-  "010803000000000000000500000000000000",
-  "0109030000000000000005000000000000000800000000000000"
+  "0201030000000000000006000000000000000200000000000000",
+  "0202030000000000000002000000000000000100",
+  "0203030000000000000000000000000000000000000000000000",
+  "0204030000000000000000",
+  "020503000000000000000600000000000000020000000000000006000000000000000400000000000000020000000700000000000000020000000000000001010000004202000000000000000900000000000000030000007075740800000000000000030000000000000000",
+  "020603000000000000000400000000000000000800000000000000070000000000000001024000000000000000785634124600000000000000f0debc9a",
+  "0206030000000000000004000000000000000106000000000000000500000000000000010000000000000007000000000000000000",
+  "020703000000000000000100000001000000420200000000000000090000000000000003000000707574",
+  "020803000000000000000500000000000000",
+  "0209030000000000000005000000000000000800000000000000",
+  "020a03000000000000000401000000010000004202000000000000000900000000000000",
+  "020b030000000000000006000000000000000200000000000000e803000000000000efbeaddee50300000000000003000000707574",
+  "020c030000000000000006000000000000000200000000000000e803000000000000efbeaddee803000000000000",
+  "020d03000000000000000700000000000000",
+  "020e03000000000000000700000000000000010800000000000000",
+  "020f030000000000000007000000000000000800000000000000",
+  "021003000000000000000700000000000000400000000000000078563412"
 ]
-const recordedHello = "687399c316000000e9ffffff424c5341010101010000006301000000410100000042"
+const recordedHello =
+  "8b08218f27000000d8ffffff424c53410102020100000063010000004101000000420700000000000000010300000000000000"
+const recordedHelloOfVersion1 = "687399c316000000e9ffffff424c5341010101010000006301000000410100000042"

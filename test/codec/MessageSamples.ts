@@ -11,7 +11,9 @@ import {
   type RequestId,
   Term
 } from "../../src/raft/LogEntry.ts"
-import type { Message } from "../../src/raft/Message.ts"
+import type { Checkpoint } from "../../src/raft/Chain.ts"
+import type { Message, Sender } from "../../src/raft/Message.ts"
+import type { Snapshot } from "../../src/raft/Snapshot.ts"
 
 export type Chance = () => number
 
@@ -68,8 +70,32 @@ export const kinds = [
   "AppendEntriesReply",
   "Forward",
   "ReadIndex",
-  "ReadIndexReply"
+  "ReadIndexReply",
+  "ForwardRefused",
+  "InstallSnapshot",
+  "InstallSnapshotReply",
+  "Introduce",
+  "IntroduceReply",
+  "Forgotten",
+  "Diverged"
 ] as const satisfies ReadonlyArray<Message<unknown>["_tag"]>
+
+const checkpoint = (chance: Chance): Checkpoint => ({
+  index: Index(whole(chance)),
+  hash: Math.floor(chance() * 2 ** 32)
+})
+
+const sender = (chance: Chance): Sender => ({
+  incarnation: whole(chance),
+  admitted: chance() < 0.5,
+  applied: Array.from({ length: Math.floor(chance() * 3) }, () => checkpoint(chance))
+})
+
+const snapshotIn = (term: number, chance: Chance): Snapshot => {
+  const last = position(chance)
+  const { hash } = checkpoint(chance)
+  return { last: last.term <= term ? last : origin, bytes: 10_000 + Math.floor(whole(chance) / 2), checksum: hash }
+}
 
 export const randomMessage = (_tag: Message<unknown>["_tag"], chance: Chance): Message<Uint8Array> => {
   const term = Term(whole(chance))
@@ -79,7 +105,7 @@ export const randomMessage = (_tag: Message<unknown>["_tag"], chance: Chance): M
     case "RequestVote":
       return { _tag, term, last: position(chance) }
     case "PreVoteReply":
-      return { _tag, term, askedIn: Term(whole(chance)), granted }
+      return { _tag, term, askedIn: Term(whole(chance)), granted, admitted: chance() < 0.5 }
     case "RequestVoteReply":
       return { _tag, term, granted }
     case "AppendEntries": {
@@ -102,7 +128,8 @@ export const randomMessage = (_tag: Message<unknown>["_tag"], chance: Chance): M
         round: whole(chance),
         result: granted
           ? { _tag: "Matched", matchIndex: Index(whole(chance)) }
-          : { _tag: "Conflict", prevIndex: Index(whole(chance)), hint: position(chance) }
+          : { _tag: "Conflict", prevIndex: Index(whole(chance)), hint: position(chance) },
+        sender: sender(chance)
       }
     case "Forward": {
       const length = Math.floor(chance() * 4)
@@ -116,17 +143,44 @@ export const randomMessage = (_tag: Message<unknown>["_tag"], chance: Chance): M
       return { _tag, term, number: whole(chance) }
     case "ReadIndexReply":
       return { _tag, term, number: whole(chance), index: Index(whole(chance)) }
+    case "ForwardRefused": {
+      const requests = Array.from({ length: Math.floor(chance() * 4) }, () => requestId(chance))
+      return { _tag, term, requests, reason: refusals[Math.floor(chance() * refusals.length)]! }
+    }
+    case "InstallSnapshot": {
+      const snapshot = snapshotIn(term, chance)
+      const piece = bytes(chance)
+      const offset = Math.floor(chance() * (snapshot.bytes - piece.length))
+      return { _tag, term, snapshot, offset: granted ? snapshot.bytes - piece.length : offset, bytes: piece }
+    }
+    case "InstallSnapshotReply": {
+      const snapshot = snapshotIn(term, chance)
+      return { _tag, term, snapshot, held: granted ? snapshot.bytes : Math.floor(chance() * snapshot.bytes) }
+    }
+    case "Introduce":
+      return { _tag, term, incarnation: whole(chance) }
+    case "IntroduceReply":
+      return { _tag, term, incarnation: whole(chance), leads: granted, commitIndex: Index(whole(chance)) }
+    case "Forgotten":
+      return { _tag, term, incarnation: whole(chance), index: Index(whole(chance)) }
+    case "Diverged":
+      return { _tag, term, incarnation: whole(chance), at: checkpoint(chance) }
   }
 }
+
+const refusals = ["NoQuorum", "UncommittedBytes", "WaitingReads", "NoSpace", "Diverged"] as const
 
 const request: RequestId = { replica: ReplicaId("B"), incarnation: 2, sequence: 9 }
 const command = Buffer.from("put")
 const last: LogPosition = { index: Index(6), term: Term(2) }
+const snapshot: Snapshot = { last, bytes: 1000, checksum: 0xdead_beef }
+const oneMark: Checkpoint = { index: Index(64), hash: 0x1234_5678 }
+const otherMark: Checkpoint = { index: Index(70), hash: 0x9abc_def0 }
 
 /** One of every kind and variant; the recorded bytes in the tests are of these. */
 export const samples: ReadonlyArray<Message<Uint8Array>> = [
   { _tag: "PreVote", term: Term(3), last },
-  { _tag: "PreVoteReply", term: Term(3), askedIn: Term(2), granted: true },
+  { _tag: "PreVoteReply", term: Term(3), askedIn: Term(2), granted: true, admitted: false },
   { _tag: "RequestVote", term: Term(3), last: origin },
   { _tag: "RequestVoteReply", term: Term(3), granted: false },
   {
@@ -140,14 +194,28 @@ export const samples: ReadonlyArray<Message<Uint8Array>> = [
     leaderCommit: Index(6),
     round: 4
   },
-  { _tag: "AppendEntriesReply", term: Term(3), round: 4, result: { _tag: "Matched", matchIndex: Index(8) } },
   {
     _tag: "AppendEntriesReply",
     term: Term(3),
     round: 4,
-    result: { _tag: "Conflict", prevIndex: Index(6), hint: { index: Index(5), term: Term(1) } }
+    result: { _tag: "Matched", matchIndex: Index(8) },
+    sender: { incarnation: 7, admitted: true, applied: [oneMark, otherMark] }
+  },
+  {
+    _tag: "AppendEntriesReply",
+    term: Term(3),
+    round: 4,
+    result: { _tag: "Conflict", prevIndex: Index(6), hint: { index: Index(5), term: Term(1) } },
+    sender: { incarnation: 7, admitted: false, applied: [] }
   },
   { _tag: "Forward", term: Term(3), requests: [{ request, command }] },
   { _tag: "ReadIndex", term: Term(3), number: 5 },
-  { _tag: "ReadIndexReply", term: Term(3), number: 5, index: Index(8) }
+  { _tag: "ReadIndexReply", term: Term(3), number: 5, index: Index(8) },
+  { _tag: "ForwardRefused", term: Term(3), requests: [request], reason: "NoSpace" },
+  { _tag: "InstallSnapshot", term: Term(3), snapshot, offset: 997, bytes: command },
+  { _tag: "InstallSnapshotReply", term: Term(3), snapshot, held: 1000 },
+  { _tag: "Introduce", term: Term(3), incarnation: 7 },
+  { _tag: "IntroduceReply", term: Term(3), incarnation: 7, leads: true, commitIndex: Index(8) },
+  { _tag: "Forgotten", term: Term(3), incarnation: 7, index: Index(8) },
+  { _tag: "Diverged", term: Term(3), incarnation: 7, at: oneMark }
 ]

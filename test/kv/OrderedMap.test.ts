@@ -157,4 +157,41 @@ describe("OrderedMap", () => {
     }
     assert.deepStrictEqual(seen, [...model])
   })
+
+  it("is built from ascending pairs as if they had been set, whatever their number", () => {
+    const sizes = [...Array.from({ length: 70 }, (_, i) => i), 1023, 1024, 1025, 1056, 32_769]
+    for (const size of sizes) {
+      const { map, model } = inOrder(size)
+      const builder = OrderedMap.builder<number>()
+      for (const [key, value] of model) assert.isTrue(builder.add(key, value))
+      assert.strictEqual(builder.size, size)
+      const built = builder.finish()
+      assertSame(built, model, `${size} pairs`)
+      // And it lives on as any other.
+      const more = OrderedMap.remove(OrderedMap.set(OrderedMap.set(built, "k0000005", -1), "z", -2), "k000000")
+      const expected = OrderedMap.remove(OrderedMap.set(OrderedMap.set(map, "k0000005", -1), "z", -2), "k000000")
+      assertSame(more, Model.pairsIn(expected, "", undefined), `${size} pairs and two`)
+      assertSame(built, model, `${size} pairs, afterwards`)
+    }
+    assert.strictEqual(OrderedMap.builder().finish(), OrderedMap.empty)
+  })
+
+  it("is built from nothing but ascending pairs", () => {
+    const builder = OrderedMap.builder<number>()
+    assert.isTrue(builder.add("", 0))
+    assert.isFalse(builder.add("", 1))
+    assert.isTrue(builder.add("b", 2))
+    assert.isFalse(builder.add("b", 3))
+    assert.isFalse(builder.add("a\xff", 4))
+    assert.isTrue(builder.add("b\0", 5))
+    assertSame(
+      builder.finish(),
+      [
+        ["", 0],
+        ["b", 2],
+        ["b\0", 5]
+      ],
+      "three pairs"
+    )
+  })
 })

@@ -34,7 +34,7 @@ export const electionMutants: ReadonlyArray<Mutant> = [
     "a vote of an earlier term counts",
     ["classic, CCF", "I1 [16]"],
     [
-      "Replica.ts",
+      "Receiving.ts",
       `    case "RequestVoteReply":\n    case "AppendEntriesReply":`,
       `    case "RequestVoteReply":\n      return Election.onRequestVoteReply(state, { from, message, at })\n    case "AppendEntriesReply":`
     ]
@@ -86,8 +86,8 @@ export const electionMutants: ReadonlyArray<Mutant> = [
     ["hashicorp#661", "I9 [77]"],
     [
       "Durability.ts",
-      "if (hardState !== undefined) return [persist, ...effects]",
-      "if (hardState !== undefined) return [{ ...persist, log: undefined, hardState: { ...hardState, currentTerm: before.currentTerm } }, persist, ...effects]"
+      "if (hardState !== undefined || admitted !== undefined) return [persist, ...effects]",
+      "if (hardState !== undefined) return [{ ...persist, base: undefined, log: undefined, hardState: { ...hardState, currentTerm: before.currentTerm } }, persist, ...effects]"
     ]
   ),
   mutant(
@@ -95,7 +95,7 @@ export const electionMutants: ReadonlyArray<Mutant> = [
     ["hashicorp#661", "I10"],
     [
       "Durability.ts",
-      "if (hardState !== undefined) return [persist, ...effects]",
+      "if (hardState !== undefined || admitted !== undefined) return [persist, ...effects]",
       "if (hardState !== undefined) return [...effects, persist]"
     ]
   ),
@@ -131,7 +131,7 @@ export const electionMutants: ReadonlyArray<Mutant> = [
     "a vote does not ask whether there is a leader",
     ["thesis §4.2.3", "[25]"],
     [
-      "Replica.ts",
+      "Receiving.ts",
       `message._tag === "RequestVote" && Election.trustsLeader`,
       `message._tag === "RequestVote" && false && Election.trustsLeader`
     ]
@@ -157,15 +157,15 @@ export const electionMutants: ReadonlyArray<Mutant> = [
   mutant(
     "a leader that hears nobody stays",
     ["Cloudflare 2020", "[32] [34]"],
-    ["Replication.ts", "(state.progress.get(id)?.heardAt ?? 0)", "Number.POSITIVE_INFINITY"]
+    ["Replication.ts", 'counted(state.progress.get(id), "heardAt")', "Number.POSITIVE_INFINITY"]
   ),
   mutant(
     "whatever a leader sends counts as heard",
     ["own", "[34]"],
     [
       "Replication.ts",
-      "return { ...progress, sentAt: at, sentCommit",
-      "return { ...progress, sentAt: at, heardAt: at, sentCommit"
+      "progress = { ...progress, sentAt: at, sentCommit",
+      "progress = { ...progress, sentAt: at, heardAt: at, sentCommit"
     ]
   ),
   mutant(
@@ -186,7 +186,7 @@ export const electionMutants: ReadonlyArray<Mutant> = [
     "an answer of a later term does not bring a leader down",
     ["classic", "[11]"],
     [
-      "Replica.ts",
+      "Receiving.ts",
       `message._tag !== "PreVote") {`,
       `message._tag !== "PreVote" && message._tag !== "AppendEntriesReply") {`
     ]
@@ -222,7 +222,7 @@ export const electionMutants: ReadonlyArray<Mutant> = [
     "who is no member is heard",
     ["hashicorp, CockroachDB", "[19]"],
     [
-      "Replica.ts",
+      "Receiving.ts",
       "if (from === state.id || !Configurations.isMember(state.configuration, from)) return state",
       "if (from === state.id) return state"
     ]
@@ -232,8 +232,8 @@ export const electionMutants: ReadonlyArray<Mutant> = [
     ["own", "[13]"],
     [
       "Election.ts",
-      "return granted ? { ...state, ...drawElectionDeadline(core.options, state.seed, at), votedFor: from } : state",
-      "return granted ? { ...state, votedFor: from } : state"
+      "{ ...state, ...drawElectionDeadline(core.options, state.seed, at), votedFor: from, admitted: true }",
+      "{ ...state, votedFor: from, admitted: true }"
     ]
   ),
   mutant(

@@ -3,17 +3,25 @@
  * shipped, as far as the core has the part that could have them, and this design's own.
  * Names are unique; `--only` of scripts/mutants.ts picks by any part of them.
  */
+import { admissionMutants } from "./AdmissionMutants.ts"
+import { divergenceMutants } from "./DivergenceMutants.ts"
 import { electionMutants } from "./ElectionMutants.ts"
 import type { Mutant } from "./Mutant.ts"
 import { readMutants } from "./ReadMutants.ts"
 import { replicationMutants } from "./ReplicationMutants.ts"
 import { requestMutants } from "./RequestMutants.ts"
+import { snapshotMutants } from "./SnapshotMutants.ts"
+import { transferMutants } from "./TransferMutants.ts"
 
 export const mutants: ReadonlyArray<Mutant> = [
   ...electionMutants,
   ...replicationMutants,
   ...readMutants,
-  ...requestMutants
+  ...requestMutants,
+  ...snapshotMutants,
+  ...transferMutants,
+  ...admissionMutants,
+  ...divergenceMutants
 ]
 
 /** What has no place in the core yet, or lies outside it, with what will bring it within reach. */
@@ -22,12 +30,10 @@ export const notYet: ReadonlyArray<readonly [bug: string, needs: string]> = [
   ["the log is cut at the first bad checksum in its middle", "the file storage: test/storage/Damage.test.ts"],
   ["no directory fsync after a segment is made or renamed", "the file storage: test/storage/Rollover.test.ts"],
   ["the checksum does not cover length or index", "the file storage: test/storage/LogRecord.test.ts"],
-  ["an older snapshot is installed", "snapshots"],
-  ["a snapshot without sessions or members", "snapshots"],
   ["members are changed before an entry of the own term is committed", "membership changes"],
   ["a configuration is not rolled back with its entry", "membership changes"],
   ["a configuration is forgotten on a restart", "membership changes"],
-  ["a stale configuration is kept after a snapshot", "membership changes, snapshots"],
+  ["a stale configuration is kept after a snapshot", "membership changes"],
   ["a learner or a removed replica is counted", "learners"],
   ["a read lease on the wall clock", "lease reads"],
   ["a read lease measured from the acknowledgement", "lease reads"],

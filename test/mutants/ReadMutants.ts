@@ -33,18 +33,18 @@ export const readMutants: ReadonlyArray<Mutant> = [
   mutant(
     "any answer confirms the latest round",
     ["etcd: acknowledgements from before the request", "I16 [137]"],
-    ["Replication.ts", "Math.max(before.confirmedRound, message.round)", "state.round"]
+    ["Replication.ts", "Math.max(known.confirmedRound, message.round)", "state.round"]
   ),
   mutant(
     "an old answer takes a confirmation back",
     ["own", "I16, I20"],
-    ["Replication.ts", "Math.max(before.confirmedRound, message.round)", "message.round"]
+    ["Replication.ts", "Math.max(known.confirmedRound, message.round)", "message.round"]
   ),
   mutant(
     "an answer of an earlier term confirms a round",
     ["own", "I16 [12]"],
     [
-      "Replica.ts",
+      "Receiving.ts",
       `    case "RequestVoteReply":\n    case "AppendEntriesReply":\n`,
       `    case "AppendEntriesReply": {
       const before = state._tag === "Leader" ? state.progress.get(from) : undefined
@@ -132,8 +132,8 @@ export const readMutants: ReadonlyArray<Mutant> = [
     ["own: the order of settle", "[139]"],
     [
       "Settling.ts",
-      "const proposed = Replication.propose(core, before, batch)",
-      "const early = openRound(core, confirmRounds(before, batch), batch)\n  batch.asks.length = 0\n  const proposed = Replication.propose(core, early, batch)"
+      "const proposed = Proposing.propose(core, before, batch)",
+      "const early = openRound(core, confirmRounds(before, batch), batch)\n  batch.asks.length = 0\n  const proposed = Proposing.propose(core, early, batch)"
     ]
   ),
   mutant(

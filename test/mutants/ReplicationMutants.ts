@@ -6,7 +6,7 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
     "old entries are committed by counting",
     ["Figure 8, LogCabin#44, PySyncObj#169", "I4, I6 [66]"],
     [
-      "Replication.ts",
+      "Proposing.ts",
       "if (replicated <= commitIndex || Logs.termAt(log, replicated) !== state.currentTerm) return state",
       "if (replicated <= commitIndex) return state"
     ]
@@ -16,8 +16,8 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
     ["Students' Guide to Raft, WRaft", "I13, I7 [43]"],
     [
       "Replication.ts",
-      "const known = entries.findIndex((entry) => Logs.termAt(log, entry.index) !== entry.term)",
-      "const known = entries.length === 0 ? -1 : 0"
+      "const first = entries.findIndex((entry) => Logs.termAt(log, entry.index) !== entry.term)",
+      "const first = entries.length === 0 ? -1 : 0"
     ],
     ["Replication.ts", "fresh.length > 0 && fresh[0]!.index <= commitIndex", "false"]
   ),
@@ -68,8 +68,8 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
     ["SandTable", "I6 [46]"],
     [
       "Replication.ts",
-      "Progresses.onMatched(progress, result.matchIndex)",
-      "Progresses.onMatched(progress, Index(progress.nextIndex - 1))"
+      "Progresses.onMatched(progress, result.matchIndex, log.base.index)",
+      "Progresses.onMatched(progress, Index(progress.nextIndex - 1), log.base.index)"
     ]
   ),
   mutant(
@@ -81,16 +81,16 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
     "an acknowledgement of an earlier term counts",
     ["CCF", "I6 [12]"],
     [
-      "Replica.ts",
+      "Receiving.ts",
       `    case "RequestVoteReply":\n    case "AppendEntriesReply":\n`,
-      `    case "AppendEntriesReply":\n      return Replication.onAppendEntriesReply(state, { from, message, at })\n    case "RequestVoteReply":\n`
+      `    case "AppendEntriesReply":\n      return Replication.onAppendEntriesReply(state, { from, message, at }, batch)\n    case "RequestVoteReply":\n`
     ]
   ),
   mutant(
     "an append of an earlier term is taken",
     ["classic", "I3, I7 [12]"],
     [
-      "Replica.ts",
+      "Receiving.ts",
       `    case "AppendEntries": {`,
       `    case "AppendEntries": {\n      if (state.currentTerm > 0) return Replication.onAppendEntries(core, state, { from, message, at }, batch)`
     ]
@@ -121,14 +121,14 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
   mutant(
     "a leader speaks before its term is stored",
     ["own, thesis §10.2.1", "I10"],
-    ["Durability.ts", "if (hardState !== undefined) return [persist, ...effects]", ""]
+    ["Durability.ts", "if (hardState !== undefined || admitted !== undefined) return [persist, ...effects]", ""]
   ),
   mutant(
     "a log that changed is not stored with a new term",
     ["own", "I7"],
     [
       "Durability.ts",
-      "if (hardState !== undefined) return [persist, ...effects]",
+      "if (hardState !== undefined || admitted !== undefined) return [persist, ...effects]",
       "if (hardState !== undefined) return [{ ...persist, log: undefined }, ...effects]"
     ]
   ),
@@ -141,12 +141,12 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
     "a leader commits what it alone holds",
     ["own", "I6 [65]"],
     [
-      "Replication.ts",
+      "Proposing.ts",
       "if (replicated <= commitIndex || Logs.termAt(log, replicated)",
       "if (last <= commitIndex || Logs.termAt(log, last)"
     ],
     [
-      "Replication.ts",
+      "Proposing.ts",
       "StateMachines.commitTo(state.stateMachine, replicated)",
       "StateMachines.commitTo(state.stateMachine, last)"
     ]
@@ -154,7 +154,7 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
   mutant(
     "only the last entry is tried for commit",
     ["RaftOS", "[72]"],
-    ["Replication.ts", "if (replicated <= commitIndex ||", "if (replicated <= commitIndex || replicated !== last ||"]
+    ["Proposing.ts", "if (replicated <= commitIndex ||", "if (replicated <= commitIndex || replicated !== last ||"]
   ),
   mutant(
     "an old heartbeat takes the commit back",
@@ -164,7 +164,7 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
   mutant(
     "after a restart the whole log counts as committed",
     ["own", "I5, I6 [63]"],
-    ["StateMachine.ts", "commitIndex: Index(0),", "commitIndex: Index(entries.length),"]
+    ["StateMachine.ts", "commitIndex: Index(0),", "commitIndex: Logs.lastIndex(log),"]
   ),
   mutant(
     "what is committed may be replaced",
@@ -189,21 +189,29 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
   mutant(
     "a refusal is asked again at the same place",
     ["own", "I20 [45]"],
-    ["Replication.ts", "const next = Math.min(agree.index + 1, result.prevIndex)", "const next = result.prevIndex + 1"]
+    [
+      "Replication.ts",
+      "const next = Math.max(1, Math.min(agree + 1, result.prevIndex))",
+      "const next = result.prevIndex + 1"
+    ]
   ),
   mutant(
     "the hint is not used",
     ["own", "[45] [61]"],
     [
       "Replication.ts",
-      "const next = Math.min(agree.index + 1, result.prevIndex)",
-      "const next = Math.min(agree.index + 9999, result.prevIndex)"
+      "const next = Math.max(1, Math.min(agree + 1, result.prevIndex))",
+      "const next = Math.max(1, Math.min(agree + 9999, result.prevIndex))"
     ]
   ),
   mutant(
     "a match beyond the end of the log is believed",
     ["toyDB", "I8 [48]"],
-    ["Replication.ts", "result.matchIndex > Logs.lastIndex(log) ? progress : Progresses", "Progresses"]
+    [
+      "Replication.ts",
+      "return result.matchIndex > Logs.lastIndex(log)\n        ? progress\n        : Progresses",
+      "return Progresses"
+    ]
   ),
   mutant(
     "the window in messages is not kept",
@@ -244,8 +252,8 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
     ["own: the order of settle", "[50]"],
     [
       "Settling.ts",
-      "const committed = Replication.commit(confirmRounds(opened, batch), core.machine)\n  const supplied = Replication.replicate(core, committed, at, batch)",
-      "const told = Replication.replicate(core, confirmRounds(opened, batch), at, batch)\n  const supplied = Replication.commit(told, core.machine)"
+      "const committed = Proposing.commit(confirmRounds(opened, batch), core.machine)\n  const supplied = Replication.replicate(core, committed, at, batch)",
+      "const told = Replication.replicate(core, confirmRounds(opened, batch), at, batch)\n  const supplied = Proposing.commit(told, core.machine)"
     ]
   )
 ]

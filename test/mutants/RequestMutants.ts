@@ -1,4 +1,4 @@
-/** Bugs in what becomes of a client's request: applied once, answered where it was asked, refused or unknown. */
+/** Bugs in what becomes of a client's request: applied once, answered where it was asked, refused or unknown; and where a disk is full. */
 import { type Mutant, mutant } from "./Mutant.ts"
 
 export const requestMutants: ReadonlyArray<Mutant> = [
@@ -7,8 +7,8 @@ export const requestMutants: ReadonlyArray<Mutant> = [
     ["RedisRaft", "I15 [146]"],
     [
       "StateMachine.ts",
-      "if (!isLater(request, (applied ?? stateMachine.applied).get(request.replica))) {",
-      "if (!isLater(request, undefined)) {"
+      "if (isLater(request, (applied ?? stateMachine.applied).get(request.replica))) {",
+      "if (isLater(request, undefined)) {"
     ]
   ),
   mutant(
@@ -24,7 +24,7 @@ export const requestMutants: ReadonlyArray<Mutant> = [
   mutant(
     "what was applied is forgotten after each batch",
     ["own", "I15 [146]"],
-    ["StateMachine.ts", "applied: applied ?? stateMachine.applied }", "applied: applied ?? new Map() }"]
+    ["StateMachine.ts", "applied: applied ?? stateMachine.applied,", "applied: applied ?? new Map(),"]
   ),
   mutant(
     "a request that was skipped is answered as applied",
@@ -39,7 +39,7 @@ export const requestMutants: ReadonlyArray<Mutant> = [
     "a request is answered when it is logged",
     ["RedisRaft: rolled back", "I14 [148]"],
     [
-      "Replication.ts",
+      "Proposing.ts",
       "    uncommittedBytes += bytes\n",
       `    uncommittedBytes += bytes\n    if (request.replica === state.id) batch.said.push({ _tag: "Reply", request, outcome: { _tag: "Applied", result: core.machine.apply(state.stateMachine.value, command)[1] } })\n`
     ]
@@ -80,36 +80,36 @@ export const requestMutants: ReadonlyArray<Mutant> = [
   mutant(
     "what was refused is logged all the same",
     ["own", "I14 [58]"],
-    ["Replication.ts", "refuse(state, request, batch)\n      continue", "refuse(state, request, batch)"]
+    ["Proposing.ts", `"UncommittedBytes" })\n      continue`, `"UncommittedBytes" })`]
   ),
   mutant(
     "a leader refuses others' requests in its own name",
     ["own", "I14 [58]"],
-    ["Replication.ts", "if (request.replica !== state.id) return\n", ""]
+    ["Proposing.ts", "if (request.replica === state.id) batch.said", 'if (request.replica !== "") batch.said']
   ),
   mutant(
     "what is uncommitted has no limit",
     ["etcd", "I21 [58]"],
     [
-      "Replication.ts",
-      "if (uncommittedBytes > 0 && uncommittedBytes + bytes > core.options.maxUncommittedBytes)",
-      "if (uncommittedBytes < 0)"
+      "Proposing.ts",
+      "uncommittedBytes > 0 && uncommittedBytes + bytes > core.options.maxUncommittedBytes",
+      "uncommittedBytes < 0"
     ]
   ),
   mutant(
     "what is committed still counts as uncommitted",
     ["etcd, rabbitmq/ra", "I20 [58]"],
-    ["Replication.ts", "if (entry.term === state.currentTerm) uncommittedBytes -= sizeOf(entry, machine)", ""]
+    ["Proposing.ts", "if (entry.term === state.currentTerm) uncommittedBytes -= sizeOf(entry, machine)", ""]
   ),
   mutant(
     "what was inherited makes room",
     ["own", "I21 [58]"],
-    ["Replication.ts", "if (entry.term === state.currentTerm) uncommittedBytes", "uncommittedBytes"]
+    ["Proposing.ts", "if (entry.term === state.currentTerm) uncommittedBytes", "uncommittedBytes"]
   ),
   mutant(
     "a request larger than the limit is never taken",
     ["own", "I20 [58]"],
-    ["Replication.ts", "if (uncommittedBytes > 0 && uncommittedBytes + bytes", "if (uncommittedBytes + bytes"]
+    ["Proposing.ts", "= uncommittedBytes > 0 && uncommittedBytes + bytes", "= uncommittedBytes + bytes"]
   ),
   mutant(
     "commands are forwarded in the wrong order",
@@ -120,7 +120,7 @@ export const requestMutants: ReadonlyArray<Mutant> = [
     "whoever forwarded is not told of the commit",
     ["own", "[56]"],
     [
-      "Replication.ts",
+      "Proposing.ts",
       "for (const origin of origins) progress = Progresses.awaitCommit(progress, origin, Index(index))",
       ""
     ]
@@ -147,7 +147,11 @@ export const requestMutants: ReadonlyArray<Mutant> = [
   mutant(
     "a leader that steps down does not know that it is alone",
     ["own", "[32]"],
-    ["Replica.ts", "leader: undefined, at, quorumLost: true }", "leader: undefined, at, quorumLost: false }"]
+    [
+      "Replica.ts",
+      ": becomeFollower(state, core.options, { term: state.currentTerm, leader: undefined, at, quorumLost: true })",
+      ": becomeFollower(state, core.options, { term: state.currentTerm, leader: undefined, at, quorumLost: false })"
+    ]
   ),
   mutant(
     "a replica never finds out that no majority is in reach",
@@ -166,15 +170,60 @@ export const requestMutants: ReadonlyArray<Mutant> = [
   mutant(
     "a replica without a majority lets its clients wait",
     ["own", "[32]"],
-    ["Settling.ts", "if (quorumLost(state)) return refuseAll(applyAll(core, state, batch), batch)", ""]
+    ["Settling.ts", `if (quorumLost(state)) return refuseAll(applyAll(core, state, batch), "NoQuorum", batch)`, ""]
   ),
   mutant(
     "a replica without a majority refuses others' requests",
     ["own", "[56]"],
+    ["Settling.ts", "if (isOwn(state, command)) refuse(batch, command, why)", "refuse(batch, command, why)"]
+  ),
+  mutant(
+    "a full disk is no reason",
+    ["dqlite#309", "I21 [90]"],
+    ["Proposing.ts", "if (isTooMuch || state.diskFull) {", "if (isTooMuch) {"]
+  ),
+  mutant(
+    "a disk is full for ever",
+    ["CockroachDB: noSpaceResolved", "I20 [90]"],
+    ["Replica.ts", "{ ...state, diskFull: event.full }", "{ ...state, diskFull: true }"]
+  ),
+  mutant(
+    "a full disk is called something else",
+    ["own", "[90]"],
+    ["Proposing.ts", `state.diskFull ? "NoSpace" : "UncommittedBytes"`, `"UncommittedBytes"`]
+  ),
+  mutant(
+    "a full disk keeps a leader from its first entry",
+    ["own", "I20 [90]"],
+    ["Election.ts", "log: Logs.append(log, [noOp])", "log: state.diskFull ? log : Logs.append(log, [noOp])"]
+  ),
+  mutant(
+    "a full disk keeps a follower from storing",
+    ["own", "I7 [90]"],
     [
-      "Settling.ts",
-      `if (isOwn(state, command)) refuse(batch, command, "NoQuorum")`,
-      `refuse(batch, command, "NoQuorum")`
+      "Replication.ts",
+      "const caughtUp = { ...follower, stateMachine }",
+      "const caughtUp = state.diskFull ? follower : { ...follower, stateMachine }"
     ]
+  ),
+  mutant(
+    "others do not hear that their requests were refused",
+    ["own", "I20 [58] [90]"],
+    ["Proposing.ts", "if (!state.progress.has(to)) continue", "continue"]
+  ),
+  mutant(
+    "strangers hear that their requests were refused",
+    ["own", "[19]"],
+    ["Proposing.ts", "if (!state.progress.has(to)) continue", ""]
+  ),
+  mutant(
+    "a refusal is passed on to anybody's client",
+    ["own", "[90]"],
+    ["Receiving.ts", "if (isOwn(state, { request }))", "if (request.sequence > 0)"]
+  ),
+  mutant(
+    "a refusal by the leader is taken for one by this replica",
+    ["own", "I14 [148]"],
+    ["Receiving.ts", `outcome: { _tag: "Declined", reason }`, `outcome: { _tag: "Refused", reason }`]
   )
 ]

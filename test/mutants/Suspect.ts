@@ -61,7 +61,7 @@ const folder = new URL("../raft/", import.meta.url)
 /** Explores at random, as the simulator does, and takes long. */
 const explores = ["exploration.test.ts"]
 /** A step at a time: these say best what is wrong. The others run clusters, or try all that there is. */
-const isQuick = (file: string): boolean => file.startsWith("paper") || file.startsWith("table")
+const isQuick = (file: string): boolean => ["paper", "table", "survivors"].some((name) => file.startsWith(name))
 
 const runTests = async (speed: "quick" | "slow"): Promise<boolean> => {
   // Only now, because Vitest's `expect` takes a while to load.

@@ -3,6 +3,7 @@
  * of each role, events, and effects picked out by what they are.
  */
 import { expect } from "vitest"
+import * as Admission from "../../src/raft/Admission.ts"
 import * as Invariants from "../../src/raft/Invariants.ts"
 import * as Logs from "../../src/raft/Log.ts"
 import {
@@ -10,6 +11,7 @@ import {
   Instant,
   type LogEntry,
   type LogPosition,
+  origin,
   ReplicaId,
   type RequestId,
   Term
@@ -23,24 +25,33 @@ import type * as Events from "../../src/raft/RaftEvent.ts"
 import * as Reads from "../../src/raft/Reads.ts"
 import * as Replica from "../../src/raft/Replica.ts"
 import type * as States from "../../src/raft/ServerState.ts"
+import type * as Images from "../../src/raft/Snapshot.ts"
+import * as Snapshots from "../../src/raft/Snapshot.ts"
 import * as StateMachines from "../../src/raft/StateMachine.ts"
 
 export type Message = Messages.Message<string>
-export type RaftEvent = Events.RaftEvent<string, string>
-export type RaftEffect = Effects.RaftEffect<string, number, string>
-export type ServerState = States.ServerState<ReadonlyArray<string>, string, string>
-export type Follower = States.Follower<ReadonlyArray<string>, string, string>
-export type Candidate = States.Candidate<ReadonlyArray<string>, string, string>
-export type Leader = States.Leader<ReadonlyArray<string>, string, string>
-export type Raft = Replica.Replica<ReadonlyArray<string>, string, number, string, string>
+export type Value = ReadonlyArray<string>
+export type RaftEvent = Events.RaftEvent<string, string, Value>
+export type RaftEffect = Effects.RaftEffect<string, number, string, Value>
+export type Image = Images.Image<Value>
+export type ServerState = States.ServerState<Value, string, string>
+export type Follower = States.Follower<Value, string, string>
+export type Candidate = States.Candidate<Value, string, string>
+export type Leader = States.Leader<Value, string, string>
+export type Raft = Replica.Replica<Value, string, number, string, string>
 
 /** Remembers every command: what was applied, in which order and how often, is there to see. */
-export const machine: Machine<ReadonlyArray<string>, string, number, string, string> = {
+export const machine: Machine<Value, string, number, string, string> = {
   initial: [],
   apply: (state, command) => [[...state, command], state.length + 1],
   query: (state, query) => `${query}:${state.join(",")}`,
-  sizeOf: (command) => command.length
+  sizeOf: (command) => command.length,
+  digest: (command, result) => checksum(new TextEncoder().encode(`${command} ${result}`))
 }
+
+/** FNV-1a. */
+export const checksum = (bytes: Uint8Array): number =>
+  bytes.reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193) >>> 0, 0x811c9dc5)
 
 export const options = { electionTimeoutMillis: 500, heartbeatMillis: 100 } satisfies Partial<Options>
 export const makeRaft = (more: Partial<Options> = {}): Raft => Replica.make(machine, { ...options, ...more })
@@ -95,19 +106,43 @@ export interface Given {
   /** The log, by its terms, or as entries. */
   readonly log?: ReadonlyArray<number> | ReadonlyArray<LogEntry<string>>
   readonly commit?: number
+  /** Everything up to here is committed and dropped from the log; `log` still begins at index 1. */
+  readonly base?: number
+  /** Newest first. */
+  readonly snapshots?: ReadonlyArray<Images.Snapshot>
+  readonly admitted?: boolean
+  /** False for one that gave up its log, and knows that it had one. */
+  readonly pristine?: boolean
+  readonly incarnation?: number
 }
 
 const common = (given: Given) => {
   const log = (given.log ?? []).map((one, at) => (typeof one === "number" ? entry(at + 1, one) : one))
-  const made = StateMachines.commitTo(StateMachines.make(machine.initial, log), Index(given.commit ?? 0))
+  const made = StateMachines.commitTo(
+    StateMachines.make(machine.initial, log),
+    Index(Math.max(given.commit ?? 0, given.base ?? 0))
+  )
+  const stateMachine = StateMachines.apply(made, machine, () => {})
+  const base = Index(given.base ?? 0)
+  const incarnation = given.incarnation ?? 1
   return {
     id: given.id ?? A,
-    incarnation: 1,
+    incarnation,
     configuration: { voters: given.voters ?? members(3) },
     currentTerm: Term(given.term ?? log.at(-1)?.term ?? 0),
     votedFor: given.votedFor,
-    stateMachine: StateMachines.apply(made, machine, () => {}),
-    reads: Reads.initial(1),
+    admitted: given.admitted ?? true,
+    introductions: Admission.none,
+    pristine: given.pristine ?? true,
+    stateMachine: {
+      ...stateMachine,
+      log: Logs.compact(stateMachine.log, { index: base, term: Logs.termAt(stateMachine.log, base)! })
+    },
+    snapshots: Snapshots.recovered(given.snapshots ?? []),
+    incoming: undefined,
+    diverged: undefined,
+    diskFull: false,
+    reads: Reads.initial(incarnation),
     seed: 7
   }
 }
@@ -125,6 +160,7 @@ export const follower = (
 
 interface Votes {
   readonly votes?: ReadonlyArray<ReplicaId>
+  readonly doubtful?: ReadonlyArray<ReplicaId>
   readonly heard?: ReadonlyArray<ReplicaId>
 }
 const stand = (given: Given & Votes, _tag: Candidate["_tag"]): Candidate => {
@@ -135,6 +171,7 @@ const stand = (given: Given & Votes, _tag: Candidate["_tag"]): Candidate => {
     _tag,
     votedFor: _tag === "Candidate" ? made.id : given.votedFor,
     votes,
+    doubtful: new Set(given.doubtful ?? []),
     heard: new Set([...votes, ...(given.heard ?? [])]),
     electionDeadline: after(700),
     quorumLost: false
@@ -148,6 +185,20 @@ export const replicate = (match: number, more: Partial<Progresses.Replicate> = {
   ...known(match, more),
   _tag: "Replicate",
   inflight: more.inflight ?? []
+})
+/** A follower that has got so much of a snapshot. */
+export const installing = (
+  snapshot: Images.Snapshot,
+  more: Partial<Progresses.Snapshot> = {}
+): Progresses.Progress => ({
+  ...known(0, { nextIndex: Index(snapshot.last.index + 1), ...more }),
+  _tag: "Snapshot",
+  snapshot,
+  offset: more.offset ?? 0,
+  askedAt: more.askedAt,
+  chunkBytes: more.chunkBytes ?? 64 * 1024,
+  failures: more.failures ?? 0,
+  pausedUntil: more.pausedUntil
 })
 /** A follower that is asked about the entry before `next`. */
 export const probe = (next: number, more: Partial<Progresses.Probe> = {}): Progresses.Progress => ({
@@ -163,7 +214,12 @@ const known = (match: number, more: Partial<Omit<Progresses.Replicate, "_tag" | 
   sentCommit: more.sentCommit ?? Index(0),
   sentRound: more.sentRound ?? 0,
   confirmedRound: more.confirmedRound ?? 0,
-  awaits: more.awaits ?? Index(0)
+  awaits: more.awaits ?? Index(0),
+  incarnation: more.incarnation ?? 1,
+  admitted: more.admitted ?? true,
+  acknowledged: more.acknowledged ?? Index(0),
+  catchingUp: more.catchingUp ?? false,
+  compared: more.compared
 })
 
 /** Leads; peers that `progress` does not name hold everything. If all do, everything is committed. */
@@ -211,11 +267,12 @@ export const queried = (sequence: number, query: string, at: Instant = now, repl
 })
 
 export const preVote = (term: number, last: LogPosition): Message => ({ _tag: "PreVote", term: Term(term), last })
-export const preVoteReply = (term: number, askedIn: number, granted: boolean): Message => ({
+export const preVoteReply = (term: number, askedIn: number, granted: boolean, admitted = true): Message => ({
   _tag: "PreVoteReply",
   term: Term(term),
   askedIn: Term(askedIn),
-  granted
+  granted,
+  admitted
 })
 export const requestVote = (term: number, last: LogPosition): Message => ({
   _tag: "RequestVote",
@@ -233,17 +290,31 @@ export const append = (
   sent: ReadonlyArray<LogEntry<string>> = [],
   { commit = 0, round = 0 } = {}
 ): Message => ({ _tag: "AppendEntries", term: Term(term), prev, entries: sent, leaderCommit: Index(commit), round })
-export const matched = (term: number, matchIndex: number, round = 0): Message => ({
+/** The first start of a replica that counts and has applied nothing: who answers, where that is not the subject. */
+export const anybody: Messages.Sender = { incarnation: 1, admitted: true, applied: [] }
+export const matched = (term: number, matchIndex: number, round = 0, sender = anybody): Message => ({
   _tag: "AppendEntriesReply",
   term: Term(term),
   round,
-  result: { _tag: "Matched", matchIndex: Index(matchIndex) }
+  result: { _tag: "Matched", matchIndex: Index(matchIndex) },
+  sender
 })
-export const conflict = (term: number, prevIndex: number, hint: LogPosition, round = 0): Message => ({
+export const conflict = (term: number, prevIndex: number, hint: LogPosition, round = 0, sender = anybody): Message => ({
   _tag: "AppendEntriesReply",
   term: Term(term),
   round,
-  result: { _tag: "Conflict", prevIndex: Index(prevIndex), hint }
+  result: { _tag: "Conflict", prevIndex: Index(prevIndex), hint },
+  sender
+})
+export const forwardRefused = (
+  term: number,
+  reason: Effects.Refusal,
+  ...requests: ReadonlyArray<RequestId>
+): Message => ({ _tag: "ForwardRefused", term: Term(term), requests, reason })
+export const introduce = (term: number, incarnation: number): Message => ({
+  _tag: "Introduce",
+  term: Term(term),
+  incarnation
 })
 export const forward = (term: number, ...requests: ReadonlyArray<Messages.Request<string>>): Message => ({
   _tag: "Forward",
@@ -261,10 +332,13 @@ export const readIndexReply = (term: number, number: number, index: number): Mes
 export const send = (to: ReplicaId, message: Message): RaftEffect => ({ _tag: "Send", to, message })
 export const persist = (
   hardState: { readonly term: number; readonly votedFor: ReplicaId | undefined } | undefined,
-  log?: { readonly from: number; readonly entries: ReadonlyArray<LogEntry<string>> }
+  log?: { readonly from: number; readonly entries: ReadonlyArray<LogEntry<string>> },
+  more: { readonly admitted?: boolean; readonly base?: LogPosition } = {}
 ): RaftEffect => ({
   _tag: "Persist",
   hardState: hardState && { currentTerm: Term(hardState.term), votedFor: hardState.votedFor },
+  admitted: more.admitted,
+  base: more.base,
   log: log && { from: Index(log.from), entries: log.entries }
 })
 export const reply = (sequence: number, outcome: Effects.Outcome<number, string>): RaftEffect => ({
@@ -303,9 +377,35 @@ export const sent = (effects: ReadonlyArray<RaftEffect>, to?: ReplicaId): Readon
     effect._tag === "Send" && (to === undefined || effect.to === to) ? [effect.message] : []
   )
 
-/** The log of a state, by its terms. */
+/** The log of a state, by its terms; what stands before its base is not in it. */
 export const terms = (state: ServerState): ReadonlyArray<number> =>
   Logs.slice(state.stateMachine.log, Index(1), state.stateMachine.log.length).map((one) => one.term)
+
+/** A replica that starts from this disk; from an empty one of a member, where nothing else is said. */
+export const start = (
+  given: {
+    readonly term?: number
+    readonly votedFor?: ReplicaId | undefined
+    readonly log?: ReadonlyArray<LogEntry<string>>
+  } & Partial<Omit<Replica.Start<Value, string>, "hardState" | "entries">> = {},
+  by: Raft = raft
+): ServerState => {
+  const { term, votedFor, log, ...rest } = given
+  return by.init({
+    id: A,
+    incarnation: 1,
+    configuration: { voters: members(3) },
+    at: now,
+    seed: 1,
+    hardState: { currentTerm: Term(term ?? 0), votedFor },
+    admitted: true,
+    image: undefined,
+    base: origin,
+    entries: log ?? [],
+    snapshots: [],
+    ...rest
+  })
+}
 
 /** A state without what is drawn or told by the clock: what a test compares when time is not its subject. */
 export const timeless = (state: ServerState) => {

@@ -7,8 +7,7 @@
 import assert from "node:assert/strict"
 import * as Invariants from "../../src/raft/Invariants.ts"
 import * as Logs from "../../src/raft/Log.ts"
-import { Index, Instant, type ReplicaId, type RequestId, Term } from "../../src/raft/LogEntry.ts"
-import type { HardState } from "../../src/raft/RaftEffect.ts"
+import { Index, Instant, type ReplicaId, type RequestId, type Term } from "../../src/raft/LogEntry.ts"
 import * as Seeds from "../../src/raft/Seed.ts"
 import {
   makeRaft,
@@ -20,16 +19,12 @@ import {
   type RaftEvent,
   type ServerState
 } from "./builders.ts"
-
-interface Disk {
-  hardState: HardState
-  log: Logs.Log<string>
-}
+import { Disk } from "./disk.ts"
 
 interface Member {
   /** Undefined while it is down. */
   state: ServerState | undefined
-  readonly disk: Disk
+  disk: Disk
   incarnation: number
   /** Submitted, not answered; submitted again when a leader is known. */
   readonly waiting: Map<number, string>
@@ -42,14 +37,30 @@ interface Wire {
   readonly message: Message
 }
 
+/** Something that a replica does in the background, and what it is told when that is done. */
+interface Job {
+  readonly at: number
+  readonly id: ReplicaId
+  readonly incarnation: number
+  readonly finish: () => ReadonlyArray<RaftEvent>
+}
+
 export interface Faults {
   /** Of a hundred messages, so many are lost, doubled, or come much later. */
   readonly lost: number
   readonly doubled: number
   readonly late: number
+  /** Of a hundred snapshots that are to be written, received or read, so many are not. */
+  readonly failing?: number
 }
 
 const calm: Faults = { lost: 0, doubled: 0, late: 0 }
+
+/** What all replicas that have applied the same have, besides the value. */
+interface Applied {
+  readonly hash: number
+  readonly applied: string
+}
 
 export class Cluster {
   readonly ids: ReadonlyArray<ReplicaId>
@@ -64,14 +75,24 @@ export class Cluster {
   readonly told: Array<{ readonly request: RequestId; readonly outcome: string }> = []
   /** How many messages were offered to the network. */
   sent = 0
+  /** Snapshots that were taken, and those that were installed. */
+  taken = 0
+  installed = 0
+  /** All but those in which a test has changed something. */
+  readonly trusted: Set<ReplicaId>
+  /** How long a snapshot takes to write, to read a chunk of, and to check. */
+  diskMillis = 5
 
   #seed: number
   #wires: Array<Wire> = []
+  #jobs: Array<Job> = []
   readonly #leaders = new Map<Term, ReplicaId>()
   /** What is applied, in the one order that there is, and the most that anybody was told of. */
   readonly canon: Array<string> = []
   /** The term in which each of them was first applied: it was committed then, or before. */
   readonly #canonTerms: Array<Term> = []
+  /** Whoever has applied up to an index has this. */
+  readonly #chain = new Map<Index, Applied>()
   #known = 0
   readonly #observed = new Map<ReplicaId, ReadonlyArray<string>>()
   /** For each read that waits, what it must see. */
@@ -79,11 +100,11 @@ export class Cluster {
 
   constructor(size: number, { seed = 1, raft = makeRaft() } = {}) {
     this.ids = members(size)
+    this.trusted = new Set(this.ids)
     this.raft = raft
     this.#seed = seed
     for (const id of this.ids) {
-      const disk: Disk = { hardState: { currentTerm: Term(0), votedFor: undefined }, log: Logs.empty }
-      this.members.set(id, { state: undefined, disk, incarnation: 0, waiting: new Map() })
+      this.members.set(id, { state: undefined, disk: new Disk(), incarnation: 0, waiting: new Map() })
       this.start(id)
     }
   }
@@ -120,9 +141,18 @@ export class Cluster {
       configuration: { voters: this.ids },
       at: Instant(this.now),
       seed: this.draw(1 << 30),
-      hardState: member.disk.hardState,
-      entries: Logs.slice(member.disk.log, Index(1), member.disk.log.length)
+      ...member.disk.recovered
     })
+    this.#observed.delete(id)
+    this.#observe(id)
+  }
+
+  /** Its disk is gone, and it starts with an empty one. What was sent to its former life does not reach this one. */
+  wipe(id: ReplicaId): void {
+    this.crash(id)
+    this.#wires = this.#wires.filter(({ to }) => to !== id)
+    this.member(id).disk = new Disk()
+    this.start(id)
   }
 
   crash(id: ReplicaId): void {
@@ -183,8 +213,7 @@ export class Cluster {
     const { disk, incarnation, waiting } = this.member(id)
     switch (effect._tag) {
       case "Persist":
-        if (effect.hardState !== undefined) disk.hardState = effect.hardState
-        if (effect.log !== undefined) disk.log = Logs.change(disk.log, effect.log)
+        disk.persist(effect)
         return []
       case "Send":
         this.#offer(id, effect.to, effect.message)
@@ -198,7 +227,59 @@ export class Cluster {
         )
       case "QuorumLost":
         return []
+      case "DivergenceFound":
+        // What became of these must be asked elsewhere.
+        waiting.clear()
+        return []
+      case "TakeSnapshot": {
+        const { image } = effect
+        this.taken++
+        this.#work(id, () =>
+          this.#fails()
+            ? [{ _tag: "SnapshotFailed", at: Instant(this.now), last: image.last }]
+            : [{ _tag: "SnapshotStored", at: Instant(this.now), snapshot: disk.write(image) }]
+        )
+        return []
+      }
+      case "SendChunk": {
+        const { to, term, snapshot, offset, length } = effect
+        this.#work(id, () => {
+          const bytes = this.#fails() ? undefined : disk.read(snapshot, offset, length)
+          if (bytes === undefined) return [{ _tag: "SnapshotMissing", at: Instant(this.now), snapshot }]
+          this.#offer(id, to, { _tag: "InstallSnapshot", term, snapshot, offset, bytes })
+          return []
+        })
+        return []
+      }
+      case "StoreChunk": {
+        const { snapshot, offset, bytes } = effect
+        if (!disk.receive(snapshot, offset, bytes)) return []
+        this.#work(id, () => {
+          const image = this.#fails() ? undefined : disk.finish(snapshot)
+          return image === undefined
+            ? [{ _tag: "SnapshotSpoiled", at: Instant(this.now), snapshot }]
+            : [{ _tag: "SnapshotReceived", at: Instant(this.now), snapshot, image }]
+        })
+        return []
+      }
+      case "SnapshotInstalled": {
+        this.installed++
+        // What became of these nobody can tell; their clients hear that.
+        const { upTo } = effect
+        if (upTo === undefined) return []
+        for (const sequence of waiting.keys()) if (sequence <= upTo.sequence) waiting.delete(sequence)
+        return []
+      }
     }
+  }
+
+  #work(id: ReplicaId, finish: Job["finish"]): void {
+    const { incarnation } = this.member(id)
+    this.#jobs.push({ at: this.now + 1 + this.draw(this.diskMillis), id, incarnation, finish })
+  }
+
+  #fails(): boolean {
+    return this.faults.failing !== undefined && this.draw(100) < this.faults.failing
   }
 
   /** What clients hear must agree with one order of everything (linearizability of a list). */
@@ -215,6 +296,8 @@ export class Cluster {
         this.#known = Math.max(this.#known, outcome.result)
         return
       case "Superseded":
+      // Another copy may be in a log all the same: nobody can tell.
+      case "Declined":
         waiting.delete(request.sequence)
         return
       case "Answered": {
@@ -235,6 +318,7 @@ export class Cluster {
   #observe(id: ReplicaId): void {
     const { currentTerm, stateMachine } = this.state(id)
     const { value } = stateMachine
+    if (this.trusted.has(id)) this.#compare(stateMachine)
     if (this.#observed.get(id) === value) return
     this.#observed.set(id, value)
     for (let at = 0; at < value.length; at++) {
@@ -246,6 +330,14 @@ export class Cluster {
     }
   }
 
+  /** [115] What is applied is the same to the last bit, by replay and by snapshot. */
+  #compare({ lastApplied, hash, applied }: ServerState["stateMachine"]): void {
+    const known = this.#chain.get(lastApplied)
+    const own = { hash, applied: JSON.stringify([...applied].toSorted(([one], [other]) => (one < other ? -1 : 1))) }
+    if (known === undefined) this.#chain.set(lastApplied, own)
+    else assert.deepEqual(own, known, `of what is applied up to ${lastApplied}`)
+  }
+
   #check(id: ReplicaId, state: ServerState): void {
     this.#observe(id)
     if (state._tag !== "Leader") return
@@ -255,10 +347,11 @@ export class Cluster {
     this.#leaders.set(state.currentTerm, id)
     // Leader Completeness (Figure 3): all that was committed in earlier terms is in a new leader's log. Votes may
     // come so late that another leads a later term by then, and has committed what this one lacks.
-    const { log } = state.stateMachine
-    const held = new Set(
-      Logs.slice(log, Index(1), log.length).map(({ payload }) => payload._tag === "Command" && payload.command)
-    )
+    const { log, value } = state.stateMachine
+    const held = new Set<unknown>(value)
+    for (const { payload } of Logs.slice(log, Index(1), log.length)) {
+      if (payload._tag === "Command") held.add(payload.command)
+    }
     const missing = this.canon.filter((command, at) => this.#canonTerms[at]! < state.currentTerm && !held.has(command))
     assert.deepEqual(missing, [], `${id} leads term ${state.currentTerm} without what is applied`)
   }
@@ -280,7 +373,7 @@ export class Cluster {
 
   #next(): number | undefined {
     let next: number | undefined
-    for (const { at } of this.#wires) next = Math.min(next ?? at, at)
+    for (const { at } of [...this.#wires, ...this.#jobs]) next = Math.min(next ?? at, at)
     for (const { state } of this.members.values()) {
       if (state === undefined) continue
       const deadline = this.raft.nextDeadline(state)
@@ -293,17 +386,24 @@ export class Cluster {
   #tick(): void {
     const due = this.#wires.filter(({ at }) => at <= this.now)
     this.#wires = this.#wires.filter(({ at }) => at > this.now)
+    const done = this.#jobs.filter(({ at }) => at <= this.now)
+    this.#jobs = this.#jobs.filter(({ at }) => at > this.now)
     for (const [id, { state }] of this.members) {
       if (state === undefined) continue
       const events: Array<RaftEvent> = due
         .filter(({ to }) => to === id)
         .map(({ from, message }) => ({ _tag: "MessageReceived", at: Instant(this.now), from, message }))
+      for (const job of done) {
+        if (job.id === id && job.incarnation === this.member(id).incarnation) events.push(...job.finish())
+      }
       if (events.length === 1) this.watch?.(id, events[0]!)
-      if (this.raft.nextDeadline(state) <= this.now) events.push({ _tag: "DeadlineReached", at: Instant(this.now) })
+      const isDue = this.raft.nextDeadline(state) <= this.now
+      if (isDue) events.push({ _tag: "DeadlineReached", at: Instant(this.now) })
       if (events.length > 0) this.reduce(id, events, this.tear?.(id, events))
       const woken = this.member(id).state
-      // What a deadline asks for is done with it; otherwise a replica would never sleep again.
-      assert(woken === undefined || this.raft.nextDeadline(woken) > this.now, `${id} wakes up for nothing`)
+      // What a deadline asks for is done with it; otherwise a replica would never sleep again. A message may bring one
+      // on: an answer of one that does not count any more ends a leader's majority.
+      assert(!isDue || woken === undefined || this.raft.nextDeadline(woken) > this.now, `${id} wakes up for nothing`)
     }
   }
 

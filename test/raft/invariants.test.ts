@@ -4,6 +4,7 @@ import * as Invariants from "../../src/raft/Invariants.ts"
 import * as Logs from "../../src/raft/Log.ts"
 import { type Index, Term } from "../../src/raft/LogEntry.ts"
 import type { Known } from "../../src/raft/Reads.ts"
+import * as Snapshots from "../../src/raft/Snapshot.ts"
 import {
   A,
   append,
@@ -14,6 +15,7 @@ import {
   entriesFrom,
   entry,
   follower,
+  installing,
   leader,
   matched,
   now,
@@ -27,6 +29,7 @@ import {
   send,
   type ServerState
 } from "./builders.ts"
+import { checkpoint, imageIn, snapshotAt, takeSnapshot } from "./images.ts"
 
 const index = (value: number) => value as Index
 const led = leader({ term: 2, log: [1, 2] })
@@ -44,6 +47,15 @@ const machine = (state: ServerState, change: Partial<ServerState["stateMachine"]
 })
 const log = (state: ServerState, ...terms: ReadonlyArray<number>): ServerState =>
   machine(state, { log: Logs.of(entriesFrom(1, ...terms)) })
+
+const holding = (state: ServerState, ...snapshots: ReadonlyArray<Snapshots.Snapshot>): ServerState => ({
+  ...state,
+  snapshots: Snapshots.recovered(snapshots)
+})
+const dropped = (state: ServerState, upTo: number): ServerState =>
+  machine(state, {
+    log: Logs.compact(state.stateMachine.log, position(upTo, Logs.termAt(led.stateMachine.log, index(upTo))!))
+  })
 
 const states: Readonly<Record<Invariants.StateRule, ServerState>> = {
   "commitIndex is in the log": machine(followed, { commitIndex: index(3) }),
@@ -72,6 +84,11 @@ const states: Readonly<Record<Invariants.StateRule, ServerState>> = {
     quorumLost: true,
     reads: { ...standing.reads, arrived: { reads: known.reads, older: undefined }, waiting: 1 }
   },
+  "what is dropped of the log was applied": machine(followed, { log: Logs.make(position(2, 2), []) }),
+  "the log goes back to a snapshot": holding(followed, snapshotAt(2, 2)),
+  "a snapshot arrives from its beginning": { ...followed, incoming: { snapshot: snapshotAt(9, 2), held: 11 } },
+  "who is not admitted does not stand": { ...standing, admitted: false },
+  "who differs does not lead": { ...led, diverged: checkpoint(1, 1) },
   "uncommitted bytes are not negative": { ...led, uncommittedBytes: -1 }
 }
 
@@ -130,8 +147,60 @@ const steps: Readonly<Record<Invariants.StepRule, Step>> = {
   "messages carry terms passed through": [followed, [send(B, requestVote(9, position(2, 2)))], followed],
   "a granted vote is recorded": [followed, [send(B, requestVoteReply(2, true))], followed],
   "an acknowledgement is in the log": [followed, [send(B, matched(2, 3))], followed],
+  "base and snapshot never go back": [holding(led, snapshotAt(2, 2)), [], holding(led, snapshotAt(1, 1))],
+  "what is dropped is kept elsewhere": [led, [], dropped(led, 1)],
+  "a snapshot is of what is applied": [followed, [takeSnapshot(imageIn(led))], followed],
+  "a vote is given by who may": [
+    { ...followed, admitted: false },
+    [send(B, requestVoteReply(2, true))],
+    { ...followed, admitted: false }
+  ],
   "appends are a leader's, from its log": [led, [send(B, append(2, position(1, 1), entriesFrom(2, 2)))], led]
 }
+
+/** Rules that forbid more than one thing. */
+const moreStates: ReadonlyArray<readonly [Invariants.StateRule, ServerState]> = [
+  ["the log goes back to a snapshot", holding(led, snapshotAt(1, 1), snapshotAt(2, 2))],
+  ["the log goes back to a snapshot", dropped(led, 1)],
+  ["the log goes back to a snapshot", dropped(holding(led, snapshotAt(2, 2), snapshotAt(1, 1)), 2)],
+  ["a snapshot arrives from its beginning", progress(installing(snapshotAt(2, 2), { offset: 11 }))],
+  ["a snapshot arrives from its beginning", progress(installing(snapshotAt(2, 2), { nextIndex: index(2) }))],
+  ["who is not admitted does not stand", { ...led, admitted: false }],
+  ["who is not admitted does not stand", { ...standing, _tag: "PreCandidate", admitted: false }],
+  [
+    "who differs does not lead",
+    {
+      ...followed,
+      diverged: checkpoint(1, 1),
+      reads: { ...followed.reads, arrived: { reads: known.reads, older: undefined }, waiting: 1 }
+    }
+  ]
+]
+const latest = holding(led, snapshotAt(2, 2))
+const moreSteps: ReadonlyArray<readonly [Invariants.StepRule, Step]> = [
+  ["base and snapshot never go back", [dropped(latest, 2), [], dropped(latest, 1)]],
+  ["a snapshot is of what is applied", [led, [takeSnapshot(imageIn(led)), store], after(led, 1, 2, 2)]],
+  ["what is committed stays", [led, [], after(led, 1)]],
+  ["Persist is what changed", [led, [persist(undefined, undefined, { admitted: true })], led]],
+  ["Persist is what changed", [led, [persist({ term: 2, votedFor: A })], { ...led, admitted: false }]],
+  ["Persist is what changed", [latest, [store], dropped(after(latest, 1, 2, 2), 1)]],
+  [
+    "nothing leaves before a new term or vote",
+    [
+      led,
+      [send(B, append(2, position(2, 2))), persist(undefined, undefined, { admitted: false })],
+      { ...led, admitted: false }
+    ]
+  ],
+  [
+    "a leader's commit is held by a majority",
+    [
+      leader({ term: 2, log: [2, 2], commit: 1, progress: { B: replicate(2, { admitted: false }), C: replicate(1) } }),
+      [],
+      leader({ term: 2, log: [2, 2], commit: 2, progress: { B: replicate(2, { admitted: false }), C: replicate(1) } })
+    ]
+  ]
+]
 
 describe("each rule is broken by what it forbids", () => {
   for (const [rule, state] of Object.entries(states)) {
@@ -139,6 +208,12 @@ describe("each rule is broken by what it forbids", () => {
   }
   for (const [rule, [before, effects, next]] of Object.entries(steps)) {
     test(rule, () => expect(Invariants.ofStep(before, effects, next)).toContain(rule))
+  }
+  for (const [at, [rule, state]] of moreStates.entries()) {
+    test(`${rule}, by another thing: ${at}`, () => expect(Invariants.ofState(state)).toContain(rule))
+  }
+  for (const [at, [rule, [before, effects, next]]] of moreSteps.entries()) {
+    test(`${rule}, by another thing: ${at}`, () => expect(Invariants.ofStep(before, effects, next)).toContain(rule))
   }
   test("indexes are consecutive and terms never decrease", () => {
     for (const bad of [[entry(2, 1)], [entry(1, 2), entry(2, 1)], [entry(1, 1), entry(3, 1)], [entry(1, 0)]]) {
@@ -149,7 +224,7 @@ describe("each rule is broken by what it forbids", () => {
 })
 
 test("the states and steps from which they are made break nothing", () => {
-  for (const state of [led, followed, standing, voted]) {
+  for (const state of [led, followed, standing, voted, latest, dropped(latest, 2)]) {
     expect(Invariants.ofState(state)).toEqual([])
     expect(Invariants.ofStep(state, [], state)).toEqual([])
   }

@@ -1,5 +1,6 @@
 /** The log against a plain array: random changes, sizes over several blocks and shelves, old versions kept. */
 import { describe, expect, test } from "vitest"
+import * as Invariants from "../../src/raft/Invariants.ts"
 import * as Logs from "../../src/raft/Log.ts"
 import { Index, type LogEntry, type LogPosition } from "../../src/raft/LogEntry.ts"
 import * as Seeds from "../../src/raft/Seed.ts"
@@ -18,18 +19,47 @@ const draws = (first: number): ((below: number) => number) => {
   }
 }
 
+/** A change of entries alone. */
+const only = (from: number, added: ReadonlyArray<LogEntry<string>>) => ({
+  base: undefined,
+  log: { from, entries: added }
+})
+
+/** All entries that a log keeps alive, whether or not anybody could ask for them. */
+const kept = ({ shelves, blocks, tail }: Log): ReadonlySet<LogEntry<string>> =>
+  new Set([...shelves, blocks, [tail]].flat(2).filter(({ index }) => index > 0))
+
+/** The arrays that a log is made of. */
+const arraysOf = ({ shelves, blocks, tail }: Log): ReadonlyArray<ReadonlyArray<unknown>> => [
+  shelves,
+  ...shelves,
+  ...shelves.flat(),
+  blocks,
+  ...blocks,
+  tail
+]
+
+/** Tells of each time that its last entries are looked at. */
+const counting = (log: Log, onRead: () => void): Log => ({
+  ...log,
+  get tail() {
+    onRead()
+    return log.tail
+  }
+})
+
 /** Entries that continue `log`, in terms that grow now and then. */
 const more = (log: Log, count: number, term: number): ReadonlyArray<LogEntry<string>> =>
-  Array.from({ length: count }, (_, at) => entry(log.length + 1 + at, term))
+  Array.from({ length: count }, (_, at) => entry(Logs.lastIndex(log) + 1 + at, term))
 
 /** By reference, and in one comparison: the arrays are long. */
 const expectSame = (log: Log, array: ReadonlyArray<LogEntry<string>>): void => {
   const own = contents(log)
   expect(own.length).toBe(array.length)
   expect(own.findIndex((one, at) => one !== array[at])).toBe(-1)
-  expect(Logs.lastIndex(log)).toBe(array.length)
+  expect(Logs.lastIndex(log)).toBe(log.base.index + array.length)
   const last = array.at(-1)
-  expect(Logs.last(log)).toEqual(last === undefined ? position(0, 0) : { index: last.index, term: last.term })
+  expect(Logs.last(log)).toEqual(last === undefined ? log.base : { index: last.index, term: last.term })
 }
 
 /** Block and shelf boundaries, and a little to either side. */
@@ -106,13 +136,127 @@ describe("Log", () => {
     const log = Logs.of(Array.from({ length: 5_000 }, (_, at) => entry(at + 1, 1)))
     const longer = Logs.append(log, [entry(5_001, 2)])
     expect(Logs.difference(log, log)).toBe(undefined)
-    expect(Logs.difference(log, longer)).toEqual({ from: 5_001, entries: [entry(5_001, 2)] })
-    expect(Logs.difference(longer, log)).toEqual({ from: 5_001, entries: [] })
+    expect(Logs.difference(log, longer)).toEqual(only(5_001, [entry(5_001, 2)]))
+    expect(Logs.difference(longer, log)).toEqual(only(5_001, []))
     const other = Logs.append(Logs.truncate(log, Index(4_999)), entriesFrom(4_999, 3))
-    expect(Logs.difference(longer, other)).toEqual({ from: 4_999, entries: entriesFrom(4_999, 3) })
+    expect(Logs.difference(longer, other)).toEqual(only(4_999, entriesFrom(4_999, 3)))
     // [74] Away and back within one batch: nothing to store, and nothing forgotten.
     const back = Logs.append(Logs.truncate(log, Index(5_000)), [Logs.get(log, Index(5_000))!])
     expect(Logs.difference(log, back)).toBe(undefined)
+  })
+
+  test("the difference of a compacted log is its base, and with it what else changed", () => {
+    const log = Logs.of(Array.from({ length: 5_000 }, (_, at) => entry(at + 1, 1)))
+    const base = position(4_200, 1)
+    const short = Logs.compact(log, base)
+    expect(Logs.difference(log, short)).toEqual({ base, log: undefined })
+    const longer = Logs.append(short, [entry(5_001, 2)])
+    expect(Logs.difference(log, longer)).toEqual({ base, log: { from: 5_001, entries: [entry(5_001, 2)] } })
+    expect(Logs.difference(short, longer)).toEqual(only(5_001, [entry(5_001, 2)]))
+    // [100] A snapshot that the log does not hold: nothing of it is left, here and on the disk.
+    const other = position(4_200, 3)
+    expect(Logs.difference(log, Logs.rebase(log, other))).toEqual({ base: other, log: undefined })
+    expect(Logs.change(log, { base: other, log: undefined })).toEqual(Logs.make(other, []))
+    const grown = Logs.append(Logs.rebase(log, other), entriesFrom(4_201, 3))
+    expect(Logs.difference(log, grown)).toEqual({ base: other, log: { from: 4_201, entries: entriesFrom(4_201, 3) } })
+  })
+
+  test("[97] compacts at every boundary; what is before the base is not there, and the base answers for it", () => {
+    const all = Array.from({ length: 8_300 }, (_, at) => entry(at + 1, 1 + Math.floor(at / 100)))
+    const log = Logs.of(all)
+    for (const first of lengths.slice(1)) {
+      const { index, term } = all[first - 1]!
+      const short = Logs.compact(log, { index, term })
+      expect(short.base).toEqual({ index, term })
+      expectSame(short, all.slice(first))
+      expect(Logs.get(short, index)).toBe(undefined)
+      expect(Logs.termAt(short, index)).toBe(term)
+      expect(Logs.termAt(short, Index(index - 1))).toBe(undefined)
+      expect([Logs.holds(short, { index, term }), Logs.holds(short, position(index, term + 1))]).toEqual([true, false])
+      expect(Logs.slice(short, Index(1), 2)).toEqual(all.slice(first, first + 2))
+      expect(Logs.compact(short, { index, term })).toBe(short)
+      expect(Logs.compact(short, position(index - 1, 1))).toBe(short)
+      expect(Logs.lastAtMost(short, position(index - 1, 9_999))).toEqual({ index, term })
+      // And goes on: to the end and over the next boundary, and back to the base.
+      const more = Array.from({ length: 4_200 }, (_, at) => entry(8_301 + at, 100))
+      expectSame(Logs.append(short, more), [...all.slice(first), ...more])
+      expectSame(Logs.truncate(short, Index(index + 1)), [])
+      expectSame(Logs.append(Logs.truncate(short, Index(index + 1)), more.slice(0, 1)), more.slice(0, 1))
+    }
+    expectSame(log, all)
+  })
+
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    test(`so do random changes with compaction and snapshots that replace the log: seed ${seed}`, () => {
+      const draw = draws(seed)
+      let [log, base, term]: [Log, LogPosition, number] = [Logs.empty, position(0, 0), 1]
+      let array: ReadonlyArray<LogEntry<string>> = []
+      const versions: Array<readonly [Log, ReadonlyArray<LogEntry<string>>, LogPosition]> = [[log, array, base]]
+      for (let turn = 0; turn < 200; turn++) {
+        // One to three changes, of which a disk sees the sum.
+        for (let changes = 1 + draw(3); changes > 0; changes--) {
+          const choice = draw(10)
+          if (choice < 2) {
+            const length = Math.max(0, array.length - draw(draw(4) === 0 ? array.length + 1 : 200))
+            log = Logs.truncate(log, Index(base.index + length + 1))
+            array = array.slice(0, length)
+            term++
+          } else if (choice < 7) {
+            const added = more(log, draw(3) === 0 ? draw(3_000) : draw(5), term)
+            log = Logs.append(log, added)
+            array = [...array, ...added]
+          } else if (choice < 9 && array.length > 0) {
+            const dropped = draw(3) === 0 ? draw(array.length) : draw(Math.min(array.length, 150))
+            base = { index: array[dropped]!.index, term: array[dropped]!.term }
+            log = Logs.compact(log, base)
+            array = array.slice(dropped + 1)
+          } else if (choice === 9) {
+            // Installed: beyond the log, or in the middle with another term.
+            term++
+            base = position(base.index + draw(array.length + 100), term)
+            log = Logs.rebase(log, base)
+            array = []
+          }
+        }
+        expectSame(log, array)
+        expect(log.base).toEqual(base)
+        expect(Invariants.ofLog(log)).toEqual([])
+        expect(kept(log).size).toBe(array.length)
+        const [before] = versions.at(-1)!
+        const change = Logs.difference(before, log)
+        const replayed = change === undefined ? before : Logs.change(before, change)
+        expectSame(replayed, array)
+        expect(replayed.base).toEqual(base)
+        expect(Logs.difference(replayed, log)).toBe(undefined)
+        versions.push([log, array, base])
+      }
+      for (const [old, then, at] of versions) {
+        expectSame(old, then)
+        expect(old.base).toEqual(at)
+      }
+    })
+  }
+
+  test("compacting, appending and comparing cost what has changed, not what is there", () => {
+    const all = Array.from({ length: 100_000 }, (_, at) => entry(at + 1, 1))
+    let log = Logs.of(all)
+    let reads = 0
+    for (let round = 1; round <= 200; round++) {
+      const before = log
+      const index = 100_000 + round
+      log = Logs.append(Logs.compact(log, position(round * 300, 1)), [entry(index, 1)])
+      const change = Logs.difference(
+        before,
+        counting(log, () => reads++)
+      )
+      expect(change).toMatchObject({ base: position(round * 300, 1), log: { from: index } })
+      // The spine of shelves, one shelf of 64 blocks, one block; the others are those of the version before.
+      const old = new Set(arraysOf(before))
+      const fresh = arraysOf(log).filter((array) => !old.has(array))
+      expect(fresh.reduce((sum, array) => sum + array.length, 0)).toBeLessThan(500)
+    }
+    expect(log.length).toBe(40_200)
+    expect(reads).toBeLessThan(200 * 10)
   })
 
   test("[45] lastAtMost agrees with looking at every entry", () => {

@@ -21,6 +21,7 @@ const withLogs = (logs: Readonly<Record<string, ReadonlyArray<number>>>, options
   for (const id of cluster.ids) {
     const { disk } = cluster.member(id)
     disk.log = Logs.of(entries(...logs[id]!))
+    disk.admitted = true
     disk.hardState = { currentTerm: Term(logs[id]!.at(-1) ?? 0), votedFor: undefined }
     cluster.start(id)
   }

@@ -39,6 +39,7 @@ import {
   step,
   submitted
 } from "./builders.ts"
+import { senderOf } from "./images.ts"
 
 const others = { request: request(1, C), command: "x" }
 
@@ -132,7 +133,7 @@ test("[13] who is asked to replace what is committed says that it does not match
   const state = follower({ term: 3, leader: B, log: [1, 1, 2], commit: 2 })
   const [next, effects] = step(state, received(B, append(3, position(1, 1), entriesFrom(2, 3))))
   expect(next.stateMachine).toBe(state.stateMachine)
-  expect(sent(effects, B)).toEqual([conflict(3, 1, position(3, 2))])
+  expect(sent(effects, B)).toEqual([conflict(3, 1, position(3, 2), 0, senderOf(next))])
 })
 
 describe("limits, to the point", () => {

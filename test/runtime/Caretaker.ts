@@ -35,7 +35,16 @@ export class Caretaker {
     Effect.gen({ self: this }, function* () {
       if (this.up.has(id)) return
       this.up.add(id)
-      const running = yield* this.cluster.start(id)
+      // One that has lost its snapshots writes before it is started, and whoever starts it would wait for room here.
+      this.cluster.disk(id).room(true)
+      const running = yield* this.cluster
+        .start(id)
+        .pipe(Effect.catch(({ message }) => Effect.sync(() => this.witness.note(`${id} does not start: ${message}`))))
+      if (running === undefined) {
+        this.up.delete(id)
+        this.ends++
+        return
+      }
       running.fiber.addObserver((exit) => {
         this.witness.onEnd(id)
         if (!this.up.delete(id)) return

@@ -58,10 +58,10 @@ describe("a disk", () => {
       cluster.disk(A).slow(100)
       const write = yield* begin(alone.replicated.propose(put("k", "v")))
       yield* TestClock.adjust(50)
-      assert.isUndefined(valueIn(alone.replicated.queryLocal(get("k"))))
+      assert.isUndefined(valueIn(yield* Effect.orDie(alone.replicated.queryLocal(get("k")))))
       yield* TestClock.adjust(60)
       assert.isTrue(write.settled())
-      assert.strictEqual(valueIn(alone.replicated.queryLocal(get("k"))), "v")
+      assert.strictEqual(valueIn(yield* Effect.orDie(alone.replicated.queryLocal(get("k")))), "v")
     })
   )
 
@@ -245,6 +245,35 @@ describe("Requests", () => {
     requests.onReply(lost, { _tag: "Refused", reason: "NoQuorum" })
     requests.onReply(given, { _tag: "Applied", result: "done" })
     assert.deepStrictEqual(heard, ["fresh: ResourceExhausted", "lost: Unavailable, unknown", "given: done"])
+  })
+
+  it("what a leader declines for the moment waits on; for want of room its client is told, and that nobody can tell", () => {
+    const { heard, requests, waiter } = make()
+    const busy = requests.add(bytes, waiter("busy"), 0)
+    const full = requests.add(bytes, waiter("full"), 0)
+    for (const id of [busy, full]) requests.onSubmitted(id)
+    requests.onReply(busy, { _tag: "Declined", reason: "UncommittedBytes" })
+    requests.onReply(full, { _tag: "Declined", reason: "NoSpace" })
+    assert.deepStrictEqual(heard, ["full: ResourceExhausted, unknown"])
+    requests.onReply(busy, { _tag: "Applied", result: "done" })
+    assert.deepStrictEqual(heard, ["full: ResourceExhausted, unknown", "busy: done"])
+  })
+
+  it("an installed snapshot leaves the outcome of what it covers unknown, and touches nothing else", () => {
+    const { heard, requests, waiter } = make()
+    const covered = requests.add(bytes, waiter("covered"), 0)
+    const query = requests.add(undefined, waiter("query"), 0)
+    const neverGiven = requests.add(bytes, waiter("never given"), 0)
+    const last = requests.add(bytes, waiter("last"), 0)
+    const later = requests.add(bytes, waiter("later"), 0)
+    for (const id of [covered, last, later]) requests.onSubmitted(id)
+    requests.onInstalled(undefined)
+    requests.onInstalled({ ...later, incarnation: 2 })
+    requests.onInstalled({ ...later, replica: ReplicaId("B") })
+    assert.deepStrictEqual(heard, [])
+    requests.onInstalled(last)
+    assert.deepStrictEqual(heard, ["covered: Unavailable, unknown", "last: Unavailable, unknown"])
+    for (const id of [query, neverGiven, later]) assert.isTrue(requests.take(id))
   })
 
   it("submits what waits again, in order, with growing patience; queries never", () => {

@@ -36,7 +36,8 @@ const alone = Effect.fnUntraced(function* (limits: { maxMailboxMessages: number;
     round: 0
   })
   yield* TestClock.adjust(1)
-  const take = () => sent.splice(0)
+  // A replica with a disk that was empty introduces itself again and again; nobody answers here.
+  const take = () => sent.splice(0).filter(({ _tag }) => _tag !== "Introduce")
   return { replicated, take, disk: cluster.disk(A), say: (from: ReplicaId, message: Wire) => deliver(from, message) }
 })
 

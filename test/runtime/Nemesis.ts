@@ -1,9 +1,10 @@
-/** Makes trouble for a while: cuts links, isolates replicas, crashes them, and lets disks fail; one act after another. */
+/** Makes trouble for a while: cuts links, isolates replicas, crashes them, and lets disks fail, fill up and rot; one act after another. */
 import { Effect, type Scope } from "effect"
 import type { Random } from "../../src/sim/Random.ts"
 import type { StorageError } from "../../src/storage/Storage.ts"
 import type { Trouble } from "./SeededPlan.ts"
 import type { Stage } from "./SeededRun.ts"
+import type { TestCluster } from "./TestCluster.ts"
 
 export const nemesis = (stage: Stage, random: Random): Effect.Effect<void, StorageError, Scope.Scope> =>
   Effect.gen(function* () {
@@ -41,5 +42,26 @@ const act = (stage: Stage, trouble: Trouble, random: Random): Effect.Effect<void
       }
       case "FailDisk":
         stage.doomed.add(one)
+        return
+      case "Rot": {
+        // What one replica loses here it must be able to get from the others: no second one before it has it back.
+        const whole = ids.every((id) => caretaker.isUp(id) && cluster.get(id).replicated.status().admitted)
+        if (!whole) return
+        yield* caretaker.crash(one, random.pick(["Lost", "Kept"]))
+        const found = cluster.disk(one).snapshots.found()
+        for (const snapshot of found.slice(0, random.chance(0.7) ? 1 : found.length)) {
+          witness.note(`the snapshot of ${one} at ${snapshot.last.index} rots`)
+          cluster.disk(one).snapshots.damage(snapshot)
+        }
+        return yield* caretaker.restart(one)
+      }
+      case "Fill":
+        return cluster.disk(one).room(false)
+      case "MakeRoom":
+        return makeRoom(cluster)
     }
   })
+
+export const makeRoom = (cluster: TestCluster): void => {
+  for (const id of cluster.ids) cluster.disk(id).room(true)
+}

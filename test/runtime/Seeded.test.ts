@@ -24,12 +24,15 @@ const report = (seed: number, { objections, trace }: ReturnType<typeof run>): st
 describe("clusters from seeds", () => {
   it(`keep their promises: ${count} seeds from ${first ?? 1}`, () => {
     let answered = 0
+    let received = 0
     for (let seed = first ?? 1; seed < (first ?? 1) + count; seed++) {
       const verdict = run(seed)
       if (verdict.objections.length > 0) assert.fail(report(seed, verdict))
       answered += verdict.answered
+      received += verdict.snapshots.received
     }
     assert.isAbove(answered, 0)
+    if (count >= 20) assert.isAbove(received, 0, "replicas were so far behind that they were sent snapshots")
   }, 3_600_000)
 
   it("a seed fixes the whole run", () => {

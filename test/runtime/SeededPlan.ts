@@ -37,9 +37,11 @@ export interface DiskWeather {
   readonly hangMillis: number
   /** The chance that a single write fails, and with it the replica. */
   readonly failure: number
+  /** The chance that something done with a snapshot fails. */
+  readonly snapshotFailure: number
 }
 
-export type Trouble = "Cut" | "CutOneWay" | "Isolate" | "Heal" | "Crash" | "FailDisk"
+export type Trouble = "Cut" | "CutOneWay" | "Isolate" | "Heal" | "Crash" | "FailDisk" | "Rot" | "Fill" | "MakeRoom"
 
 export const draw = (seed: number): SeededPlan => {
   const random = stream(seed, "plan")
@@ -60,7 +62,11 @@ export const draw = (seed: number): SeededPlan => {
       maxInflightAppends: random.pick([1, 2, 64]),
       maxReadRounds: random.pick([1, 4]),
       maxWaitingReads: random.pick([2, 1000]),
-      maxUncommittedBytes: random.pick([60, 200, 1_000_000])
+      maxUncommittedBytes: random.pick([60, 200, 1_000_000]),
+      snapshotLogEntries: random.pick([2, 7, 20, 250_000]),
+      snapshotChunkBytes: random.pick([7, 60, 512 * 1024]),
+      snapshotRetryMillis: random.pick([0.2, 2]) * electionTimeoutMillis,
+      snapshotPatienceMillis: random.pick([0.5, 2, 20]) * electionTimeoutMillis
     },
     limits: random.pick<SeededPlan["limits"]>([
       {},
@@ -84,7 +90,8 @@ export const draw = (seed: number): SeededPlan => {
       delayMillis: random.pick([0, 0.2, 5]),
       hang: sometimes(0.4, () => 0.02),
       hangMillis: random.pick([1, 4]) * electionTimeoutMillis,
-      failure: sometimes(0.4, () => random.pick([0.005, 0.03]))
+      failure: sometimes(0.4, () => random.pick([0.005, 0.03])),
+      snapshotFailure: sometimes(0.4, () => random.pick([0.02, 0.3]))
     },
     calmMillis: random.pick([0.3, 1, 4]) * electionTimeoutMillis,
     troubleMillis: random.pick([4, 12, 30]) * electionTimeoutMillis,
@@ -93,7 +100,7 @@ export const draw = (seed: number): SeededPlan => {
 }
 
 const pickTroubles = (random: Random): ReadonlyArray<Trouble> => {
-  const all: ReadonlyArray<Trouble> = ["Cut", "CutOneWay", "Isolate", "Crash", "FailDisk"]
+  const all: ReadonlyArray<Trouble> = ["Cut", "CutOneWay", "Isolate", "Crash", "FailDisk", "Rot", "Fill"]
   const chosen = all.filter(() => random.chance(0.5))
-  return chosen.length === 0 ? [] : [...chosen, "Heal"]
+  return chosen.length === 0 ? [] : [...chosen, "Heal", ...(chosen.includes("Fill") ? (["MakeRoom"] as const) : [])]
 }

@@ -5,16 +5,18 @@
  */
 import { sweepMillis } from "../../src/runtime/Replicated.ts"
 import { Cause, Effect, Exit, Fiber, Logger, type Scope } from "effect"
+import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
 import type { KvResult } from "../../src/kv/KvCommand.ts"
 import type { KvAnswer } from "../../src/kv/KvQuery.ts"
 import * as Logs from "../../src/raft/Log.ts"
 import { Index, type LogEntry, type ReplicaId } from "../../src/raft/LogEntry.ts"
+import { lookEveryMillis } from "../../src/runtime/DiskWatch.ts"
 import type { RequestError } from "../../src/runtime/RequestError.ts"
 import { type Random, stream } from "../../src/sim/Random.ts"
 import type { StorageError } from "../../src/storage/Storage.ts"
 import { Caretaker } from "./Caretaker.ts"
 import { type Action, cellIn, type Ending, History } from "./History.ts"
-import { nemesis } from "./Nemesis.ts"
+import { makeRoom, nemesis } from "./Nemesis.ts"
 import { draw, type SeededPlan } from "./SeededPlan.ts"
 import { SeededScheduler } from "./SeededScheduler.ts"
 import { get, TestCluster } from "./TestCluster.ts"
@@ -30,6 +32,8 @@ export interface Verdict {
   readonly operations: number
   readonly answered: number
   readonly ends: number
+  /** Snapshots taken, and leaders' snapshots that came whole. */
+  readonly snapshots: { readonly taken: number; readonly received: number }
 }
 
 /** Everything that a run is made of. */
@@ -57,7 +61,9 @@ export const run = (seed: number): Verdict => {
   const { digest, objections, trace } = witness
   const answered = history.operations.filter(({ ending }) => ending?._tag === "Answered").length
   const { ends } = stage.caretaker
-  return { objections, trace, digest, steps: scheduler.steps, operations: history.operations.length, answered, ends }
+  const operations = history.operations.length
+  const { snapshots } = witness
+  return { objections, trace, digest, steps: scheduler.steps, operations, answered, ends, snapshots }
 }
 
 const setStage = (seed: number): Stage => {
@@ -71,7 +77,13 @@ const setStage = (seed: number): Stage => {
     requestTimeoutMillis: plan.requestTimeoutMillis,
     seedOf: () => timeouts.below(2 ** 31),
     networkSeed: seed,
-    around: (place) => around(witness, (id) => drawFate(stage, id, disks), place)
+    around: (place) =>
+      around(
+        witness,
+        (id) => drawFate(stage, id, disks),
+        place,
+        () => !stage.peace && disks.chance(plan.disk.snapshotFailure)
+      )
   })
   const witness = new Witness({
     ids: cluster.ids,
@@ -140,6 +152,9 @@ const client = (stage: Stage, number: number, random: Random) =>
     }
   })
 
+/** A replica looks at its disk once a second, and a write that waits for room tries again twice a second. */
+const noticeMillis = 2 * lookEveryMillis
+
 /** How late a request may be that takes too long; and time is told in whole milliseconds. */
 const lookMillis = sweepMillis + 2
 
@@ -178,7 +193,7 @@ const perform = (
 }
 
 const failing = (error: RequestError): Ending => {
-  const unknown = error._tag !== "ResourceExhausted" && error.outcomeUnknown
+  const unknown = error.outcomeUnknown
   return { _tag: unknown ? "Unknown" : "NotDone", why: `${error._tag}: ${error.message}` }
 }
 
@@ -186,12 +201,13 @@ const bringPeace = ({ caretaker, cluster, plan, witness }: Stage): Work =>
   Effect.gen(function* () {
     witness.note("peace")
     cluster.network.healAll()
+    makeRoom(cluster)
     for (const id of cluster.ids) {
       cluster.disk(id).slow(0)
       for (const to of cluster.ids) if (id !== to) cluster.network.setFaults(id, to, {})
     }
     // A write that was doomed in time of trouble may still be under way, and end its replica now.
-    yield* Effect.sleep(longest * Math.max(plan.disk.hangMillis, plan.disk.delayMillis))
+    yield* Effect.sleep(noticeMillis + longest * Math.max(plan.disk.hangMillis, plan.disk.delayMillis))
     for (const id of cluster.ids) yield* caretaker.restart(id)
   })
 
@@ -221,14 +237,31 @@ const endWell = (stage: Stage): Work =>
       const lasts = machines().map(({ lastApplied, log }) => (lastApplied === Logs.lastIndex(log) ? lastApplied : -1))
       return lasts.every((index) => index > 0 && index === lasts[0])
     })
-    const logs = machines().map(({ log }) => Logs.slice(log, Index(1), log.length))
-    const first: ReadonlyArray<LogEntry<Uint8Array>> = logs[0]!
-    if (logs.some((log) => !Buffer.from(JSON.stringify(log)).equals(Buffer.from(JSON.stringify(first)))))
-      witness.object("the logs differ")
+    yield* within(stage, "all replicas are admitted", () =>
+      cluster.ids.every((id) => cluster.get(id).replicated.status().admitted)
+    )
+    for (const wrong of differences(stage)) witness.object(wrong)
     const idle = cluster.ids.filter((id) => cluster.get(id).replicated.status().waiting > 0)
     if (idle.length > 0) witness.object(`requests wait at ${idle.join(" ")}, though nobody asks`)
-    for (const wrong of history.judge(first)) witness.object(wrong)
+    for (const wrong of history.judge(witness.log())) witness.object(wrong)
   })
+
+/** Where replicas that have applied everything differ: from what was committed, or from each other. */
+const differences = ({ cluster, witness }: Stage): ReadonlyArray<string> => {
+  const log = witness.log()
+  const text = (entries: ReadonlyArray<LogEntry<Uint8Array>>): string => JSON.stringify(entries)
+  const machines = cluster.ids.map((id) => ({ id, ...cluster.get(id).state().stateMachine }))
+  const states = machines.map(
+    ({ hash, value }) => `${hash} ${Buffer.concat([...KvStateCodec.encode(value)]).toString("base64")}`
+  )
+  return machines.flatMap(({ id, log: own }, at) => [
+    ...(text(Logs.slice(own, Index(own.base.index + 1), own.length)) === text(log.slice(own.base.index))
+      ? []
+      : [`the log of ${id} is not what was committed`]),
+    ...(states[at] === states[0] ? [] : [`the states of ${id} and ${machines[0]!.id} differ`]),
+    ...(cluster.get(id).state().diverged === undefined ? [] : [`${id} believes that it differs`])
+  ])
+}
 
 const freshly = (action: Action, attempt: number): Action =>
   action._tag === "Put" ? { ...action, value: `${action.value}${attempt}.` } : action

@@ -5,6 +5,7 @@
 import { Cause, Effect, Exit, Fiber, Layer, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { KvCommandCodec } from "../../src/codec/KvCommandCodec.ts"
+import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
 import type { KvCommand, KvResult } from "../../src/kv/KvCommand.ts"
 import { KvMachine, type KvState, unknownCommand } from "../../src/kv/KvMachine.ts"
 import type { KvAnswer, KvQuery } from "../../src/kv/KvQuery.ts"
@@ -33,6 +34,8 @@ export interface ClusterOptions {
   /** The seed of a replica's timeouts, by the replica's number from 0. */
   readonly seedOf?: (number: number) => number
   readonly networkSeed?: number
+  /** The machine of a replica, if not the real one. */
+  readonly machineOf?: (id: ReplicaId) => typeof KvMachine
   /** How time passes: by `TestClock`, unless a test brings its own. */
   readonly pass?: (millis: number) => Effect.Effect<void>
   /** What stands around a replica, if not just its disk and its place in the network. */
@@ -63,6 +66,11 @@ export class TestCluster {
   readonly start = (id: ReplicaId): Effect.Effect<Running, StorageError, Scope.Scope> =>
     Effect.gen({ self: this }, function* () {
       const scope = yield* Scope.fork(yield* Scope.Scope)
+      return yield* Effect.onError(this.startIn(id, scope), () => Scope.close(scope, Exit.void))
+    })
+
+  private startIn(id: ReplicaId, scope: Scope.Closeable): Effect.Effect<Running, StorageError> {
+    return Effect.gen({ self: this }, function* () {
       const { raft, limits, requestTimeoutMillis, seedOf = (number) => 1000 + number } = this.options
       // Built in the replica's own scope: its disk and its place in the network end with it.
       const place: Place = { id, disk: this.disk(id), network: this.network }
@@ -70,8 +78,9 @@ export class TestCluster {
         this.options.around?.(place) ?? Layer.mergeAll(place.disk.layer, place.network.layer(id))
       ).pipe(Scope.provide(scope))
       const made = yield* Replicated.make({
-        machine: KvMachine,
+        machine: this.options.machineOf?.(id) ?? KvMachine,
         codec: KvCommandCodec,
+        state: KvStateCodec,
         unknownCommand,
         id,
         configuration: { voters: this.ids },
@@ -86,6 +95,7 @@ export class TestCluster {
       this.running.set(id, running)
       return running
     })
+  }
 
   readonly startAll = Effect.suspend(() => Effect.forEach(this.ids, this.start))
 

@@ -7,7 +7,7 @@ import { Effect, Exit, Layer, Scheduler } from "effect"
 import type { ReplicaId } from "../../src/raft/LogEntry.ts"
 import type { RequestError } from "../../src/runtime/RequestError.ts"
 import type { MemoryDisk } from "../../src/storage/MemoryStorage.ts"
-import { Storage, StorageError } from "../../src/storage/Storage.ts"
+import { type SnapshotStore, Storage, StorageError } from "../../src/storage/Storage.ts"
 import type { MemoryNetwork } from "../../src/transport/MemoryTransport.ts"
 import { Transport } from "../../src/transport/Transport.ts"
 import type { Witness } from "./Witness.ts"
@@ -22,10 +22,14 @@ export interface Fate {
 /** Asked at every `Persist`, which is the `number`th of all replicas together. */
 export type Fates = (id: ReplicaId, number: number) => Fate
 
+/** Asked whenever something is done with a snapshot: true makes it fail. No replica ends by that. */
+export type SnapshotFates = (id: ReplicaId) => boolean
+
 export const around = (
   witness: Witness,
   fates: Fates,
-  { disk, id, network }: { readonly id: ReplicaId; readonly disk: MemoryDisk; readonly network: MemoryNetwork }
+  { disk, id, network }: { readonly id: ReplicaId; readonly disk: MemoryDisk; readonly network: MemoryNetwork },
+  snapshotFates: SnapshotFates = () => false
 ): Layer.Layer<Storage | Transport, StorageError> => {
   const watchStorage = (storage: Storage["Service"]): Storage["Service"] => {
     witness.onStart(id, storage.recovered)
@@ -42,7 +46,25 @@ export const around = (
           Effect.sync(() => (Exit.isSuccess(exit) ? witness.onPersisted(id, change) : witness.onNotPersisted(id)))
         )
       )
-    return { recovered: storage.recovered, persist }
+    return { ...storage, persist, snapshots: watchSnapshots(storage.snapshots) }
+  }
+  const watchSnapshots = (snapshots: SnapshotStore): SnapshotStore => {
+    // While it starts, what cannot be read keeps it from starting.
+    const isDoomed = (): boolean => witness.hasBegun(id) && snapshotFates(id)
+    const doomed = Effect.suspend(() => (isDoomed() ? Effect.fail(noRoom) : Effect.void))
+    return {
+      ...snapshots,
+      write: (last, pieces) =>
+        Effect.tap(Effect.andThen(doomed, snapshots.write(last, pieces)), (snapshot) =>
+          Effect.sync(() => witness.onSnapshot(id, "taken", snapshot))
+        ),
+      read: (snapshot, offset, length) => Effect.andThen(doomed, snapshots.read(snapshot, offset, length)),
+      receive: (snapshot, offset, bytes) => Effect.andThen(doomed, snapshots.receive(snapshot, offset, bytes)),
+      finish: (snapshot) =>
+        Effect.tap(Effect.andThen(doomed, snapshots.finish(snapshot)), () =>
+          Effect.sync(() => witness.onSnapshot(id, "received", snapshot))
+        )
+    }
   }
   const watchTransport = (transport: Transport["Service"]): Transport["Service"] => ({
     ...transport,
@@ -57,6 +79,8 @@ export const around = (
     Layer.effect(Transport, Effect.map(Transport, watchTransport)).pipe(Layer.provide(network.layer(id)))
   )
 }
+
+const noRoom = new StorageError({ reason: "NoSpace", message: "There was no room for the snapshot." })
 
 const confirmationLost = new StorageError({ reason: "WriteFailed", message: "Written, but the sync failed." })
 

@@ -7,13 +7,15 @@ import type { KvCommand, KvResult } from "../../src/kv/KvCommand.ts"
 import { KvMachine } from "../../src/kv/KvMachine.ts"
 import type { KvAnswer, KvQuery } from "../../src/kv/KvQuery.ts"
 import { Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
-import type { ReplicaStatus } from "../../src/runtime/Replicated.ts"
-import type { RequestError } from "../../src/runtime/RequestError.ts"
+import type { ReplicaStatus } from "../../src/runtime/ReplicaStatus.ts"
+import { type RequestError, Unavailable } from "../../src/runtime/RequestError.ts"
 import type { KvReplica } from "../../src/server/KvReplica.ts"
 
 export interface FakeReplica extends KvReplica {
   /** What proposals and linearizable queries do instead of succeeding. */
   instead: Effect.Effect<never, RequestError> | undefined
+  /** Linearizable queries take as long as this. */
+  takes: Effect.Effect<void>
   /** Parts of the status that differ from a healthy leader's. */
   differing: Partial<ReplicaStatus>
   /** What the last linearizable query asked. */
@@ -34,6 +36,7 @@ export const make = (): FakeReplica => {
 
   const fake: FakeReplica = {
     instead: undefined,
+    takes: Effect.void,
     differing: {},
     lastQuery: undefined,
     calls: { propose: 0, query: 0, queryLocal: 0 },
@@ -46,12 +49,15 @@ export const make = (): FakeReplica => {
       Effect.suspend(() => {
         fake.calls.query += 1
         fake.lastQuery = query
-        return fake.instead ?? Effect.succeed(answer(query))
+        return Effect.andThen(fake.takes, fake.instead ?? Effect.succeed(answer(query)))
       }),
-    queryLocal: (query) => {
-      fake.calls.queryLocal += 1
-      return answer(query)
-    },
+    queryLocal: (query) =>
+      Effect.suspend(() => {
+        fake.calls.queryLocal += 1
+        return fake.differing.divergedAt === undefined
+          ? Effect.succeed(answer(query))
+          : Effect.fail(new Unavailable({ message: "differs from the others", outcomeUnknown: false }))
+      }),
     status: () => ({ ...healthyLeader, ...fake.differing })
   }
   return fake
@@ -63,9 +69,16 @@ const healthyLeader: ReplicaStatus = {
   term: Term(2),
   leader: ReplicaId("A"),
   available: true,
+  admitted: true,
+  divergedAt: undefined,
+  diskFull: false,
+  diskStuck: false,
   lastIndex: Index(22),
   commitIndex: Index(22),
   lastApplied: Index(22),
+  snapshot: undefined,
+  receivingPercent: undefined,
+  log: { firstIndex: Index(1), bytes: 1000 },
   voters: [ReplicaId("A")],
   waiting: 0,
   connections: []

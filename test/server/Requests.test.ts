@@ -164,7 +164,7 @@ describe("failures of the replica", () => {
       undefined
     ],
     [
-      new ResourceExhausted({ message: "too much waits", limit: "maxWaiting" }),
+      new ResourceExhausted({ message: "too much waits", limit: "maxWaiting", outcomeUnknown: false }),
       429,
       8,
       "etcdserver: too many requests",

@@ -63,13 +63,18 @@ test("the message says what was expected and what to do", async () => {
   const { message } = await startFailing(directory)
   expect(message).toContain(`record 2 was expected`)
   expect(message).toContain(`an undamaged one follows at offset ${third!.start}`)
-  expect(message).toContain("move the whole directory away")
-  expect(message).toContain("has forgotten whom it voted for")
+  for (const command of ["storage inspect", "storage verify", "storage repair --from-peers"]) {
+    expect(message).toContain(`balsa ${command} --data-dir ${directory}`)
+  }
+  expect(message).toContain("it does not vote until it has caught up")
+  expect(message).toContain("balsa restore")
 })
 
 test("every bit of a segment's header", async () => {
   const whole = await killed()
-  for (let bit = 0; bit < Segment.headerBytes * 8; bit++) {
+  const { start: headerBytes } = recordsOf(segmentPath(whole))[0]!
+  expect(headerBytes).toBeGreaterThan(Segment.fixedHeaderBytes)
+  for (let bit = 0; bit < headerBytes * 8; bit++) {
     const directory = image(whole)
     flip(segmentPath(directory), bit)
     await expectRefused(directory, segmentPath(directory), 0)
@@ -89,15 +94,22 @@ test("a cleanly stopped log tells damage to its last record from an interrupted 
 test("the last record of a segment that is not the last one", async () => {
   const whole = await manySegments(5)
   const last = recordsOf(segmentPath(whole, 1)).at(-1)!
-  for (const bend of [
-    (file: string) => flip(file, last.start * 8),
-    (file: string) => flip(file, last.end * 8 - 1),
-    (file: string) => fs.truncateSync(file, last.end - 1),
-    (file: string) => fs.truncateSync(file, last.start)
-  ]) {
+  for (const bend of [(file: string) => flip(file, last.start * 8), (file: string) => flip(file, last.end * 8 - 1)]) {
     const directory = image(whole)
     bend(segmentPath(directory, 1))
     await expectRefused(directory, segmentPath(directory, 1), last.start)
+  }
+})
+
+test("a file that is shorter than it was made: whole records may be missing at its end", async () => {
+  const whole = await manySegments(5)
+  for (const number of [1, 2]) {
+    const [first, ...rest] = recordsOf(segmentPath(whole, number))
+    for (const length of [4095, rest.at(-1)!.end, first!.end, first!.start]) {
+      const directory = image(whole)
+      fs.truncateSync(segmentPath(directory, number), length)
+      await expectRefused(directory, segmentPath(directory, number), length)
+    }
   }
 })
 
@@ -179,8 +191,8 @@ test("a value that looks like a record does not make a torn one into damage", as
 test("a segment that a newer version wrote", async () => {
   const directory = await killed()
   bend(segmentPath(directory), (bytes) => {
-    const header = { number: 1, firstSequence: 1, mark: 1, owner: 1 }
-    Segment.encodeHeader(header, 7).copy(bytes)
+    const header = { number: 1, firstSequence: 1, mark: 1, owner: 1, beginning: undefined }
+    Segment.encodeHeader(header, 0, 7).copy(bytes)
     return bytes
   })
   const error = await startFailing(directory)

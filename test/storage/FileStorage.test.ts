@@ -1,10 +1,24 @@
 /** What is persisted is found again; what could not be written is never said to be. */
 import * as fs from "node:fs"
+import * as path from "node:path"
 import { expect, test } from "vitest"
 import { Index, type LogEntry, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import type { Persist } from "../../src/raft/RaftEffect.ts"
-import { type Disk, realDisk } from "../../src/storage/WriteAheadLog.ts"
-import { append, command, found, image, newDirectory, noOp, persist, segmentPath, start, vote } from "./Fixture.ts"
+import { type Disk, realDisk } from "../../src/storage/Disk.ts"
+import {
+  append,
+  command,
+  empty,
+  found,
+  image,
+  newDirectory,
+  noOp,
+  persist,
+  segmentPath,
+  start,
+  startFailing,
+  vote
+} from "./Fixture.ts"
 
 test("a new directory is empty, and every start is counted", async () => {
   const directory = newDirectory()
@@ -12,9 +26,21 @@ test("a new directory is empty, and every start is counted", async () => {
     expect(await found(directory)).toEqual({
       hardState: { currentTerm: 0, votedFor: undefined },
       entries: [],
-      incarnation
+      incarnation,
+      ...empty
     })
   }
+})
+
+test("a snapshot without a replica is what an interrupted restore leaves: it is kept, and nobody starts there", async () => {
+  const directory = newDirectory()
+  fs.mkdirSync(directory, { recursive: true })
+  const snapshot = path.join(directory, "snapshot-0000000000000005-1-3-abcdef01.snap")
+  fs.writeFileSync(snapshot, "abc")
+  const error = await startFailing(directory)
+  expect([error.reason, error.message]).toEqual(["Corrupt", expect.stringContaining("balsa restore")])
+  expect(fs.readFileSync(snapshot, "utf8")).toBe("abc")
+  expect(fs.existsSync(path.join(directory, "identity"))).toBe(false)
 })
 
 test("an incarnation is on disk before it is told", async () => {
@@ -102,7 +128,8 @@ test.each(Array.from({ length: 12 }, (_, i) => i + 1))("random changes and resta
     expect(storage.recovered).toEqual({
       hardState: { currentTerm: model.term, votedFor: model.votedFor },
       entries: model.log,
-      incarnation
+      incarnation,
+      ...empty
     })
     expect(storage.warnings).toEqual([])
     for (let steps = next(25); steps > 0; steps--) await storage.persist(randomChange())
@@ -114,11 +141,12 @@ test.each(Array.from({ length: 12 }, (_, i) => i + 1))("random changes and resta
 const failWith = (code: string) => Object.assign(new Error(`${code}: told to fail`), { code })
 
 test.each([
-  ["write", "ENOSPC", "NoSpace"],
-  ["write", "EDQUOT", "NoSpace"],
   ["write", "EIO", "WriteFailed"],
+  ["write", "EFBIG", "TooLarge"],
+  ["write", "EROFS", "ReadOnly"],
   ["fdatasync", "EIO", "WriteFailed"],
-  ["fdatasync", "ENOSPC", "NoSpace"]
+  ["fdatasync", "ENOSPC", "NoSpace"],
+  ["fdatasync", "EDQUOT", "NoSpace"]
 ] as const)("after a failed %s (%s) nothing more is written", async (call, code, reason) => {
   let failing = false
   let calls = 0

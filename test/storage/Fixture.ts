@@ -8,15 +8,26 @@ import * as path from "node:path"
 import { Context, Effect, Exit, Layer, Logger, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { onTestFinished } from "vitest"
-import { Index, type LogEntry, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
-import type { HardState, LogChange, Persist } from "../../src/raft/RaftEffect.ts"
+import { ReplicaId } from "../../src/raft/LogEntry.ts"
+import type { Persist } from "../../src/raft/RaftEffect.ts"
 import * as FileStorage from "../../src/storage/FileStorage.ts"
 import * as Segment from "../../src/storage/Segment.ts"
-import { type Recovered, Storage, type StorageError } from "../../src/storage/Storage.ts"
+import {
+  type DiskStatus,
+  type Recovered,
+  type SnapshotStore,
+  Storage,
+  type StorageError
+} from "../../src/storage/Storage.ts"
+import { position } from "./Entries.ts"
+
+export { append, base, command, noOp, persist, position, vote } from "./Entries.ts"
 
 export interface Running {
   readonly recovered: Recovered
   readonly persist: (change: Persist<Uint8Array>) => Promise<void>
+  readonly snapshots: SnapshotStore
+  readonly status: () => Promise<DiskStatus>
   readonly persistFailing: (change: Persist<Uint8Array>) => Promise<StorageError>
   readonly close: () => Promise<void>
   readonly warnings: ReadonlyArray<string>
@@ -36,7 +47,8 @@ export const optionsFor = (directory: string): FileStorage.Options => ({
   cluster: "harbour",
   replica: ReplicaId("A"),
   voters: [ReplicaId("A"), ReplicaId("B")],
-  segmentBytes: 4096
+  segmentBytes: 4096,
+  reserveBytes: 1000
 })
 
 export const start = async (directory: string, options: Partial<FileStorage.Options> = {}): Promise<Running> => {
@@ -58,6 +70,8 @@ export const start = async (directory: string, options: Partial<FileStorage.Opti
   return {
     recovered: storage.recovered,
     persist: (change) => Effect.runPromise(storage.persist(change)),
+    snapshots: storage.snapshots,
+    status: () => Effect.runPromise(storage.status),
     persistFailing: (change) => Effect.runPromise(Effect.flip(storage.persist(change))),
     close,
     warnings
@@ -84,7 +98,7 @@ export const found = async (directory: string): Promise<Recovered> => {
 export const image = (directory: string): string => {
   const copy = newDirectory()
   for (const name of fs.readdirSync(directory)) {
-    if (name !== "lock") fs.copyFileSync(path.join(directory, name), path.join(copy, name))
+    if (name !== "lock") fs.cpSync(path.join(directory, name), path.join(copy, name), { recursive: true })
   }
   return copy
 }
@@ -105,8 +119,9 @@ export const flip = (file: string, bit: number): void =>
 export const recordsOf = (file: string): ReadonlyArray<{ readonly start: number; readonly end: number }> => {
   const bytes = fs.readFileSync(file)
   const mark = bytes.readUInt32LE(12)
+  const headerBytes = Segment.fixedHeaderBytes + bytes.readUInt32LE(36)
   const records: Array<{ start: number; end: number }> = []
-  for (let start = Segment.headerBytes; start + 20 <= bytes.length && bytes.readUInt32LE(start) === mark; ) {
+  for (let start = headerBytes; start + 20 <= bytes.length && bytes.readUInt32LE(start) === mark; ) {
     const end = start + 20 + bytes.readUInt32LE(start + 8)
     records.push({ start, end })
     start = end
@@ -114,32 +129,5 @@ export const recordsOf = (file: string): ReadonlyArray<{ readonly start: number;
   return records
 }
 
-export const command = (index: number, term: number, bytes: Uint8Array): LogEntry<Uint8Array> => ({
-  index: Index(index),
-  term: Term(term),
-  payload: {
-    _tag: "Command",
-    request: { replica: ReplicaId("A"), incarnation: 1, sequence: index },
-    command: Buffer.from(bytes)
-  }
-})
-
-export const noOp = (index: number, term: number): LogEntry<Uint8Array> => ({
-  index: Index(index),
-  term: Term(term),
-  payload: { _tag: "NoOp" }
-})
-
-export const persist = (change: { hardState?: HardState; log?: LogChange<Uint8Array> }): Persist<Uint8Array> => ({
-  _tag: "Persist",
-  hardState: change.hardState,
-  log: change.log
-})
-
-export const vote = (term: number, votedFor?: string): Persist<Uint8Array> =>
-  persist({
-    hardState: { currentTerm: Term(term), votedFor: votedFor === undefined ? undefined : ReplicaId(votedFor) }
-  })
-
-export const append = (...entries: ReadonlyArray<LogEntry<Uint8Array>>): Persist<Uint8Array> =>
-  persist({ log: { from: entries[0]!.index, entries } })
+/** What a new directory holds. */
+export const empty = { admitted: undefined, base: position(0, 0), snapshots: [] }

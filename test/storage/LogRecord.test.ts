@@ -1,12 +1,14 @@
-/** The bytes of format 1, recorded: a change to them needs a new version that still reads these. */
+/** The bytes of both formats, recorded: a change to them needs a new version that still reads these. */
 import { expect, test } from "vitest"
 import { ReplicaId } from "../../src/raft/LogEntry.ts"
 import * as LogRecord from "../../src/storage/LogRecord.ts"
 import * as Segment from "../../src/storage/Segment.ts"
-import { append, command, vote } from "./Fixture.ts"
+import { append, command, position, vote } from "./Fixture.ts"
 
 const mark = 0x0403_0201
-const change = { ...vote(3, "B"), log: append(command(1, 3, Buffer.from("hi"))).log }
+
+const decoded = (bytes: Buffer) => Segment.decodeHeader((offset, length) => bytes.subarray(offset, offset + length))
+const change = { ...vote(3, "B"), keeps: false, log: append(command(1, 3, Buffer.from("hi"))).log }
 
 test("a record", () => {
   const record = LogRecord.encode(change, 5)
@@ -24,10 +26,32 @@ test("a record", () => {
 
 test("a segment's header", () => {
   const header = { number: 2, firstSequence: 5, mark, owner: Segment.ownerOf("harbour", ReplicaId("A")) }
-  expect(Segment.encodeHeader(header).toString("hex")).toBe(
+  const first = { ...header, beginning: undefined }
+  expect(Segment.encodeHeader(first).toString("hex")).toBe(
     "42414c53414c4f47010000000102030402000000000000000500000000000000e5762ca40000000000000000000000000000000000000000000000003906d48b"
   )
-  expect(Segment.decodeHeader(Segment.encodeHeader(header))).toEqual(header)
+  expect(decoded(Segment.encodeHeader(first))).toEqual({ ...first, version: 1, bytes: 64, capacity: 0 })
+  const { hardState } = vote(3, "B")
+  const beginning = { hardState: hardState!, admitted: true, base: position(7, 2), last: position(9, 3) }
+  const bytes = Segment.encodeHeader({ ...header, beginning }, 4096)
+  expect(bytes.toString("hex")).toBe(
+    "42414c53414c4f47020000000102030402000000000000000500000000000000e5762ca430000000c8e4feac0010000000000000000000000000000023946050" +
+      "0d0300000000000000010100000042010700000000000000020000000000000009000000000000000300000000000000"
+  )
+  expect(decoded(bytes)).toEqual({ ...header, beginning, version: 2, bytes: bytes.length, capacity: 4096 })
+})
+
+test("a header of which a byte is missing or wrong", () => {
+  const beginning = { hardState: vote(3, "B").hardState!, admitted: true, base: position(7, 2), last: position(9, 3) }
+  const bytes = Segment.encodeHeader({ number: 2, firstSequence: 5, mark, owner: 1, beginning })
+  for (let length = 0; length < bytes.length; length++) {
+    expect(decoded(bytes.subarray(0, length))).toEqual({ _tag: "Damaged" })
+  }
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const bent = Buffer.from(bytes)
+    bent[bit >> 3]! ^= 1 << (bit & 7)
+    expect(decoded(bent)).toEqual({ _tag: "Damaged" })
+  }
 })
 
 test("segments have names that sort", () => {

@@ -4,6 +4,7 @@ import * as path from "node:path"
 import { expect, test } from "vitest"
 import { ReplicaId } from "../../src/raft/LogEntry.ts"
 import * as Identity from "../../src/storage/Identity.ts"
+import { blank } from "../../src/storage/Outline.ts"
 import * as Segment from "../../src/storage/Segment.ts"
 import {
   optionsFor,
@@ -51,7 +52,7 @@ test("a crash while the next segment is being made", async () => {
   const directory = await killed()
   const third = fs.readFileSync(segmentPath(directory, 3))
   fs.rmSync(segmentPath(directory, 3))
-  for (const length of [0, 1, 63, 64, 4095, 4096]) {
+  for (const length of [0, 1, 63, 64, 65, 4095, 4096]) {
     const copy = image(directory)
     fs.writeFileSync(`${segmentPath(copy, 3)}.tmp`, third.subarray(0, length))
     await expectGoesOn(copy, entries.slice(0, 6))
@@ -62,9 +63,9 @@ test("a crash while the next segment is being made", async () => {
 test("a crash after the next segment was made, before or while its first record was written", async () => {
   const directory = await killed()
   const [first] = recordsOf(segmentPath(directory, 3))
-  for (const length of [64, 65, 100, first!.end - 1]) {
+  for (const length of [first!.start, first!.start + 1, first!.start + 36, first!.end - 1]) {
     const copy = image(directory)
-    fs.truncateSync(segmentPath(copy, 3), length)
+    bend(segmentPath(copy, 3), (bytes) => bytes.fill(0, length))
     const storage = await start(copy)
     expect(storage.recovered.entries).toEqual(entries.slice(0, 6))
     await storage.persist(append(entries[6]!))
@@ -91,10 +92,11 @@ test("a crash at any step of the first start", async () => {
   const { cluster, replica, voters } = optionsFor(directory)
   await Identity.write(directory, { cluster, replica, voters: voters.toSorted(), incarnation: 0 })
   await expectGoesOn(image(directory), [])
-  const header = { number: 1, firstSequence: 1, mark: 1, owner: Segment.ownerOf("harbour", ReplicaId("A")) }
+  const owner = Segment.ownerOf("harbour", ReplicaId("A"))
+  const header = { number: 1, firstSequence: 1, mark: 1, owner, beginning: blank }
   fs.writeFileSync(`${segmentPath(directory)}.tmp`, Segment.encodeHeader(header).subarray(0, 10))
   await expectGoesOn(image(directory), [])
-  await (await Segment.create(directory, header, 4096)).close()
+  await (await Segment.create(directory, header, 4096)).file.close()
   await expectGoesOn(directory, [])
 })
 

@@ -6,7 +6,8 @@ import type { ReplicaId } from "../../src/raft/LogEntry.ts"
 import type { TcpLimits } from "../../src/transport/TcpLimits.ts"
 import { A, B, C, dial, freeAddresses, frameOf, greeted, ping, serve, start, until } from "./TcpHarness.ts"
 
-const hello = (from: ReplicaId, to: ReplicaId) => Handshake.hello({ cluster: "one", from, to })
+const hello = (from: ReplicaId, to: ReplicaId, incarnation = 1, epoch?: number) =>
+  Handshake.hello({ cluster: "one", from, to, incarnation, epoch })
 
 const rejected = (reason: string) =>
   Effect.map(
@@ -74,17 +75,17 @@ describe("refusals", () => {
     Effect.gen(function* () {
       const [atA, atB] = yield* freeAddresses(2)
       yield* serve(atB!.port, (socket) => {
-        const later = { ...hello(B, A), minVersion: 2, maxVersion: 3 }
+        const later = { ...hello(B, A), minVersion: 3, maxVersion: 4 }
         socket.end(Handshake.encodeAnswer({ verdict: "NoCommonVersion", hello: later }))
       })
       const a = yield* start({ cluster: "one", id: A, listen: atA!, peers: new Map([[B, atB!]]) })
       yield* until("A was refused", () =>
-        a.lines.some((line) => line.endsWith("it speaks protocol 2 to 3, we speak 1"))
+        a.lines.some((line) => line.endsWith("it speaks protocol 3 to 4, we speak 2"))
       )
-      const bare = yield* greeted(atA!, { ...hello(B, A), minVersion: 2, maxVersion: 3 })
+      const bare = yield* greeted(atA!, { ...hello(B, A), minVersion: 3, maxVersion: 4 })
       assert.strictEqual(bare.answer()!.verdict, "NoCommonVersion")
       yield* until("closed", () => bare.closed())
-      const older = yield* greeted(atA!, { ...hello(B, A), minVersion: 0, maxVersion: 3 })
+      const older = yield* greeted(atA!, { ...hello(B, A), minVersion: 0, maxVersion: 4 })
       assert.strictEqual(older.answer()!.verdict, "Accepted")
     })
   )
@@ -98,6 +99,108 @@ describe("refusals", () => {
       const a = yield* start({ cluster: "one", id: A, listen: atA!, peers: new Map([[B, atB!]]) })
       yield* until("A noticed", () => a.lines.some((line) => line.includes('accepted us, but it is replica "C"')))
       assert.isFalse(a.connectedTo(B))
+    })
+  )
+})
+
+describe("epochs", () => {
+  const nobody = { host: "127.0.0.1", port: 1 }
+  const at = Effect.fnUntraced(function* (epoch: () => number | undefined, limits: Partial<TcpLimits> = {}) {
+    const [atA, atB] = yield* freeAddresses(2)
+    const a = yield* start({ cluster: "one", id: A, listen: atA!, peers: new Map([[B, atB!]]), epoch, limits })
+    return { a, atA: atA!, atB: atB! }
+  })
+
+  it.live("replicas of different ones refuse each other and say what to do", () =>
+    Effect.gen(function* () {
+      const { a, atA, atB } = yield* at(() => 3)
+      const b = yield* start({
+        cluster: "one",
+        id: B,
+        listen: atB,
+        peers: new Map([[A, atA]]),
+        epoch: () => 2
+      })
+      const reason =
+        "it is of epoch 2, we are of epoch 3: the cluster was restored from a backup in between; " +
+        "move away the data directory of the replica with the lower epoch and start it with an empty one"
+      yield* until("A was refused", () => a.lines.includes(`peer B at 127.0.0.1:${atB.port} refused us: ${reason}`))
+      yield* until("A refused", () => a.lines.includes(`closed the connection of replica "B" at 127.0.0.1: ${reason}`))
+      yield* until("B was refused", () => b.lines.some((line) => line.includes("it is of epoch 3, we are of epoch 2")))
+      assert.isFalse(a.connectedTo(B) || b.connectedTo(A))
+    })
+  )
+
+  it.live("one that is not admitted takes any, and what it takes it holds to", () =>
+    Effect.gen(function* () {
+      let epoch: number | undefined
+      const { a, atA } = yield* at(() => epoch, { acknowledgeMillis: 20, repeatLogMillis: 0 })
+      const bare = yield* greeted(atA, hello(B, A, 1, 2))
+      assert.deepStrictEqual([bare.answer()!.verdict, bare.answer()!.hello.epoch], ["Accepted", undefined])
+      bare.socket.write(frameOf([ping(1)]))
+      yield* until("heard", () => a.received.length === 1)
+      epoch = 2
+      yield* Effect.sleep(100)
+      assert.isFalse(bare.closed())
+      const other = yield* greeted(atA, hello(B, A, 1, 3))
+      assert.strictEqual(other.answer()!.verdict, "WrongEpoch")
+      assert.strictEqual(other.answer()!.hello.epoch, 2)
+      epoch = 3
+      yield* until("closed", () => bare.closed())
+      assert.isTrue(
+        a.lines.some((line) => line.includes("closed the connection of peer B at 127.0.0.1: it is of epoch 2"))
+      )
+    })
+  )
+
+  it.live("a connection that was made before one of them was known is given up when they differ", () =>
+    Effect.gen(function* () {
+      const own: { epoch: number | undefined } = { epoch: undefined }
+      const [atA, atB] = yield* freeAddresses(2)
+      const answer = Handshake.encodeAnswer({ verdict: "Accepted", hello: hello(B, A, 1, 2) })
+      yield* serve(atB!.port, (socket) => void socket.on("data", () => socket.write(answer)))
+      const peers = new Map([[B, atB!]])
+      const limits = { acknowledgeMillis: 20 }
+      const a = yield* start({ cluster: "one", id: A, listen: atA!, peers, limits, epoch: () => own.epoch })
+      yield* until("connected", () => a.connectedTo(B))
+      own.epoch = 3
+      yield* until("given up", () => !a.connectedTo(B))
+      const line = "disconnected: it is of epoch 2, we are of epoch 3"
+      yield* until("told", () => a.lines.some((other) => other.includes(line)))
+      // It accepts us still, and we do not.
+      yield* until("refused", () =>
+        a.lines.some((other) => other.includes("refused us: it is of epoch 2, we are of epoch 3"))
+      )
+      assert.isFalse(a.connectedTo(B))
+    })
+  )
+
+  it.live("a later start of a peer takes the place of an earlier one, and never the other way round", () =>
+    Effect.gen(function* () {
+      const [atA] = yield* freeAddresses(1)
+      const a = yield* start({ cluster: "one", id: A, listen: atA!, peers: new Map([[B, nobody]]), incarnation: 9 })
+      const first = yield* greeted(atA!, hello(B, A, 5))
+      assert.strictEqual(first.answer()!.hello.incarnation, 9)
+      const later = yield* greeted(atA!, hello(B, A, 6))
+      // Whether or not the older connection has seen its end.
+      first.socket.write(frameOf([ping(1)]))
+      yield* until("the earlier one is closed", () => first.closed())
+      const earlier = yield* greeted(atA!, hello(B, A, 5))
+      assert.strictEqual(earlier.answer()!.verdict, "OldIncarnation")
+      earlier.socket.write(frameOf([ping(2)]))
+      yield* until("closed", () => earlier.closed())
+      assert.isTrue(a.lines.some((line) => line.endsWith("a later start of it is connected already")))
+      later.socket.write(frameOf([ping(3)]))
+      yield* until("the later one is heard", () => a.received.length > 0)
+      assert.deepStrictEqual(a.received, [[B, 3]])
+      // A second connection of the same start replaces the first, as ever.
+      const again = yield* greeted(atA!, hello(B, A, 6))
+      yield* until("replaced", () => later.closed())
+      assert.strictEqual(again.answer()!.verdict, "Accepted")
+      // With the later one gone there is nothing to protect: a clock may have been set back.
+      again.socket.end()
+      yield* until("gone", () => again.closed())
+      assert.strictEqual((yield* greeted(atA!, hello(B, A, 5))).answer()!.verdict, "Accepted")
     })
   )
 })
@@ -204,7 +307,7 @@ describe("a peer that breaks the protocol", () => {
   }
   const undecodable = () => {
     const writer = Frame.open(20)
-    writer.raw(Buffer.from([1, 77, 0, 0, 0, 0, 0, 0, 0, 0]))
+    writer.raw(Buffer.from([2, 77, 0, 0, 0, 0, 0, 0, 0, 0]))
     return Frame.seal(writer)
   }
   for (const [kind, bytes, reason] of [

@@ -39,7 +39,11 @@ export interface Running {
   readonly stop: Effect.Effect<void>
 }
 
-interface Options extends TcpTransport.TcpTransportOptions {
+interface Options extends Omit<TcpTransport.TcpTransportOptions, "incarnation" | "epoch"> {
+  /** 1 unless it matters. */
+  readonly incarnation?: number
+  /** None unless it matters. */
+  readonly epoch?: () => number | undefined
   readonly onMessage?: (message: Message<Uint8Array>) => void
 }
 
@@ -49,8 +53,9 @@ export const start = Effect.fnUntraced(function* (options: Options) {
   const received: Array<readonly [ReplicaId, number]> = []
   const scope = yield* Scope.fork(yield* Effect.scope)
   const logger = Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))])
+  const layer = TcpTransport.layer({ incarnation: 1, epoch: () => undefined, ...options })
   const transport = yield* Transport.pipe(
-    Effect.provideContext(yield* Layer.buildWithScope(TcpTransport.layer(options), scope).pipe(Effect.provide(logger)))
+    Effect.provideContext(yield* Layer.buildWithScope(layer, scope).pipe(Effect.provide(logger)))
   )
   const deliver = (from: ReplicaId, message: Message<Uint8Array>) => {
     options.onMessage?.(message)

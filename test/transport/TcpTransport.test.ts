@@ -17,7 +17,8 @@ const member = (id: ReplicaId, addresses: ReadonlyArray<Address>) => ({
   peers: new Map(addresses.map((address, i) => [ids[i]!, address] as const).filter(([peer]) => peer !== id))
 })
 
-const hello = (from: ReplicaId, to: ReplicaId) => Handshake.hello({ cluster, from, to })
+const hello = (from: ReplicaId, to: ReplicaId) =>
+  Handshake.hello({ cluster, from, to, incarnation: 1, epoch: undefined })
 
 const numbers = (received: ReadonlyArray<readonly [ReplicaId, number]>, from: ReplicaId) =>
   received.filter(([peer]) => peer === from).map(([, number]) => number)

@@ -1,6 +1,6 @@
 /** §5.2: who stands for election, who votes, who wins. */
 import { describe, expect, test } from "vitest"
-import { type ReplicaId, Term } from "../../../src/raft/LogEntry.ts"
+import type { ReplicaId } from "../../../src/raft/LogEntry.ts"
 import {
   A,
   after,
@@ -29,6 +29,7 @@ import {
   send,
   sent,
   type ServerState,
+  start,
   step,
   terms
 } from "../builders.ts"
@@ -154,15 +155,7 @@ describe("§5.2", () => {
     const [, effects] = step(follower({ term: 3 }), received(B, requestVote(4, position(0, 0))))
     const [stored] = effects
     if (stored?._tag !== "Persist" || stored.hardState === undefined) throw new Error("the vote was not stored first")
-    const restarted = raft.init({
-      id: A,
-      incarnation: 2,
-      configuration: { voters: [A, B, C] },
-      at: now,
-      seed: 1,
-      hardState: stored.hardState,
-      entries: []
-    })
+    const restarted = start({ incarnation: 2, term: stored.hardState.currentTerm, votedFor: stored.hardState.votedFor })
     expect(sent(step(restarted, received(C, requestVote(4, position(9, 4))))[1])).toEqual([requestVoteReply(4, false)])
   })
 
@@ -211,7 +204,7 @@ describe("§5.2", () => {
   })
 
   test('[6] with a split vote "each candidate will time out and start a new election by incrementing its term"', () => {
-    const split = candidate({ voters: members(4), term: 3, votes: [B], heard: [C] })
+    const split = candidate({ voters: members(4), term: 3, log: [1], votes: [B], heard: [C] })
     const [asking] = step(split, deadline(after(700)))
     expect(asking).toMatchObject({ _tag: "PreCandidate", currentTerm: 3, votedFor: A })
     const [standing] = step(
@@ -224,15 +217,7 @@ describe("§5.2", () => {
   test('[3] "election timeouts are chosen randomly from a fixed interval": one to two timeouts, evenly, replica by replica', () => {
     const spread = new Set<number>()
     for (let seed = 0; seed < 200; seed++) {
-      const state = raft.init({
-        id: A,
-        incarnation: 1,
-        configuration: { voters: [A, B, C] },
-        at: now,
-        seed,
-        hardState: { currentTerm: Term(0), votedFor: undefined },
-        entries: []
-      })
+      const state = start({ seed })
       const wait = raft.nextDeadline(state) - now
       expect(wait).toBeGreaterThanOrEqual(500)
       expect(wait).toBeLessThan(1_000)

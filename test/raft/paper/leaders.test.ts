@@ -12,6 +12,7 @@ import {
   deadline,
   entriesFrom,
   forward,
+  forwardRefused,
   type Leader,
   leader,
   logged,
@@ -75,9 +76,9 @@ describe("§5.3, proposals", () => {
     const by = makeRaft({ maxUncommittedBytes: 4 })
     const [full, effects] = step(leader({ term: 2, log: [2] }), [submitted(1, "abcd"), submitted(2, "e")], by)
     expect(effects.at(-1)).toEqual(refused(2, "UncommittedBytes"))
-    const [still, none] = step(full, received(B, forward(2, { request: request(1, B), command: "f" })), by)
+    const [still, told] = step(full, received(B, forward(2, { request: request(1, B), command: "f" })), by)
     expect(still).toBe(full)
-    expect(none).toEqual([])
+    expect(told).toEqual([send(B, forwardRefused(2, "UncommittedBytes", request(1, B)))])
     const [free] = answer(full, matched(2, 2), by)
     expect((free as Leader).uncommittedBytes).toBe(0)
     expect(terms(step(free, submitted(3, "g"), by)[0])).toEqual([2, 2, 2])

@@ -62,7 +62,7 @@ describe("thesis §9.6, PreVote", () => {
   })
 
   test("a majority that would vote makes a candidate", () => {
-    const state = preCandidate({ voters: members(5), term: 2 })
+    const state = preCandidate({ voters: members(5), term: 2, log: [1] })
     const [one] = step(state, received(B, preVoteReply(2, 2, true)))
     expect(one).toMatchObject({ _tag: "PreCandidate", votes: new Set([A, B]) })
     const [two] = step(one, received(C, preVoteReply(1, 2, true)))
@@ -70,7 +70,7 @@ describe("thesis §9.6, PreVote", () => {
   })
 
   test("[27] refusals make none: it asks again after another timeout, in the same term", () => {
-    const state = preCandidate({ voters: members(4), term: 2 })
+    const state = preCandidate({ voters: members(4), term: 2, log: [1] })
     const [split] = step(state, [received(B, preVoteReply(2, 2, false)), received(C, preVoteReply(2, 2, true))])
     expect(split).toMatchObject({ _tag: "PreCandidate", votes: new Set([A, C]), heard: new Set([A, B, C]) })
     const [again, effects] = step(split, deadline(after(700)))

@@ -36,6 +36,7 @@ import {
   send,
   sent,
   type ServerState,
+  start,
   step,
   submitted
 } from "../builders.ts"
@@ -210,16 +211,7 @@ describe("thesis §6.4, a follower's reads", () => {
   })
 
   test("[143] numbers are fresh across restarts: an answer to the former incarnation is not taken for this one's", () => {
-    const restart = (incarnation: number): ServerState =>
-      raft.init({
-        id: A,
-        incarnation,
-        configuration: { voters: [A, B, C] },
-        at: now,
-        seed: 1,
-        hardState: { currentTerm: led.currentTerm, votedFor: undefined },
-        entries: entriesFrom(1, 2)
-      })
+    const restart = (incarnation: number): ServerState => start({ incarnation, term: 2, log: entriesFrom(1, 2) })
     const numbers = new Set<number>()
     for (let incarnation = 1; incarnation <= 3; incarnation++) {
       const [following] = step(restart(incarnation), received(B, append(2, position(1, 2), [], { commit: 1 })))

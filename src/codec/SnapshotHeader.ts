@@ -1,0 +1,119 @@
+/** The first chunk of a snapshot: all of an image but its value. SnapshotCodec has the layout. */
+import type { Configuration } from "../raft/Configuration.ts"
+import { Index, type LogPosition, ReplicaId, type RequestId, Term } from "../raft/LogEntry.ts"
+import type { Image } from "../raft/Snapshot.ts"
+import { Reader, Writer } from "./Bytes.ts"
+import { readRequestId, writeRequestId } from "./LogEntryCodec.ts"
+
+export interface Header extends Omit<Image<unknown>, "value"> {
+  readonly _tag: "Header"
+  readonly stateVersion: number
+}
+
+export type Decoded =
+  | Header
+  | { readonly _tag: "Malformed" }
+  /** Of a later version, and a reader must understand it. */
+  | { readonly _tag: "UnknownField"; readonly field: number }
+
+/** Never reused. */
+const tags = { last: 1, voters: 2, applied: 3, hash: 4, epoch: 5, stateVersion: 6 } as const
+/** From here on, who does not know a field may pass over it. */
+const firstOptional = 128
+
+export const encode = (image: Omit<Image<unknown>, "value">, stateVersion: number): Buffer => {
+  const { last, configuration, applied, hash, epoch } = image
+  const to = new Writer(256)
+  field(to, tags.last, () => {
+    to.safe(last.index)
+    to.safe(last.term)
+  })
+  field(to, tags.voters, () => {
+    to.u32(configuration.voters.length)
+    for (const voter of configuration.voters.toSorted()) to.utf8(voter)
+  })
+  field(to, tags.applied, () => {
+    to.u32(applied.size)
+    for (const replica of [...applied.keys()].toSorted()) writeRequestId(to, { ...applied.get(replica)!, replica })
+  })
+  field(to, tags.hash, () => to.u32(hash))
+  field(to, tags.epoch, () => to.safe(epoch))
+  field(to, tags.stateVersion, () => to.u32(stateVersion))
+  return to.finish()
+}
+
+const field = (to: Writer, tag: number, write: () => void): void => {
+  to.u8(tag)
+  const at = to.length
+  to.u32(0)
+  write()
+  to.patchU32(at, to.length - at - 4)
+}
+
+/** Total. */
+export const decode = (bytes: Uint8Array): Decoded => {
+  const fields = new Map<number, Reader>()
+  const from = new Reader(bytes)
+  let before = 0
+  while (from.remaining > 0) {
+    const tag = from.u8()
+    const contents = from.bytes()
+    if (from.failed || tag <= before) return malformed
+    if (tag > tags.stateVersion && tag < firstOptional) return { _tag: "UnknownField", field: tag }
+    fields.set(tag, new Reader(contents))
+    before = tag
+  }
+  /** Every field must be there, and hold nothing else. */
+  let sound = true
+  const read = <A>(tag: number, as: (from: Reader) => A): A => {
+    const contents = fields.get(tag) ?? new Reader(nothing)
+    const value = as(contents)
+    sound &&= fields.has(tag) && contents.done
+    return value
+  }
+  const header: Header = {
+    _tag: "Header",
+    last: read(tags.last, readPosition),
+    configuration: read(tags.voters, readConfiguration),
+    applied: read(tags.applied, readApplied),
+    hash: read(tags.hash, (from) => from.u32()),
+    epoch: read(tags.epoch, (from) => from.safe()),
+    stateVersion: read(tags.stateVersion, (from) => from.u32())
+  }
+  return sound ? header : malformed
+}
+
+const nothing = new Uint8Array(0)
+const malformed = { _tag: "Malformed" } as const
+
+/** Only the place before the first entry has index 0, and only it has term 0. */
+const readPosition = (from: Reader): LogPosition => {
+  const index = Index(from.safe())
+  const term = Term(from.safe())
+  if ((index === 0) !== (term === 0)) from.fail()
+  return { index, term }
+}
+
+const readConfiguration = (from: Reader): Configuration => {
+  const count = from.u32()
+  const voters: Array<ReplicaId> = []
+  for (let i = 0; i < count && !from.failed; i++) {
+    const voter = ReplicaId(from.utf8())
+    if (i > 0 && !(voters[i - 1]! < voter)) from.fail()
+    voters.push(voter)
+  }
+  return { voters }
+}
+
+const readApplied = (from: Reader): ReadonlyMap<ReplicaId, RequestId> => {
+  const count = from.u32()
+  const applied = new Map<ReplicaId, RequestId>()
+  let before: string | undefined
+  for (let i = 0; i < count && !from.failed; i++) {
+    const request = readRequestId(from)
+    if (before !== undefined && !(before < request.replica)) from.fail()
+    before = request.replica
+    applied.set(request.replica, request)
+  }
+  return applied
+}

@@ -1,0 +1,24 @@
+/**
+ * How a machine's state becomes bytes for a snapshot, and comes back. Both ways go piece by piece, so
+ * that neither a large state nor a slow disk stops everything else in the process.
+ */
+
+export interface StateCodec<S> {
+  /** Goes up whenever what is written changes its meaning; a decoder is asked for by it. */
+  readonly version: number
+  /**
+   * Equal states give equal pieces. Each is made when it is asked for, in a few milliseconds at most,
+   * and must not change afterwards. About 64 KiB each is good; one large value may need more.
+   */
+  readonly encode: (state: S) => Iterable<Uint8Array>
+  /** `undefined` for a version that it does not know. */
+  readonly decoder: (version: number) => StateDecoder<S> | undefined
+}
+
+/** Takes the pieces in the order in which they were made. Total: never throws, whatever it is given. */
+export interface StateDecoder<S> {
+  /** False when this is no piece of a state; then there is no point in going on. It may keep the bytes. */
+  readonly push: (piece: Uint8Array) => boolean
+  /** `undefined` when something is missing. */
+  readonly finish: () => S | undefined
+}

@@ -1,0 +1,154 @@
+/**
+ * What comes from peers, by what it is: first the rules about terms, which are the same for all,
+ * then the part of the protocol that it belongs to.
+ */
+import * as Admission from "./Admission.ts"
+import * as Configurations from "./Configuration.ts"
+import { type Batch, type Core, send } from "./Core.ts"
+import * as Divergence from "./Divergence.ts"
+import * as Election from "./Election.ts"
+import type { Instant, ReplicaId } from "./LogEntry.ts"
+import type { Message } from "./Message.ts"
+import * as Reads from "./Reads.ts"
+import * as Replication from "./Replication.ts"
+import { becomeFollower, type ServerState } from "./ServerState.ts"
+import { isOwn } from "./Settling.ts"
+import * as Snapshotting from "./Snapshotting.ts"
+
+/** The rules about terms (§5.1), then the message itself. Who is no member is not heard. */
+export const onMessage = <S, C, R, Q, A>(
+  core: Core<S, C, R, Q, A>,
+  state: ServerState<S, C, Q>,
+  received: { readonly from: ReplicaId; readonly message: Message<C>; readonly at: Instant },
+  batch: Batch<C, Q, R, A>
+): ServerState<S, C, Q> => {
+  const { from, message } = received
+  if (from === state.id || !Configurations.isMember(state.configuration, from)) return state
+  return onPeer(core, Admission.hear(state, message), received, batch)
+}
+
+const onPeer = <S, C, R, Q, A>(
+  core: Core<S, C, R, Q, A>,
+  state: ServerState<S, C, Q>,
+  received: { readonly from: ReplicaId; readonly message: Message<C>; readonly at: Instant },
+  batch: Batch<C, Q, R, A>
+): ServerState<S, C, Q> => {
+  const { message, at } = received
+  if (message.term > state.currentTerm && message._tag !== "PreVote") {
+    if (message._tag === "RequestVote" && Election.trustsLeader(state, core.options.electionTimeoutMillis, at))
+      return state
+    const follower = becomeFollower(state, core.options, {
+      term: message.term,
+      leader: undefined,
+      at,
+      quorumLost: false
+    })
+    return onCurrent(core, follower, received, batch)
+  }
+  return message.term < state.currentTerm
+    ? onStale(core, state, received, batch)
+    : onCurrent(core, state, received, batch)
+}
+
+/** A message of this replica's term, or one to which terms do not apply. */
+const onCurrent = <S, C, R, Q, A>(
+  core: Core<S, C, R, Q, A>,
+  state: ServerState<S, C, Q>,
+  { from, message, at }: { readonly from: ReplicaId; readonly message: Message<C>; readonly at: Instant },
+  batch: Batch<C, Q, R, A>
+): ServerState<S, C, Q> => {
+  switch (message._tag) {
+    case "PreVote":
+      return Election.onPreVote(core, state, { from, message, at }, batch)
+    case "PreVoteReply":
+      return Election.onPreVoteReply(core, state, { from, message, at }, batch)
+    case "RequestVote":
+      return Election.onRequestVote(core, state, { from, message, at }, batch)
+    case "RequestVoteReply":
+      return Election.onRequestVoteReply(state, { from, message, at })
+    case "AppendEntries":
+      return Replication.onAppendEntries(core, state, { from, message, at }, batch)
+    case "AppendEntriesReply":
+      return Replication.onAppendEntriesReply(state, { from, message, at }, batch)
+    case "InstallSnapshot":
+      return Snapshotting.onInstallSnapshot(core, state, { from, message, at }, batch)
+    case "InstallSnapshotReply":
+      return Snapshotting.onInstallSnapshotReply(core.options, state, { from, message, at })
+    case "Introduce":
+      return Replication.onIntroduce(state, { from, message, at }, batch)
+    case "IntroduceReply":
+      return Admission.onIntroduceReply(state, { from, message })
+    case "Forgotten":
+      return Admission.onForgotten(state, { from, message })
+    case "Diverged":
+      return Divergence.onDiverged(state, { from, message })
+    case "ForwardRefused": {
+      const { requests, reason } = message
+      for (const request of requests) {
+        if (isOwn(state, { request }))
+          batch.said.push({ _tag: "Reply", request, outcome: { _tag: "Declined", reason } })
+      }
+      return state
+    }
+    case "Forward":
+      // What a leader of this term is asked to log. Anybody else drops it: its sender hears of the new leader.
+      if (state._tag === "Leader") for (const request of message.requests) batch.commands.push(request)
+      return state
+    case "ReadIndex":
+      if (state._tag === "Leader") batch.asks.push({ from, number: message.number })
+      return state
+    case "ReadIndexReply": {
+      const reads = Reads.onIndex(state.reads, message.number, message.index)
+      return reads === state.reads ? state : { ...state, reads }
+    }
+  }
+}
+
+/** An older term: its requests are answered with this replica's term, so that their sender catches up; the rest is void. */
+const onStale = <S, C, R, Q, A>(
+  core: Core<S, C, R, Q, A>,
+  state: ServerState<S, C, Q>,
+  received: { readonly from: ReplicaId; readonly message: Message<C>; readonly at: Instant },
+  batch: Batch<C, Q, R, A>
+): ServerState<S, C, Q> => {
+  const { from, message, at } = received
+  const term = state.currentTerm
+  switch (message._tag) {
+    case "PreVote":
+      return Election.onPreVote(core, state, { from, message, at }, batch)
+    case "PreVoteReply":
+      // The voter is behind, but its answer is to the question that was asked.
+      return Election.onPreVoteReply(core, state, { from, message, at }, batch)
+    case "RequestVote":
+      send(batch, from, { _tag: "RequestVoteReply", term, granted: false })
+      return state
+    case "AppendEntries": {
+      const { round, prev } = message
+      send(batch, from, {
+        _tag: "AppendEntriesReply",
+        term,
+        round,
+        result: { _tag: "Conflict", prevIndex: prev.index, hint: prev },
+        sender: Admission.sender(state)
+      })
+      return state
+    }
+    case "InstallSnapshot":
+      send(batch, from, { _tag: "InstallSnapshotReply", term, snapshot: message.snapshot, held: 0 })
+      return state
+    case "Introduce":
+      return Replication.onIntroduce(state, { from, message, at }, batch)
+    case "IntroduceReply":
+      return Admission.onIntroduceReply(state, { from, message })
+    case "RequestVoteReply":
+    case "AppendEntriesReply":
+    case "Forward":
+    case "ForwardRefused":
+    case "ReadIndex":
+    case "ReadIndexReply":
+    case "InstallSnapshotReply":
+    case "Forgotten":
+    case "Diverged":
+      return state
+  }
+}

@@ -1,0 +1,64 @@
+/** What a refusal comes to for whoever waits: nothing yet, or which error, in words that say what to do. */
+import type { Outcome, Refusal } from "../raft/RaftEffect.ts"
+import { type RequestError, ResourceExhausted, Unavailable } from "./RequestError.ts"
+
+/**
+ * Whoever waits goes on waiting. A copy that an earlier leader was given may be logged though this one was refused,
+ * and then its outcome will come; and what a leader declined for the moment is submitted again by and by.
+ */
+export const saysNothing = (outcome: Outcome<unknown, unknown>, mayBeLogged: boolean): boolean => {
+  switch (outcome._tag) {
+    case "Applied":
+    case "Answered":
+    case "Superseded":
+      return false
+    case "Refused":
+      return mayBeLogged && (outcome.reason === "UncommittedBytes" || outcome.reason === "NoSpace")
+    case "Declined":
+      return outcome.reason === "UncommittedBytes"
+  }
+}
+
+/** `diskSpace` is the limit that a full disk is: the name by which clients know it. */
+export const diskFull = (whose: string, outcomeUnknown = false): ResourceExhausted =>
+  new ResourceExhausted({
+    message:
+      `the disk of ${whose} is full: no writes until there is room, reads still work (diskSpace)` +
+      (outcomeUnknown ? "; the write may still be applied" : ""),
+    limit: "diskSpace",
+    outcomeUnknown
+  })
+
+/** Nothing is answered here meanwhile; the other replicas go on. */
+export const diskStuck = (): Unavailable =>
+  new Unavailable({
+    message: "the disk of this replica is full, and a write waits for room: ask another replica (diskSpace)",
+    outcomeUnknown: false
+  })
+
+export const refusal = (reason: Refusal, outcomeUnknown: boolean): RequestError => {
+  switch (reason) {
+    case "NoQuorum":
+      return new Unavailable({ message: "this replica reaches no majority of its cluster", outcomeUnknown })
+    case "UncommittedBytes":
+      return new ResourceExhausted({
+        message: "too much is written and not yet committed; try later (maxUncommittedBytes)",
+        limit: "maxUncommittedBytes",
+        outcomeUnknown
+      })
+    case "WaitingReads":
+      return new ResourceExhausted({
+        message: "too many reads wait for an answer; try later (maxWaitingReads)",
+        limit: "maxWaitingReads",
+        outcomeUnknown: false
+      })
+    case "NoSpace":
+      return diskFull(outcomeUnknown ? "the leader" : "this replica", outcomeUnknown)
+    case "Diverged":
+      return new Unavailable({ message: divergedMessage, outcomeUnknown })
+  }
+}
+
+export const divergedMessage =
+  "this replica has come to differ from the others and serves nobody; ask another one. It is repaired, while it is " +
+  'stopped, by "balsa storage repair --from-peers --diverged"'
