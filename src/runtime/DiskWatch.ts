@@ -49,7 +49,7 @@ const isFull = ({ freeBytes, reserveBytes, waitsForRoom }: DiskStatus, before: b
 const describeFull = ({ freeBytes, reserveBytes, waitsForRoom }: DiskStatus): string =>
   waitsForRoom
     ? "the disk is full: a write found no room. Until there is room where the data directory is, this replica waits, and serves nobody"
-    : `the disk is nearly full: ${mebibytes(freeBytes ?? 0)} MiB are free, and ${mebibytes(reserveBytes)} MiB are kept for what must be ` +
+    : `the disk is full: ${mebibytes(freeBytes ?? 0)} MiB are free, and ${mebibytes(reserveBytes)} MiB are kept for what must be ` +
       "written. Until there is more room where the data directory is, no commands are taken; reads go on"
 
 const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(1)

@@ -13,7 +13,17 @@ export const describe = (before: State, after: State): ReadonlyArray<Notice> => 
   const admitted = before.admitted === after.admitted ? undefined : describeAdmission(after)
   const diverged = before.diverged !== undefined || after.diverged === undefined ? undefined : describeDivergence(after)
   const agreed = before.diverged === undefined || after.diverged !== undefined ? undefined : describeAgreement
-  return [admitted, diverged, agreed].filter((notice) => notice !== undefined)
+  const late =
+    before.pristine && !after.pristine && !after.admitted ? { ...notAdmitted, level: "Info" as const } : undefined
+  return [admitted, late, diverged, agreed].filter((notice) => notice !== undefined)
+}
+
+/** Of a replica that finds a history, or starts with a disk that says so. */
+export const notAdmitted: Notice = {
+  level: "Warn",
+  text:
+    "not admitted: its disk is new, or was lost or given up, and the cluster has a history. It is sent everything, and neither votes " +
+    "nor counts until it has caught up and every other voter has answered it"
 }
 
 const describeAdmission = ({ admitted }: State): Notice =>

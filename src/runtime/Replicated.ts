@@ -17,6 +17,7 @@ import * as ByteMachine from "./ByteMachine.ts"
 import * as DiskWatch from "./DiskWatch.ts"
 import * as Interpreter from "./Interpreter.ts"
 import { defaultLimits, type MailboxLimits } from "./Mailbox.ts"
+import * as Notices from "./Notices.ts"
 import * as ReplicaStatus from "./ReplicaStatus.ts"
 import { diskFull, diskStuck, divergedMessage } from "./Refusals.ts"
 import { type RequestError, ResourceExhausted, Unavailable } from "./RequestError.ts"
@@ -72,6 +73,7 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   const disk = yield* DiskWatch.make(storage)
   const alone = ReplicaStatus.isAlone(id, configuration)
   const from = yield* StartingPoint.find({ storage, codec: options.state, alone })
+  if (from.admitted === false) yield* Effect.logWarning(Notices.notAdmitted.text)
   const seed = yield* Random.nextInt
   const timeoutMillis = options.requestTimeoutMillis ?? 5000
   const { electionTimeoutMillis: patienceMillis } = replica.options
