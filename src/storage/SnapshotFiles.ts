@@ -8,7 +8,7 @@
  */
 import * as path from "node:path"
 import { crc32 } from "node:zlib"
-import { Effect, Exit, type Scope, Semaphore } from "effect"
+import { Clock, Effect, Exit, type Scope, Semaphore } from "effect"
 import type { LogPosition } from "../raft/LogEntry.ts"
 import type { Snapshot } from "../raft/Snapshot.ts"
 import { attempt, codeOf } from "./DiskError.ts"
@@ -94,8 +94,12 @@ const fill = Effect.fnUntraced(function* (
     bytes += piece.length
     unsynced += piece.length
     if (unsynced < SnapshotDisk.syncEveryBytes) continue
+    const before = yield* Clock.currentTimeMillis
     yield* sync
     unsynced = 0
+    // As long again the disk is the log's alone.
+    const took = (yield* Clock.currentTimeMillis) - before
+    if (took > 0) yield* Effect.sleep(took)
   }
   yield* sync
   return { last, bytes, checksum }
