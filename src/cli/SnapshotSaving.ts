@@ -45,7 +45,7 @@ export const save = Effect.fnUntraced(function* ({
       yield* checkName(file, force)
       yield* system(`name ${file}`, async () => {
         await fs.rename(part, file)
-        await syncDirectory(path.dirname(path.resolve(file)))
+        await SnapshotFile.syncDirectory(path.dirname(path.resolve(file)))
       })
       return { ...loaded, file }
     })
@@ -94,14 +94,5 @@ const inWords = (error: Effect.Error<ReturnType<typeof Snapshot.download<Failure
       )
     default:
       return ofClientError(error)
-  }
-}
-
-const syncDirectory = async (directory: string): Promise<void> => {
-  const handle = await fs.open(directory, "r")
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }

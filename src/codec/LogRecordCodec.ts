@@ -5,9 +5,10 @@
  * index (8) and term (8), and for the log from (8), how many entries (4) and the entries. Format 1
  * had the first two bits only. Reading is total: bytes that are no record mark the reader as failed.
  */
-import { Index, type LogEntry, type LogPosition, ReplicaId, Term } from "../raft/LogEntry.ts"
+import { Index, type LogEntry, ReplicaId, Term } from "../raft/LogEntry.ts"
 import type { HardState, LogChange, Persist } from "../raft/RaftEffect.ts"
 import type { Reader, Writer } from "./Bytes.ts"
+import { readBoolean, readPosition, writeBoolean, writePosition } from "./Fields.ts"
 import { readEntry, writeEntry } from "./LogEntryCodec.ts"
 
 /** A `Persist`, and what became of the log that it met. */
@@ -38,7 +39,7 @@ export const writeRecord = (to: Writer, { hardState, admitted, base, keeps, log 
     (keeps ? keepsLog : 0)
   to.u8(flags)
   if (hardState !== undefined) writeHardState(to, hardState)
-  if (admitted !== undefined) to.u8(admitted ? 1 : 0)
+  if (admitted !== undefined) writeBoolean(to, admitted)
   if (base !== undefined) writePosition(to, base)
   if (log !== undefined) writeLogChange(to, log)
 }
@@ -49,37 +50,21 @@ export const readRecord = (from: Reader): StoredChange => {
   const keeps = (flags & keepsLog) !== 0
   if (flags > allFlags || (keeps && !(flags & hasBase))) from.fail()
   const hardState = flags & hasHardState ? readHardState(from) : undefined
-  const admitted = flags & hasAdmitted ? readFlag(from) : undefined
+  const admitted = flags & hasAdmitted ? readBoolean(from) : undefined
   const base = flags & hasBase ? readPosition(from) : undefined
   const log = flags & hasLog ? readLogChange(from) : undefined
   return { _tag: "Persist", hardState, admitted, base, keeps, log }
 }
 
-export const writePosition = (to: Writer, { index, term }: LogPosition): void => {
-  to.safe(index)
-  to.safe(term)
-}
-
-export const readPosition = (from: Reader): LogPosition => {
-  const index = Index(from.safe())
-  return { index, term: Term(from.safe()) }
-}
-
-const readFlag = (from: Reader): boolean => {
-  const value = from.u8()
-  if (value > 1) from.fail()
-  return value === 1
-}
-
 const writeHardState = (to: Writer, { currentTerm, votedFor }: HardState): void => {
   to.safe(currentTerm)
-  to.u8(votedFor === undefined ? 0 : 1)
+  writeBoolean(to, votedFor !== undefined)
   if (votedFor !== undefined) to.utf8(votedFor)
 }
 
 const readHardState = (from: Reader): HardState => {
   const currentTerm = Term(from.safe())
-  return { currentTerm, votedFor: readFlag(from) ? ReplicaId(from.utf8()) : undefined }
+  return { currentTerm, votedFor: readBoolean(from) ? ReplicaId(from.utf8()) : undefined }
 }
 
 const writeLogChange = (to: Writer, change: LogChange<Uint8Array>): void => {

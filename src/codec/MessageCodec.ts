@@ -18,6 +18,7 @@ import type {
   Request
 } from "../raft/Message.ts"
 import { Reader, Writer } from "./Bytes.ts"
+import { readBoolean, readSoundPosition, writeBoolean, writePosition } from "./Fields.ts"
 import { readEntry, readRequestId, writeEntry, writeRequestId } from "./LogEntryCodec.ts"
 import * as Parts from "./MessageParts.ts"
 
@@ -97,15 +98,15 @@ const writeMessage = (to: Writer, message: Message<Uint8Array>): void => {
   switch (message._tag) {
     case "PreVote":
     case "RequestVote":
-      return Parts.writePosition(to, message.last)
+      return writePosition(to, message.last)
     case "PreVoteReply":
       to.safe(message.askedIn)
-      Parts.writeBoolean(to, message.granted)
-      return Parts.writeBoolean(to, message.admitted)
+      writeBoolean(to, message.granted)
+      return writeBoolean(to, message.admitted)
     case "RequestVoteReply":
-      return Parts.writeBoolean(to, message.granted)
+      return writeBoolean(to, message.granted)
     case "AppendEntries":
-      Parts.writePosition(to, message.prev)
+      writePosition(to, message.prev)
       to.safe(message.leaderCommit)
       to.safe(message.round)
       to.u32(message.entries.length)
@@ -173,19 +174,19 @@ const readMessage = (from: Reader, kind: number): Message<Uint8Array> | undefine
   const term = Term(from.safe())
   switch (kind) {
     case kinds.PreVote:
-      return { _tag: "PreVote", term, last: Parts.readPosition(from) }
+      return { _tag: "PreVote", term, last: readSoundPosition(from) }
     case kinds.PreVoteReply:
       return {
         _tag: "PreVoteReply",
         term,
         askedIn: Term(from.safe()),
-        granted: Parts.readBoolean(from),
-        admitted: Parts.readBoolean(from)
+        granted: readBoolean(from),
+        admitted: readBoolean(from)
       }
     case kinds.RequestVote:
-      return { _tag: "RequestVote", term, last: Parts.readPosition(from) }
+      return { _tag: "RequestVote", term, last: readSoundPosition(from) }
     case kinds.RequestVoteReply:
-      return { _tag: "RequestVoteReply", term, granted: Parts.readBoolean(from) }
+      return { _tag: "RequestVoteReply", term, granted: readBoolean(from) }
     case kinds.AppendEntries:
       return readAppendEntries(from, term)
     case kinds.AppendEntriesReply:
@@ -220,7 +221,7 @@ const readMessage = (from: Reader, kind: number): Message<Uint8Array> | undefine
         _tag: "IntroduceReply",
         term,
         incarnation: from.safe(),
-        leads: Parts.readBoolean(from),
+        leads: readBoolean(from),
         commitIndex: Index(from.safe())
       }
     case kinds.Forgotten:
@@ -234,7 +235,7 @@ const readMessage = (from: Reader, kind: number): Message<Uint8Array> | undefine
 
 /** Entries follow `prev` without a gap, and terms never fall along a log (§5.3). */
 const readAppendEntries = (from: Reader, term: Term): AppendEntries<Uint8Array> => {
-  const prev = Parts.readPosition(from)
+  const prev = readSoundPosition(from)
   const leaderCommit = Index(from.safe())
   const round = from.safe()
   const count = from.u32()

@@ -1,32 +1,12 @@
 /** What several messages hold, as bytes: see MessageCodec. Reading refuses what no correct replica says. */
 import type { Checkpoint } from "../raft/Chain.ts"
-import { Index, type LogPosition, type RequestId, Term } from "../raft/LogEntry.ts"
+import { Index, type RequestId, type Term } from "../raft/LogEntry.ts"
 import type { AppendResult, Sender } from "../raft/Message.ts"
 import type { Refusal } from "../raft/RaftEffect.ts"
 import type { Snapshot } from "../raft/Snapshot.ts"
 import type { Reader, Writer } from "./Bytes.ts"
+import { readBoolean, readSoundPosition, writeBoolean, writePosition } from "./Fields.ts"
 import { readRequestId, writeRequestId } from "./LogEntryCodec.ts"
-
-export const writeBoolean = (to: Writer, value: boolean): void => to.u8(value ? 1 : 0)
-
-export const readBoolean = (from: Reader): boolean => {
-  const value = from.u8()
-  if (value > 1) from.fail()
-  return value === 1
-}
-
-export const writePosition = (to: Writer, position: LogPosition): void => {
-  to.safe(position.index)
-  to.safe(position.term)
-}
-
-/** Only the place before the first entry has index 0, and only it has term 0. */
-export const readPosition = (from: Reader): LogPosition => {
-  const index = Index(from.safe())
-  const term = Term(from.safe())
-  if ((index === 0) !== (term === 0)) from.fail()
-  return { index, term }
-}
 
 export const writeResult = (to: Writer, result: AppendResult): void => {
   switch (result._tag) {
@@ -45,7 +25,7 @@ export const readResult = (from: Reader): AppendResult => {
     case 0:
       return { _tag: "Matched", matchIndex: Index(from.safe()) }
     case 1:
-      return { _tag: "Conflict", prevIndex: Index(from.safe()), hint: readPosition(from) }
+      return { _tag: "Conflict", prevIndex: Index(from.safe()), hint: readSoundPosition(from) }
     default:
       from.fail()
       return { _tag: "Matched", matchIndex: Index(0) }
@@ -87,7 +67,7 @@ export const writeSnapshot = (to: Writer, { last, bytes, checksum }: Snapshot): 
 
 /** In the term of the message or an earlier one. */
 export const readSnapshot = (from: Reader, term: Term): Snapshot => {
-  const last = readPosition(from)
+  const last = readSoundPosition(from)
   if (last.term > term) from.fail()
   return { last, bytes: from.safe(), checksum: from.u32() }
 }

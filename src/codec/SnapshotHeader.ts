@@ -1,8 +1,9 @@
 /** The first chunk of a snapshot: all of an image but its value. SnapshotCodec has the layout. */
 import type { Configuration } from "../raft/Configuration.ts"
-import { Index, type LogPosition, ReplicaId, type RequestId, Term } from "../raft/LogEntry.ts"
+import { ReplicaId, type RequestId } from "../raft/LogEntry.ts"
 import type { Image } from "../raft/Snapshot.ts"
 import { Reader, Writer } from "./Bytes.ts"
+import { readSoundPosition, writePosition } from "./Fields.ts"
 import { readRequestId, writeRequestId } from "./LogEntryCodec.ts"
 
 export interface Header extends Omit<Image<unknown>, "value"> {
@@ -24,10 +25,7 @@ const firstOptional = 128
 export const encode = (image: Omit<Image<unknown>, "value">, stateVersion: number): Buffer => {
   const { last, configuration, applied, hash, epoch } = image
   const to = new Writer(256)
-  field(to, tags.last, () => {
-    to.safe(last.index)
-    to.safe(last.term)
-  })
+  field(to, tags.last, () => writePosition(to, last))
   field(to, tags.voters, () => {
     to.u32(configuration.voters.length)
     for (const voter of configuration.voters.toSorted()) to.utf8(voter)
@@ -73,7 +71,7 @@ export const decode = (bytes: Uint8Array): Decoded => {
   }
   const header: Header = {
     _tag: "Header",
-    last: read(tags.last, readPosition),
+    last: read(tags.last, readSoundPosition),
     configuration: read(tags.voters, readConfiguration),
     applied: read(tags.applied, readApplied),
     hash: read(tags.hash, (from) => from.u32()),
@@ -85,14 +83,6 @@ export const decode = (bytes: Uint8Array): Decoded => {
 
 const nothing = new Uint8Array(0)
 const malformed = { _tag: "Malformed" } as const
-
-/** Only the place before the first entry has index 0, and only it has term 0. */
-const readPosition = (from: Reader): LogPosition => {
-  const index = Index(from.safe())
-  const term = Term(from.safe())
-  if ((index === 0) !== (term === 0)) from.fail()
-  return { index, term }
-}
 
 const readConfiguration = (from: Reader): Configuration => {
   const count = from.u32()

@@ -17,7 +17,6 @@ import * as DirectoryLock from "../storage/DirectoryLock.ts"
 import { attempt, codeOf } from "../storage/DiskError.ts"
 import * as DurableFile from "../storage/DurableFile.ts"
 import * as Fresh from "../storage/Fresh.ts"
-import * as Identity from "../storage/Identity.ts"
 import * as SnapshotFiles from "../storage/SnapshotFiles.ts"
 import { StorageError } from "../storage/Storage.ts"
 
@@ -65,16 +64,14 @@ export const restore = Effect.fnUntraced(function* (
       yield* store.write(image.last, SnapshotCodec.encode(image, KvStateCodec))
     })
   )
-  const owner = { cluster, replica, voters: image.configuration.voters }
+  // Requests of a lower incarnation would be taken for ones that were applied long ago.
+  const incarnation = image.applied.get(replica)?.incarnation ?? 0
   yield* Fresh.create(place, {
-    identity: owner,
+    identity: { cluster, replica, voters: image.configuration.voters, incarnation },
     hardState: { currentTerm: image.last.term, votedFor: undefined },
     admitted: true,
     base: image.last
   })
-  // Requests of a lower incarnation would be taken for ones that were applied long ago.
-  const incarnation = image.applied.get(replica)?.incarnation ?? 0
-  yield* attempt(`write to ${place}`, "WriteFailed", () => Identity.write(place, { ...owner, incarnation }))
 })
 
 /** What may be in a directory that nobody uses: the lock's folder, and that of a file system's own. */

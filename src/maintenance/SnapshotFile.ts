@@ -90,3 +90,6 @@ const damaged = (file: string, { kind, offset, message }: SnapshotCodec.Problem)
 
 /** How many times the cluster had been restored. */
 export const epochOf = ({ epoch }: Image<KvState>): number => Epoch.count(epoch)
+
+/** Makes the names in a directory last, as a backup's must. */
+export { syncDirectory } from "../storage/DurableFile.ts"

@@ -188,3 +188,23 @@ export type Message<C> =
   | IntroduceReply
   | Forgotten
   | Diverged
+
+/** Every kind of message. */
+export const tags = [
+  "PreVote",
+  "PreVoteReply",
+  "RequestVote",
+  "RequestVoteReply",
+  "AppendEntries",
+  "AppendEntriesReply",
+  "Forward",
+  "ReadIndex",
+  "ReadIndexReply",
+  "ForwardRefused",
+  "InstallSnapshot",
+  "InstallSnapshotReply",
+  "Introduce",
+  "IntroduceReply",
+  "Forgotten",
+  "Diverged"
+] as const satisfies ReadonlyArray<Message<unknown>["_tag"]>

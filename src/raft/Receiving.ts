@@ -4,10 +4,9 @@
  */
 import * as Admission from "./Admission.ts"
 import * as Configurations from "./Configuration.ts"
-import { type Batch, type Core, send } from "./Core.ts"
+import { type Batch, type Core, type Received, send } from "./Core.ts"
 import * as Divergence from "./Divergence.ts"
 import * as Election from "./Election.ts"
-import type { Instant, ReplicaId } from "./LogEntry.ts"
 import type { Message } from "./Message.ts"
 import * as Reads from "./Reads.ts"
 import * as Replication from "./Replication.ts"
@@ -18,22 +17,13 @@ import * as Snapshotting from "./Snapshotting.ts"
 /** The rules about terms (§5.1), then the message itself. Who is no member is not heard. */
 export const onMessage = <S, C, R, Q, A>(
   core: Core<S, C, R, Q, A>,
-  state: ServerState<S, C, Q>,
-  received: { readonly from: ReplicaId; readonly message: Message<C>; readonly at: Instant },
+  before: ServerState<S, C, Q>,
+  received: Received<Message<C>>,
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
-  const { from, message } = received
-  if (from === state.id || !Configurations.isMember(state.configuration, from)) return state
-  return onPeer(core, Admission.hear(state, message), received, batch)
-}
-
-const onPeer = <S, C, R, Q, A>(
-  core: Core<S, C, R, Q, A>,
-  state: ServerState<S, C, Q>,
-  received: { readonly from: ReplicaId; readonly message: Message<C>; readonly at: Instant },
-  batch: Batch<C, Q, R, A>
-): ServerState<S, C, Q> => {
-  const { message, at } = received
+  const { from, message, at } = received
+  if (from === before.id || !Configurations.isMember(before.configuration, from)) return before
+  const state = Admission.hear(before, message)
   if (message.term > state.currentTerm && message._tag !== "PreVote") {
     if (message._tag === "RequestVote" && Election.trustsLeader(state, core.options.electionTimeoutMillis, at))
       return state
@@ -54,7 +44,7 @@ const onPeer = <S, C, R, Q, A>(
 const onCurrent = <S, C, R, Q, A>(
   core: Core<S, C, R, Q, A>,
   state: ServerState<S, C, Q>,
-  { from, message, at }: { readonly from: ReplicaId; readonly message: Message<C>; readonly at: Instant },
+  { from, message, at }: Received<Message<C>>,
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
   switch (message._tag) {
@@ -108,7 +98,7 @@ const onCurrent = <S, C, R, Q, A>(
 const onStale = <S, C, R, Q, A>(
   core: Core<S, C, R, Q, A>,
   state: ServerState<S, C, Q>,
-  received: { readonly from: ReplicaId; readonly message: Message<C>; readonly at: Instant },
+  received: Received<Message<C>>,
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
   const { from, message, at } = received

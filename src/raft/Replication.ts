@@ -13,7 +13,7 @@ import type { AppendEntries, AppendEntriesReply, AppendResult, Introduce } from 
 import type { Options } from "./Options.ts"
 import * as Progresses from "./Progress.ts"
 import type { Progress } from "./Progress.ts"
-import { becomeFollower, type Leader, type ServerState } from "./ServerState.ts"
+import { becomeFollower, hasAnotherLeader, type Leader, type ServerState } from "./ServerState.ts"
 import * as Snapshotting from "./Snapshotting.ts"
 import * as StateMachines from "./StateMachine.ts"
 import type { StateMachine } from "./StateMachine.ts"
@@ -29,10 +29,7 @@ export const onAppendEntries = <S, C, R, Q, A>(
   { from, message, at }: Received<AppendEntries<C>>,
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
-  // Two leaders in one term cannot be (§5.2); whoever claims it is not obeyed.
-  if (state._tag === "Leader" || (state._tag === "Follower" && state.leader !== undefined && state.leader !== from)) {
-    return state
-  }
+  if (hasAnotherLeader(state, from)) return state
   const term = state.currentTerm
   const follower = becomeFollower(state, core.options, { term, leader: from, at, quorumLost: false })
   const [stateMachine, result] = accept(state.stateMachine, message)

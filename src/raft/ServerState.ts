@@ -90,6 +90,10 @@ export const leaderOf = <S, C, Q>(state: ServerState<S, C, Q>): ReplicaId | unde
   }
 }
 
+/** Two leaders in one term cannot be (§5.2): whether `from`, who claims to lead this one, is not to be obeyed. */
+export const hasAnotherLeader = <S, C, Q>(state: ServerState<S, C, Q>, from: ReplicaId): boolean =>
+  state._tag === "Leader" || (state._tag === "Follower" && state.leader !== undefined && state.leader !== from)
+
 export const quorumLost = <S, C, Q>(state: ServerState<S, C, Q>): boolean => state._tag !== "Leader" && state.quorumLost
 
 /** What every role keeps when the role changes. */

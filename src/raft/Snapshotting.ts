@@ -13,7 +13,7 @@ import { Index, type Instant, type LogPosition, type ReplicaId } from "./LogEntr
 import type { AppendEntriesReply, InstallSnapshot, InstallSnapshotReply } from "./Message.ts"
 import type { Options } from "./Options.ts"
 import * as Progresses from "./Progress.ts"
-import { becomeFollower, type Leader, leaderOf, type ServerState } from "./ServerState.ts"
+import { becomeFollower, hasAnotherLeader, type Leader, leaderOf, type ServerState } from "./ServerState.ts"
 import type { Image, Snapshot, Snapshots } from "./Snapshot.ts"
 import { same } from "./Snapshot.ts"
 import * as StateMachines from "./StateMachine.ts"
@@ -132,9 +132,7 @@ export const onInstallSnapshot = <S, C, R, Q, A>(
   { from, message, at }: Received<InstallSnapshot>,
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
-  if (state._tag === "Leader" || (state._tag === "Follower" && state.leader !== undefined && state.leader !== from)) {
-    return state
-  }
+  if (hasAnotherLeader(state, from)) return state
   const term = state.currentTerm
   const follower = becomeFollower(state, core.options, { term, leader: from, at, quorumLost: false })
   const { snapshot, offset, bytes } = message

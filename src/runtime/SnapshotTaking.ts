@@ -3,6 +3,7 @@
  * goes on meanwhile; the state machine's value is immutable, so nobody waits for it.
  */
 import { Clock, Effect, Queue } from "effect"
+import * as Pieces from "../codec/Pieces.ts"
 import * as SnapshotCodec from "../codec/SnapshotCodec.ts"
 import type { StateCodec } from "../codec/StateCodec.ts"
 import type { LogPosition } from "../raft/LogEntry.ts"
@@ -32,7 +33,7 @@ export const make = Effect.fnUntraced(function* <S>(
     const { last } = image
     const began = yield* Clock.currentTimeMillis
     yield* Effect.logInfo(`taking a snapshot at index ${last.index} of term ${last.term}`)
-    yield* store.write(last, inSlices(SnapshotCodec.encode(image, codec))).pipe(
+    yield* store.write(last, Pieces.joined(SnapshotCodec.encode(image, codec), sliceBytes)).pipe(
       Effect.matchEffect({
         onSuccess: (snapshot) =>
           Effect.gen(function* () {
@@ -60,18 +61,3 @@ export const make = Effect.fnUntraced(function* <S>(
 
 /** Made and written in one go: a few milliseconds of work. A turn for each small piece would take for ever on a busy replica. */
 const sliceBytes = 256 * 1024
-
-/** The same bytes in larger pieces. Nothing is asked for ahead of its slice. */
-const inSlices = function* (pieces: Iterable<Uint8Array>): Generator<Uint8Array, void> {
-  let slice: Array<Uint8Array> = []
-  let bytes = 0
-  for (const piece of pieces) {
-    slice.push(piece)
-    bytes += piece.length
-    if (bytes < sliceBytes) continue
-    yield Buffer.concat(slice, bytes)
-    slice = []
-    bytes = 0
-  }
-  if (bytes > 0) yield Buffer.concat(slice, bytes)
-}

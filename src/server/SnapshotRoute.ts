@@ -10,6 +10,7 @@
 import { Clock, Effect, Exit, Stream } from "effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { KvStateCodec } from "../codec/KvStateCodec.ts"
+import * as Pieces from "../codec/Pieces.ts"
 import * as SnapshotCodec from "../codec/SnapshotCodec.ts"
 import type { KvState } from "../kv/KvMachine.ts"
 import type { Image } from "../raft/Snapshot.ts"
@@ -125,23 +126,9 @@ const lengthOf = Effect.fnUntraced(function* (image: Image<KvState>) {
 
 function* linesOf(image: Image<KvState>, bytes: number, open: string, close: string): Generator<Uint8Array, void> {
   let remaining = bytes
-  for (const blob of blobsOf(SnapshotCodec.encode(image, KvStateCodec))) {
+  for (const blob of Pieces.joined(SnapshotCodec.encode(image, KvStateCodec), blobBytes)) {
     remaining -= blob.length
     const left = GatewayJson.int64Field("remaining_bytes", remaining)
     yield Buffer.from(`${open}${left},"blob":"${encodeBytes(blob)}"${close}`)
   }
-}
-
-function* blobsOf(pieces: Iterable<Uint8Array>): Generator<Uint8Array, void> {
-  let gathered: Array<Uint8Array> = []
-  let length = 0
-  for (const piece of pieces) {
-    gathered.push(piece)
-    length += piece.length
-    if (length < blobBytes) continue
-    yield Buffer.concat(gathered, length)
-    gathered = []
-    length = 0
-  }
-  if (length > 0) yield Buffer.concat(gathered, length)
 }

@@ -2,6 +2,7 @@
  * The faults that come and go by themselves. Each kind has its own stream and its own
  * rhythm; several may hold at once.
  */
+import { tags } from "../raft/Message.ts"
 import { amnesia } from "./Amnesia.ts"
 import * as Cuts from "./Cuts.ts"
 import { alter, fill, kill, rot, wipe } from "./DiskFaults.ts"
@@ -156,25 +157,6 @@ const apply = (world: World, kind: FaultKind, random: Random, millis: number): s
       return alter(world, random)
   }
 }
-
-const tags = [
-  "PreVote",
-  "PreVoteReply",
-  "RequestVote",
-  "RequestVoteReply",
-  "AppendEntries",
-  "AppendEntriesReply",
-  "Forward",
-  "ReadIndex",
-  "ReadIndexReply",
-  "ForwardRefused",
-  "InstallSnapshot",
-  "InstallSnapshotReply",
-  "Introduce",
-  "IntroduceReply",
-  "Forgotten",
-  "Diverged"
-] as const
 
 /** After a crash that no strike caused. */
 export const restartSoon = (world: World, host: Host): void => {

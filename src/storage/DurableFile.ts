@@ -40,10 +40,30 @@ export const create = async (
   }
 }
 
+/** What a file must be able to do to be written; a `FileHandle` can. */
+export interface Writable {
+  readonly write: (
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number
+  ) => Promise<{ readonly bytesWritten: number }>
+}
+
+export interface Readable {
+  readonly read: (
+    into: Uint8Array,
+    offset: number,
+    length: number,
+    position: number
+  ) => Promise<{ readonly bytesRead: number }>
+}
+
 /** All of the bytes: a write may do less than it was asked for. */
-export const writeAt = async (file: fs.FileHandle, bytes: Uint8Array, position: number): Promise<void> => {
+export const writeAt = async (file: Writable, bytes: Uint8Array, position: number): Promise<void> => {
   for (let at = 0; at < bytes.length; ) {
     const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at)
+    if (bytesWritten === 0) throw new Error(`only ${at} of ${bytes.length} bytes could be written`)
     at += bytesWritten
   }
 }
@@ -51,17 +71,17 @@ export const writeAt = async (file: fs.FileHandle, bytes: Uint8Array, position: 
 const zeros = Buffer.alloc(64 * 1024)
 
 /** Without making the file shorter in between, as cutting it would. */
-export const zero = async (file: fs.FileHandle, position: number, length: number): Promise<void> => {
+export const zero = async (file: Writable, position: number, length: number): Promise<void> => {
   for (let at = 0; at < length; at += zeros.length) {
     await writeAt(file, zeros.subarray(0, Math.min(zeros.length, length - at)), position + at)
   }
 }
 
-export const readAt = async (file: fs.FileHandle, length: number, position: number): Promise<Buffer> => {
-  const bytes = Buffer.alloc(length)
+export const readAt = async (file: Readable, length: number, position: number): Promise<Buffer> => {
+  const bytes = Buffer.allocUnsafe(length)
   for (let at = 0; at < length; ) {
     const { bytesRead } = await file.read(bytes, at, length - at, position + at)
-    if (bytesRead === 0) throw new Error("the file became shorter while it was read")
+    if (bytesRead === 0) throw new Error(`the file ends at ${position + at}, before its time`)
     at += bytesRead
   }
   return bytes

@@ -16,7 +16,8 @@ import * as Segment from "./Segment.ts"
 import { StorageError } from "./Storage.ts"
 
 export interface Contents {
-  readonly identity: Identity.Owner
+  /** With the incarnation of its last life, if it had one. */
+  readonly identity: Identity.Identity
   readonly hardState: HardState
   readonly admitted: boolean
   /** The log begins after it. */
@@ -43,7 +44,7 @@ export const create = (directory: string, contents: Contents): Effect.Effect<voi
         const header = { number: 1, firstSequence: 1, mark: LogRecord.newMark(), owner, beginning }
         await (await Segment.create(directory, header, 0)).file.close()
         const voters = identity.voters.toSorted()
-        await Identity.write(directory, { ...identity, voters, incarnation: 0 })
+        await Identity.write(directory, { ...identity, voters })
       })
     })
   )

@@ -12,6 +12,7 @@ import { crc32 } from "node:zlib"
 import { ReplicaId } from "../raft/LogEntry.ts"
 import { codeOf, corrupt, newerFormat } from "./DiskError.ts"
 import * as DurableFile from "./DurableFile.ts"
+import * as JsonLine from "./JsonLine.ts"
 import { StorageError } from "./Storage.ts"
 
 export interface Owner {
@@ -89,7 +90,7 @@ const encode = (identity: Identity): string => {
 }
 
 const decode = (file: string, text: string): Identity => {
-  const found = parse(text)
+  const found = JsonLine.parse(text)
   const { format, cluster, replica, voters, incarnation, checksum } = found ?? {}
   if (typeof format === "number" && format > formatVersion) throw newerFormat(file, format, formatVersion)
   if (format === formatVersion && typeof cluster === "string" && typeof replica === "string") {
@@ -100,13 +101,4 @@ const decode = (file: string, text: string): Identity => {
     }
   }
   throw corrupt(file, 0, "it is not the identity that Balsa wrote, or was edited since")
-}
-
-const parse = (text: string): { readonly [key: string]: unknown } | undefined => {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === "object" && value !== null ? { ...value } : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -16,6 +16,7 @@ import * as DirectoryLock from "./DirectoryLock.ts"
 import { attempt, codeOf, corrupt, newerFormat } from "./DiskError.ts"
 import * as DurableFile from "./DurableFile.ts"
 import * as Identity from "./Identity.ts"
+import * as JsonLine from "./JsonLine.ts"
 import * as LogRecord from "./LogRecord.ts"
 import * as Salvage from "./Salvage.ts"
 import * as Segment from "./Segment.ts"
@@ -149,7 +150,7 @@ const checksumOf = ({ folder, lastNumber, hardState: { currentTerm, votedFor }, 
   crc32(JSON.stringify([formatVersion, folder, lastNumber, currentTerm, votedFor ?? null, reason]))
 
 const decode = (file: string, text: string): Decision => {
-  const found = parse(text)
+  const found = JsonLine.parse(text)
   if (typeof found?.format === "number" && found.format > formatVersion) {
     throw newerFormat(file, found.format, formatVersion)
   }
@@ -162,13 +163,4 @@ const decode = (file: string, text: string): Decision => {
     if (checksum === checksumOf(decision)) return decision
   }
   throw corrupt(file, 0, "it is not what Balsa wrote when the log was to be begun anew")
-}
-
-const parse = (text: string): { readonly [key: string]: unknown } | undefined => {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === "object" && value !== null ? { ...value } : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -5,19 +5,7 @@
 import * as fs from "node:fs/promises"
 import * as DurableFile from "./DurableFile.ts"
 
-export interface OpenFile {
-  readonly write: (
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-    position: number
-  ) => Promise<{ readonly bytesWritten: number }>
-  readonly read: (
-    into: Uint8Array,
-    offset: number,
-    length: number,
-    position: number
-  ) => Promise<{ readonly bytesRead: number }>
+export interface OpenFile extends DurableFile.Writable, DurableFile.Readable {
   /** What was written, and the length. */
   readonly datasync: () => Promise<void>
   readonly close: () => Promise<void>
@@ -54,23 +42,4 @@ export const real: Disk = {
     const found = await fs.lstat(path)
     return found.isFile() ? found.size : undefined
   }
-}
-
-/** All of the bytes: a write may do less than it was asked for. */
-export const writeAt = async (file: OpenFile, bytes: Uint8Array, position: number): Promise<void> => {
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at)
-    if (bytesWritten === 0) throw new Error(`only ${at} of ${bytes.length} bytes could be written`)
-    at += bytesWritten
-  }
-}
-
-export const readAt = async (file: OpenFile, length: number, position: number): Promise<Buffer> => {
-  const bytes = Buffer.allocUnsafe(length)
-  for (let at = 0; at < length; ) {
-    const { bytesRead } = await file.read(bytes, at, length - at, position + at)
-    if (bytesRead === 0) throw new Error(`the file ends at ${position + at}, before its time`)
-    at += bytesRead
-  }
-  return bytes
 }

@@ -12,7 +12,7 @@ import { Clock, Effect, Exit, type Scope, Semaphore } from "effect"
 import type { LogPosition } from "../raft/LogEntry.ts"
 import type { Snapshot } from "../raft/Snapshot.ts"
 import { attempt, codeOf } from "./DiskError.ts"
-import { temporary } from "./DurableFile.ts"
+import * as DurableFile from "./DurableFile.ts"
 import * as SnapshotDisk from "./SnapshotDisk.ts"
 import * as SnapshotIncoming from "./SnapshotIncoming.ts"
 import * as SnapshotName from "./SnapshotName.ts"
@@ -89,7 +89,7 @@ const fill = Effect.fnUntraced(function* (
   let checksum = 0
   let unsynced = 0
   for (const piece of pieces) {
-    yield* attempt(`write to ${unfinished}`, "WriteFailed", () => SnapshotDisk.writeAt(file, piece, bytes))
+    yield* attempt(`write to ${unfinished}`, "WriteFailed", () => DurableFile.writeAt(file, piece, bytes))
     checksum = crc32(piece, checksum)
     bytes += piece.length
     unsynced += piece.length
@@ -127,7 +127,7 @@ const placeIn = (directory: string, disk: SnapshotDisk.Disk) => {
   /** What was being written or received when a crash came. */
   const cleared = attempt(`clear away unfinished snapshots in ${directory}`, "WriteFailed", async () => {
     for (const name of await disk.names(directory)) {
-      if (name.startsWith("snapshot-") && name.endsWith(temporary)) await unlink(name)
+      if (name.startsWith("snapshot-") && name.endsWith(DurableFile.temporary)) await unlink(name)
     }
   })
 

@@ -7,6 +7,7 @@ import { crc32 } from "node:zlib"
 import { Effect, Exit, type Scope, Semaphore } from "effect"
 import type { Snapshot } from "../raft/Snapshot.ts"
 import { attempt } from "./DiskError.ts"
+import * as DurableFile from "./DurableFile.ts"
 import * as SnapshotDisk from "./SnapshotDisk.ts"
 import * as SnapshotName from "./SnapshotName.ts"
 import { type SnapshotStore, StorageError } from "./Storage.ts"
@@ -66,7 +67,7 @@ export const make = Effect.fnUntraced(function* ({
       if (objection !== undefined) return yield* objection
       const target = offset === 0 ? yield* begin(name) : incoming!
       yield* attempt(`write to ${unfinished}`, "WriteFailed", async () => {
-        await SnapshotDisk.writeAt(target.file, bytes, offset)
+        await DurableFile.writeAt(target.file, bytes, offset)
         target.held += bytes.length
         target.unsynced += bytes.length
         if (target.unsynced < SnapshotDisk.syncEveryBytes) return
@@ -83,7 +84,7 @@ export const make = Effect.fnUntraced(function* ({
     let found = 0
     for (let at = 0; at < bytes; at += sliceBytes) {
       const length = Math.min(sliceBytes, bytes - at)
-      const slice = yield* attempt(`read ${unfinished}`, "Unreadable", () => SnapshotDisk.readAt(file, length, at))
+      const slice = yield* attempt(`read ${unfinished}`, "Unreadable", () => DurableFile.readAt(file, length, at))
       found = crc32(slice, found)
     }
     if (found !== checksum) return yield* corrupt(`${name}: what has come has the checksum ${found.toString(16)}`)

@@ -6,7 +6,8 @@ import * as path from "node:path"
 import { Clock, Effect, type Scope, Semaphore } from "effect"
 import type { Snapshot } from "../raft/Snapshot.ts"
 import { attempt } from "./DiskError.ts"
-import * as SnapshotDisk from "./SnapshotDisk.ts"
+import * as DurableFile from "./DurableFile.ts"
+import type * as SnapshotDisk from "./SnapshotDisk.ts"
 import * as SnapshotName from "./SnapshotName.ts"
 import type { StorageError } from "./Storage.ts"
 
@@ -112,7 +113,7 @@ export const make = Effect.fnUntraced(function* (
     return Effect.acquireUseRelease(
       acquire(name),
       ({ file }) =>
-        attempt(`read ${path.join(directory, name)}`, "Unreadable", () => SnapshotDisk.readAt(file, wanted, offset)),
+        attempt(`read ${path.join(directory, name)}`, "Unreadable", () => DurableFile.readAt(file, wanted, offset)),
       release
     )
   }

@@ -12,7 +12,7 @@ import {
   Term
 } from "../../src/raft/LogEntry.ts"
 import type { Checkpoint } from "../../src/raft/Chain.ts"
-import type { Message, Sender } from "../../src/raft/Message.ts"
+import { type Message, type Sender, tags } from "../../src/raft/Message.ts"
 import type { Snapshot } from "../../src/raft/Snapshot.ts"
 
 export type Chance = () => number
@@ -61,24 +61,7 @@ const entriesAfter = (prev: LogPosition, chance: Chance): ReadonlyArray<LogEntry
   })
 }
 
-export const kinds = [
-  "PreVote",
-  "PreVoteReply",
-  "RequestVote",
-  "RequestVoteReply",
-  "AppendEntries",
-  "AppendEntriesReply",
-  "Forward",
-  "ReadIndex",
-  "ReadIndexReply",
-  "ForwardRefused",
-  "InstallSnapshot",
-  "InstallSnapshotReply",
-  "Introduce",
-  "IntroduceReply",
-  "Forgotten",
-  "Diverged"
-] as const satisfies ReadonlyArray<Message<unknown>["_tag"]>
+export const kinds = tags
 
 const checkpoint = (chance: Chance): Checkpoint => ({
   index: Index(whole(chance)),

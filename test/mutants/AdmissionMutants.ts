@@ -117,7 +117,7 @@ export const admissionMutants: ReadonlyArray<Mutant> = [
   mutant(
     "nobody minds that there is a history",
     ["own", "I4 [95]"],
-    ["Receiving.ts", "Admission.hear(state, message)", "state"]
+    ["Receiving.ts", "Admission.hear(before, message)", "before"]
   ),
   mutant(
     "entries are no sign of a history",

@@ -102,7 +102,11 @@ export const electionMutants: ReadonlyArray<Mutant> = [
   mutant(
     "a candidate ignores the leader of its term",
     ["classic", "I20 [10]"],
-    ["Replication.ts", `if (state._tag === "Leader" ||`, `if (state._tag === "Leader" || state._tag === "Candidate" ||`]
+    [
+      "Replication.ts",
+      "if (hasAnotherLeader(state, from))",
+      `if (hasAnotherLeader(state, from) || state._tag === "Candidate")`
+    ]
   ),
   mutant(
     "a pre-vote raises the term",
@@ -223,8 +227,8 @@ export const electionMutants: ReadonlyArray<Mutant> = [
     ["hashicorp, CockroachDB", "[19]"],
     [
       "Receiving.ts",
-      "if (from === state.id || !Configurations.isMember(state.configuration, from)) return state",
-      "if (from === state.id) return state"
+      "if (from === before.id || !Configurations.isMember(before.configuration, from)) return before",
+      "if (from === before.id) return before"
     ]
   ),
   mutant(
@@ -239,10 +243,6 @@ export const electionMutants: ReadonlyArray<Mutant> = [
   mutant(
     "a leader obeys whoever claims its term",
     ["own", "[10]"],
-    [
-      "Replication.ts",
-      `state._tag === "Leader" || (state._tag === "Follower" && state.leader !== undefined && state.leader !== from)`,
-      "false"
-    ]
+    ["Replication.ts", "hasAnotherLeader(state, from)", "false"]
   )
 ]

@@ -67,11 +67,7 @@ export const transferMutants: ReadonlyArray<Mutant> = [
   mutant(
     "chunks of a second leader of the term are taken",
     ["own", "I1 [103]"],
-    [
-      "Snapshotting.ts",
-      `if (state._tag === "Leader" || (state._tag === "Follower" && state.leader !== undefined && state.leader !== from)) {`,
-      `if (state._tag === "Leader") {`
-    ]
+    ["Snapshotting.ts", "if (hasAnotherLeader(state, from)) return state", `if (state._tag === "Leader") return state`]
   ),
   mutant(
     "chunks of an earlier term are taken",

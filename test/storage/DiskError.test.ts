@@ -4,12 +4,8 @@ import * as fs from "node:fs"
 import { constants } from "node:os"
 import * as path from "node:path"
 import { expect, test } from "vitest"
-import { type Disk, realDisk } from "../../src/storage/Disk.ts"
 import { lacksRoom, ofSystem } from "../../src/storage/DiskError.ts"
-import { append, command, found, image, newDirectory, noOp, start } from "./Fixture.ts"
-
-const failWith = (code: string, syscall = "write") =>
-  Object.assign(new Error(`${code}: told to fail`), { code, syscall })
+import { append, command, failing, failWith, found, image, newDirectory, noOp, start } from "./Fixture.ts"
 
 const reasons = [
   ["EACCES", "AccessDenied", "Give this user the right"],
@@ -36,31 +32,18 @@ const final = reasons.flatMap(([code, reason]) => {
 })
 
 test.each(final)("a failed %s (%s) is %s, and nothing is written after it", async (call, code, reason) => {
-  let failing = false
-  let calls = 0
-  const disk: Disk = {
-    write: (file, bytes, offset, length, position, done) => {
-      calls++
-      if (failing && call === "write") return done(failWith(code), 0)
-      return realDisk.write(file, bytes, offset, length, position, done)
-    },
-    fdatasync: (file, done) => {
-      calls++
-      if (failing && call === "fdatasync") return done(failWith(code, "fdatasync"))
-      return realDisk.fdatasync(file, done)
-    }
-  }
+  const { disk, state } = failing(call, code)
   const directory = newDirectory()
   const storage = await start(directory, { disk })
   await storage.persist(append(noOp(1, 1)))
-  failing = true
+  state.failing = true
   const error = await storage.persistFailing(append(noOp(2, 1)))
   expect(error.reason).toBe(reason)
-  failing = false
-  calls = 0
+  state.failing = false
+  state.calls = 0
   expect(await storage.persistFailing(append(noOp(2, 1)))).toBe(error)
   await storage.close()
-  expect(calls).toBe(0)
+  expect(state.calls).toBe(0)
   expect((await found(image(directory))).entries[0]).toEqual(noOp(1, 1))
 })
 

@@ -9,6 +9,7 @@ import {
   append,
   command,
   empty,
+  failing,
   found,
   image,
   newDirectory,
@@ -138,8 +139,6 @@ test.each(Array.from({ length: 12 }, (_, i) => i + 1))("random changes and resta
   }
 })
 
-const failWith = (code: string) => Object.assign(new Error(`${code}: told to fail`), { code })
-
 test.each([
   ["write", "EIO", "WriteFailed"],
   ["write", "EFBIG", "TooLarge"],
@@ -148,35 +147,22 @@ test.each([
   ["fdatasync", "ENOSPC", "NoSpace"],
   ["fdatasync", "EDQUOT", "NoSpace"]
 ] as const)("after a failed %s (%s) nothing more is written", async (call, code, reason) => {
-  let failing = false
-  let calls = 0
-  const disk: Disk = {
-    write: (file, bytes, offset, length, position, done) => {
-      calls++
-      if (failing && call === "write") return done(failWith(code), 0)
-      return realDisk.write(file, bytes, offset, length, position, done)
-    },
-    fdatasync: (file, done) => {
-      calls++
-      if (failing && call === "fdatasync") return done(failWith(code))
-      return realDisk.fdatasync(file, done)
-    }
-  }
+  const { disk, state } = failing(call, code)
   const directory = newDirectory()
   const storage = await start(directory, { disk })
   await storage.persist(append(noOp(1, 1)))
-  failing = true
+  state.failing = true
   const error = await storage.persistFailing(append(noOp(2, 1)))
   expect([error.reason, error.message]).toEqual([
     reason,
     expect.stringContaining(`Cannot write to ${segmentPath(directory)}: ${code}`)
   ])
-  failing = false
-  calls = 0
+  state.failing = false
+  state.calls = 0
   expect(await storage.persistFailing(append(noOp(2, 1)))).toBe(error)
   expect(await storage.persistFailing(vote(9))).toBe(error)
   await storage.close()
-  expect(calls).toBe(0)
+  expect(state.calls).toBe(0)
 })
 
 test("a new segment that cannot be made is a failure like any other", async () => {

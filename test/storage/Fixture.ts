@@ -10,6 +10,7 @@ import { TestClock } from "effect/testing"
 import { onTestFinished } from "vitest"
 import { ReplicaId } from "../../src/raft/LogEntry.ts"
 import type { Persist } from "../../src/raft/RaftEffect.ts"
+import { type Disk, realDisk } from "../../src/storage/Disk.ts"
 import * as FileStorage from "../../src/storage/FileStorage.ts"
 import * as Segment from "../../src/storage/Segment.ts"
 import {
@@ -131,3 +132,25 @@ export const recordsOf = (file: string): ReadonlyArray<{ readonly start: number;
 
 /** What a new directory holds. */
 export const empty = { admitted: undefined, base: position(0, 0), snapshots: [] }
+
+/** As the system would say it. */
+export const failWith = (code: string, syscall = "write"): Error =>
+  Object.assign(new Error(`${code}: told to fail`), { code, syscall })
+
+/** A disk of which one call fails while it is told to; it counts all of them. */
+export const failing = (call: "write" | "fdatasync", code: string) => {
+  const state = { failing: false, calls: 0 }
+  const disk: Disk = {
+    write: (file, bytes, offset, length, position, done) => {
+      state.calls++
+      if (state.failing && call === "write") return done(failWith(code, call), 0)
+      return realDisk.write(file, bytes, offset, length, position, done)
+    },
+    fdatasync: (file, done) => {
+      state.calls++
+      if (state.failing && call === "fdatasync") return done(failWith(code, call))
+      return realDisk.fdatasync(file, done)
+    }
+  }
+  return { disk, state }
+}

@@ -7,9 +7,18 @@ import { type Disk, realDisk } from "../../src/storage/Disk.ts"
 import { realNames } from "../../src/storage/DurableFile.ts"
 import * as FileStorage from "../../src/storage/FileStorage.ts"
 import { Storage } from "../../src/storage/Storage.ts"
-import { append, command, found, image, newDirectory, noOp, optionsFor, recordsOf, segmentPath } from "./Fixture.ts"
-
-const failWith = (code: string, syscall: string) => Object.assign(new Error(`${code}: told to fail`), { code, syscall })
+import {
+  append,
+  command,
+  failWith,
+  found,
+  image,
+  newDirectory,
+  noOp,
+  optionsFor,
+  recordsOf,
+  segmentPath
+} from "./Fixture.ts"
 
 /** A disk on which writes find no room while `full`, after the first `most` bytes of each. */
 const fillable = () => {

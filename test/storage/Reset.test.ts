@@ -132,7 +132,7 @@ test("a directory in use, or nobody's, or with a broken decision", async () => {
 })
 
 const contents: Fresh.Contents = {
-  identity: { cluster: "harbour", replica: ReplicaId("A"), voters: [ReplicaId("B"), ReplicaId("A")] },
+  identity: { cluster: "harbour", replica: ReplicaId("A"), voters: [ReplicaId("B"), ReplicaId("A")], incarnation: 0 },
   hardState: { currentTerm: Term(4), votedFor: undefined },
   admitted: true,
   base: position(1000, 4)
