@@ -25,9 +25,10 @@ export const make = <S, C, R, Q, A>({
     initial: machine.initial,
     query: machine.query,
     sizeOf: (bytes) => bytes.length,
-    apply: (state, bytes) => {
+    ...(machine.version === undefined ? {} : { version: machine.version }),
+    apply: (state, bytes, context) => {
       const command = decode(bytes)
-      return command === undefined ? [state, unknownCommand(state)] : machine.apply(state, command)
+      return command === undefined ? [state, unknownCommand(state)] : machine.apply(state, command, context)
     },
     // Who does not know a command comes to differ from those who do, and this is how they notice.
     digest: (bytes, result) => {

@@ -26,4 +26,10 @@ export class ResourceExhausted extends Schema.TaggedError<ResourceExhausted>()("
   outcomeUnknown: Schema.Boolean
 }) {}
 
-export type RequestError = Unavailable | RequestTimeout | ResourceExhausted
+/** A change of the cluster itself that cannot be made, or not now; nothing was done. */
+export class AmendmentRefused extends Schema.TaggedError<AmendmentRefused>()("AmendmentRefused", {
+  message: Schema.String,
+  reason: Schema.String
+}) {}
+
+export type RequestError = Unavailable | RequestTimeout | ResourceExhausted | AmendmentRefused

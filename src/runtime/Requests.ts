@@ -13,7 +13,7 @@ import { type RequestError, RequestTimeout, Unavailable } from "./RequestError.t
 
 /** What a client waits for: the value, or why there is none. */
 export interface Waiter<R, A> {
-  readonly succeed: (value: R | A) => void
+  readonly succeed: (value: R | A | undefined) => void
   readonly fail: (error: RequestError) => void
 }
 
@@ -127,6 +127,9 @@ export class Requests<R, A> {
         return undefined
       case "Answered":
         waiting.waiter.succeed(outcome.answer)
+        return undefined
+      case "Amended":
+        waiting.waiter.succeed(undefined)
         return undefined
       case "Superseded":
         return waiting.command === undefined

@@ -76,6 +76,22 @@ export const ofRequestError = (error: RequestError): GatewayError => {
         ...(error.limit === "diskSpace" ? noSpace(error.message) : tooManyRequests(error.message)),
         outcomeUnknown: error.outcomeUnknown
       }
+    case "AmendmentRefused":
+      return amendmentRefused(error.reason, error.message)
+  }
+}
+
+/** In etcd's words where it has some. */
+const amendmentRefused = (reason: string, message: string): GatewayError => {
+  switch (reason) {
+    case "NotAMember":
+      return make(404, 5, "etcdserver: member not found", message)
+    case "NotCaughtUp":
+      return make(412, 9, "etcdserver: can only promote a learner member which is in sync with leader", message)
+    case "WouldLoseQuorum":
+      return make(412, 9, "etcdserver: re-configuration failed due to not enough started members", message)
+    default:
+      return make(412, 9, `balsa: ${message}`)
   }
 }
 

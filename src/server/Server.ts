@@ -9,6 +9,7 @@ import { Context, Effect, Layer, Schema } from "effect"
 import { KvCommandCodec } from "../codec/KvCommandCodec.ts"
 import { KvStateCodec } from "../codec/KvStateCodec.ts"
 import { KvMachine, unknownCommand } from "../kv/KvMachine.ts"
+import * as Configurations from "../raft/Configuration.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
 import * as Replicated from "../runtime/Replicated.ts"
@@ -71,7 +72,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
     state: KvStateCodec,
     unknownCommand,
     id,
-    configuration: { voters },
+    configuration: Configurations.of(voters),
     raft: raftOptions(options)
   }).pipe(Effect.provide(disk), Effect.provide(network))
   // A replica that has not caught up does not know yet of which epoch it is.

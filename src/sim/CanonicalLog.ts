@@ -78,7 +78,7 @@ export const commit = (
   let said = 0
   if (entry.payload._tag === "Command" && isNew(applied, entry.payload.request)) {
     const { command, request } = entry.payload
-    const done = subject.machine.apply(value, command)
+    const done = subject.machine.apply(value, command, { time: entry.payload.time, version: 1 })
     value = done[0]
     result = done[1]
     digest = subject.digest(value)

@@ -79,9 +79,8 @@ const matches = (one: Logs.Log<unknown>, other: Logs.Log<unknown>): boolean => {
 const same = (one: LogEntry<unknown>, other: LogEntry<unknown> | undefined): boolean => {
   if (one === other) return true
   if (other === undefined || one.term !== other.term || one.payload._tag !== other.payload._tag) return false
-  return (
-    one.payload._tag === "NoOp" || (other.payload._tag === "Command" && one.payload.command === other.payload.command)
-  )
+  if (one.payload._tag !== "Command" || other.payload._tag !== "Command") return true
+  return one.payload.command === other.payload.command
 }
 
 /** Leader Completeness (Figure 3): every leader has all that was committed in earlier terms. */
@@ -133,7 +132,7 @@ const valueAfter = (
   { payload }: LogEntry<unknown>
 ): Committed["value"] => {
   const value = before.at(-1)?.value ?? []
-  if (payload._tag === "NoOp" || before.some(({ entry }) => overtakes(entry, payload.request))) return value
+  if (payload._tag !== "Command" || before.some(({ entry }) => overtakes(entry, payload.request))) return value
   const command = String(payload.command)
   require(!refused.includes(command), "what was refused never happens", () => command)
   require(!value.includes(command), "a command takes effect once", () => command)
@@ -141,7 +140,7 @@ const valueAfter = (
 }
 
 const overtakes = ({ payload }: LogEntry<unknown>, { replica, incarnation, sequence }: RequestId): boolean => {
-  if (payload._tag === "NoOp" || payload.request.replica !== replica) return false
+  if (payload._tag !== "Command" || payload.request.replica !== replica) return false
   const { request } = payload
   return request.incarnation > incarnation || (request.incarnation === incarnation && request.sequence >= sequence)
 }
@@ -174,6 +173,8 @@ export const onReply = (
 ): Chronicle => {
   const { committed } = chronicle
   switch (outcome._tag) {
+    case "Amended":
+      return chronicle
     case "Applied": {
       const place = committed.findIndex(({ value }) => value.at(-1) === input && value.length === outcome.result)
       require(place >= floor, "an acknowledged write is committed", () => `${input} at ${id}`)

@@ -124,6 +124,9 @@ const reply = (
     case "Answered":
       resolve(waiting.operation, "Done", outcome.answer)
       return []
+    // Amendments are not asked for here yet.
+    case "Amended":
+      return []
     case "Superseded":
       return [submit(desk, waiting.operation, at)]
     case "Declined":

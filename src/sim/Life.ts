@@ -1,4 +1,5 @@
 /** How a replica of a world begins and ends: from its disk, and with what it leaves there. */
+import * as Configurations from "../raft/Configuration.ts"
 import { Instant } from "../raft/LogEntry.ts"
 import type { Persist } from "../raft/RaftEffect.ts"
 import * as Desks from "./Desk.ts"
@@ -38,7 +39,7 @@ export const start = (world: World, host: Host): void => {
   host.state = world.replica.init({
     id: host.id,
     incarnation: disk.incarnation,
-    configuration: { voters: world.hosts.map((other) => other.id) },
+    configuration: Configurations.of(world.hosts.map((other) => other.id)),
     at,
     seed,
     ...Disks.contents(disk)

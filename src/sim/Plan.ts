@@ -196,7 +196,10 @@ const drawOptions = (random: Random, snapshots: Random): Options => {
     snapshotLogBytes: snapshots.pick([200, 2000, 1_000_000, 1_000_000]),
     snapshotChunkBytes: snapshots.pick([24, 40, 100, 200]),
     snapshotRetryMillis: electionTimeoutMillis * snapshots.pick([0.3, 1, 2]),
-    snapshotPatienceMillis: electionTimeoutMillis * snapshots.pick([0.3, 0.3, 1, 1, 3, 10])
+    snapshotPatienceMillis: electionTimeoutMillis * snapshots.pick([0.3, 0.3, 1, 1, 3, 10]),
+    heartbeatBesideBytes: 64 * 1024,
+    leaseReads: false,
+    maxClockDrift: 0.05
   }
 }
 

@@ -3,6 +3,7 @@
  * on its own disk and for its own clients. It depends on nothing but the replica, so it is
  * found out once for each replica as it is and each message, however many situations they meet in.
  */
+import * as Configurations from "../raft/Configuration.ts"
 import * as Invariants from "../raft/Invariants.ts"
 import * as Logs from "../raft/Log.ts"
 import { Index, Instant, type LogEntry, type ReplicaId, type RequestId, Term } from "../raft/LogEntry.ts"
@@ -107,7 +108,7 @@ export const start = ({ replica, voters }: Rig, from: Pick<Member, "id" | "disk"
   const state = replica.init({
     id: from.id,
     incarnation: disk.incarnation,
-    configuration: { voters },
+    configuration: Configurations.of(voters),
     at: Instant(from.now),
     seed: 1,
     hardState: disk.hardState,

@@ -80,6 +80,9 @@ const taken = (recording: Recording, id: ReplicaId, event: AnyEvent): string => 
       return `${recording.operations.get(event.command)} as ${event.request.incarnation}.${event.request.sequence}`
     case "QuerySubmitted":
       return `${recording.operations.get(event.query)} as ${event.request.incarnation}.${event.request.sequence}`
+    case "AmendmentSubmitted":
+    case "TransferRequested":
+      return inWords(event)
     case "SnapshotStored":
     case "SnapshotReceived":
     case "SnapshotSpoiled":

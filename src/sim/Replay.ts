@@ -18,6 +18,7 @@
  * Effects take no time here, so what hangs on a slow disk may not show; a run that breaks its
  * rule here too ends with the word BROKEN.
  */
+import * as Configurations from "../raft/Configuration.ts"
 import { Instant, type ReplicaId } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
 import * as Replica from "../raft/Replica.ts"
@@ -152,7 +153,7 @@ const start = (replay: Replay, member: Member, { seed, at }: { readonly seed: nu
   member.state = replay.replica.init({
     id: member.id,
     incarnation: member.disk.incarnation,
-    configuration: { voters: replay.members.map(({ id }) => id) },
+    configuration: Configurations.of(replay.members.map(({ id }) => id)),
     at: Instant(at),
     seed,
     ...Disks.contents(member.disk)

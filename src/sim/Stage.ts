@@ -4,6 +4,7 @@
  * doubled or dropped; time passes only when a command says so. Every step is held against the
  * invariants, and a broken one is told like anything else.
  */
+import * as Configurations from "../raft/Configuration.ts"
 import type { LogEntry, ReplicaId } from "../raft/LogEntry.ts"
 import { Instant, ReplicaId as Id, Index, Term } from "../raft/LogEntry.ts"
 import * as Invariants from "../raft/Invariants.ts"
@@ -112,7 +113,7 @@ export const start = (stage: Stage, member: Member): void => {
   member.state = stage.replica.init({
     id: member.id,
     incarnation: member.disk.incarnation,
-    configuration: { voters: [...stage.members.keys()] },
+    configuration: Configurations.of([...stage.members.keys()]),
     at: Instant(stage.now),
     // Fixed: the same script draws the same deadlines.
     seed: 7 * member.number + 1,

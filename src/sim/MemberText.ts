@@ -1,0 +1,35 @@
+/** Members, and what is to become of them, in words: for traces and golden scripts. */
+import type { Amendment, MemberChange } from "../raft/Amendment.ts"
+import type { Configuration } from "../raft/Configuration.ts"
+
+/** Voters; those that are leaving in a joint configuration; learners, with + where they are to be voters. */
+export const configuration = ({ voters, outgoing, autoLeave, learners }: Configuration): string => {
+  const joint = outgoing.length === 0 ? "" : ` from ${outgoing.join(" ")}${autoLeave ? "" : " until told"}`
+  const also = learners.map(({ id, promote }) => (promote ? `${id}+` : id))
+  return `voters ${voters.join(" ")}${joint}${also.length === 0 ? "" : `, learners ${also.join(" ")}`}`
+}
+
+export const amendment = (amendment: Amendment): string => {
+  if (amendment._tag === "Version") {
+    return amendment.ceiling === undefined ? "any version" : `at most version ${amendment.ceiling}`
+  }
+  const how = `${amendment.autoLeave ? "" : ", stay joint"}${amendment.force ? ", by force" : ""}`
+  return `${amendment.changes.map(change).join(", ")}${how}`
+}
+
+const change = (one: MemberChange): string => {
+  switch (one._tag) {
+    case "Add":
+      return `add ${one.id}${one.promote ? "+" : ""}`
+    case "Promote":
+      return `promote ${one.id}`
+    case "Demote":
+      return `demote ${one.id}`
+    case "Remove":
+      return `remove ${one.id}`
+    case "Move":
+      return `move ${one.id} to ${one.address}`
+    case "Leave":
+      return "leave"
+  }
+}
