@@ -71,7 +71,7 @@ export const mayStand = <S, C, Q>(state: ServerState<S, C, Q>): boolean =>
   state.diverged === undefined &&
   state.removedAt === undefined &&
   state.stateMachine.outdated === undefined &&
-  Configurations.isVoter(state.configuration, state.id) &&
+  Succession.isVoter(state.configurations, state.id) &&
   (state.admitted || mayBegin(state))
 
 /**

@@ -169,7 +169,8 @@ const measure = <S, C, Q>(options: Options, state: Leader<S, C, Q>, at: Instant)
   let catchUps: Map<ReplicaId, CatchUp> | undefined
   for (const { id } of state.configuration.learners) {
     const progress = state.progress.get(id)
-    if (progress === undefined || progress.incarnation === 0) continue
+    // One that is not admitted could vote no more than before.
+    if (progress === undefined || progress.incarnation === 0 || !progress.admitted) continue
     const known = state.catchUps.get(id)
     const lastIndex = Logs.lastIndex(state.stateMachine.log)
     const next = catchUp(known, { matchIndex: progress.matchIndex, heardAt: progress.heardAt, lastIndex, at, options })

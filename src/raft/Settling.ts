@@ -188,19 +188,20 @@ const lead = <S, C, R, Q, A>(
   return depose(core, applyAll(core, handing, batch), at, batch)
 }
 
-/** One that the cluster does not count any more hands over, and is gone (§6). */
+/** One that the cluster does not count any more, or that cannot go on, hands over (§6). */
 const depose = <S, C, R, Q, A>(
   core: Core<S, C, R, Q, A>,
   state: ServerState<S, C, Q>,
   at: Instant,
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
-  if (state._tag !== "Leader" || !Amending.isDeposed(state)) return state
+  const isOutdated = state.stateMachine.outdated !== undefined
+  if (state._tag !== "Leader" || !(isOutdated || Amending.isDeposed(state))) return state
   const next = Transferring.best(core.options, state, at)
   if (next !== undefined) send(batch, next, { _tag: "TimeoutNow", term: state.currentTerm })
-  const as = { term: state.currentTerm, leader: undefined, at, quorumLost: isOutside(state) }
+  const as = { term: state.currentTerm, leader: undefined, at, quorumLost: isOutdated || isOutside(state) }
   const follower = becomeFollower(state, core.options, as)
-  return as.quorumLost ? refuseAll(follower, "Removed", batch) : follower
+  return as.quorumLost ? refuseAll(follower, isOutdated ? "Outdated" : "Removed", batch) : follower
 }
 
 /** One round for all reads and questions that wait. Its index is the log's last: see Reads.ts on get safety. */

@@ -65,6 +65,13 @@ export const at = (succession: Succession, index: Index): Configuration => {
   return found
 }
 
+/**
+ * Whether it votes in any that may be in force. One whose removal is not committed may be the only one that can
+ * commit it, so it goes on as before until then (thesis §4.2.2).
+ */
+export const isVoter = (succession: Succession, id: ReplicaId): boolean =>
+  succession.some(({ configuration }) => Configurations.isVoter(configuration, id))
+
 /** Whoever votes in any of them, but this replica: nobody knows yet which will stay. */
 export const otherVoters = (succession: Succession, self: ReplicaId): ReadonlyArray<ReplicaId> => {
   if (succession.length === 1) return Configurations.otherVoters(succession[0]!.configuration, self)
