@@ -120,7 +120,7 @@ const log = <S, C, Q>(
   const progress =
     request === undefined ? state.progress : Progresses.awaitCommit(state.progress, request.replica, entries[0]!.index)
   const logged = { ...state, stateMachine, progress }
-  if (payload._tag === "Version") return { ...logged, announced: payload.version }
+  if (payload._tag === "Version") return { ...logged, announced: entries[0]!.index }
   return reconfigure(withConfigurations(logged, Succession.append(state.configurations, entries)), lastIndex, at)
 }
 

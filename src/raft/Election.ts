@@ -143,7 +143,7 @@ const becomeLeader = <S, C, Q>(state: Candidate<S, C, Q>, at: Instant): Leader<S
     clock: { time: lastTime(state.stateMachine), at },
     lease: Leases.none,
     transfer: undefined,
-    announced: state.stateMachine.version,
+    announced: noOp.index,
     catchUps: new Map()
   }
 }

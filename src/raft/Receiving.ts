@@ -11,7 +11,7 @@ import type { ReplicaId } from "./LogEntry.ts"
 import type { Message } from "./Message.ts"
 import * as Reads from "./Reads.ts"
 import * as Replication from "./Replication.ts"
-import { becomeFollower, type ServerState } from "./ServerState.ts"
+import { becomeFollower, leaderOf, type ServerState } from "./ServerState.ts"
 import { isOwn } from "./Settling.ts"
 import * as Snapshotting from "./Snapshotting.ts"
 
@@ -70,7 +70,8 @@ const isHeard = <S, C, Q>(state: ServerState<S, C, Q>, from: ReplicaId, message:
     case "ReadIndexReply":
     case "Forgotten":
     case "Diverged":
-      return Configurations.isMember(state.configuration, from)
+      // A leader that is being removed leads until that is committed.
+      return Configurations.isMember(state.configuration, from) || leaderOf(state) === from
   }
 }
 

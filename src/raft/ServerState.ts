@@ -86,8 +86,8 @@ export interface Leader<S, C, Q> extends Common<S, C, Q> {
   readonly clock: { readonly time: ClusterTime; readonly at: Instant }
   readonly lease: Lease
   readonly transfer: Transfer | undefined
-  /** The latest version that it has logged. */
-  readonly announced: number
+  /** The last entry that may be about the version of commands: until it is applied, no other is logged. */
+  readonly announced: Index
   /** How far learners have come in catching up, for those that are to vote. */
   readonly catchUps: ReadonlyMap<ReplicaId, CatchUp>
 }

@@ -20,27 +20,30 @@ export const raise = <S, C, Q>(
   state: Leader<S, C, Q>
 ): VersionPayload | undefined => {
   const { version, ceiling } = state.stateMachine
-  const present = Math.max(version, state.announced)
   const most = Math.min(versionOf(machine), ceiling ?? Number.POSITIVE_INFINITY)
-  if (most <= present) return undefined
+  if (most <= version || isPending(state)) return undefined
   let understood = most
   for (const peer of Configurations.peers(state.configuration, state.id)) {
     understood = Math.min(understood, state.progress.get(peer)?.version ?? 0)
   }
-  return understood <= present ? undefined : { _tag: "Version", version: understood, ceiling, request: undefined }
+  return understood <= version ? undefined : { _tag: "Version", version: understood, ceiling, request: undefined }
 }
+
+/** What is logged and not applied may say something else. */
+const isPending = <S, C, Q>({ stateMachine, announced }: Leader<S, C, Q>): boolean =>
+  stateMachine.lastApplied < announced
 
 export type Limited =
   | { readonly _tag: "Refused"; readonly reason: Refusal }
   | { readonly _tag: "Good"; readonly payload: VersionPayload }
 
 /** Sets, or lifts, how far the version may rise; where it is higher, it comes down. */
-export const limit = <S, C, Q>({ stateMachine, announced }: Leader<S, C, Q>, ceiling: number | undefined): Limited => {
+export const limit = <S, C, Q>(state: Leader<S, C, Q>, ceiling: number | undefined): Limited => {
+  const { version: present } = state.stateMachine
+  if (isPending(state)) return { _tag: "Refused", reason: "ChangePending" }
   if (ceiling !== undefined && (!Number.isSafeInteger(ceiling) || ceiling < 1)) {
     return { _tag: "Refused", reason: "UnknownVersion" }
   }
-  // What was raised and is not applied yet would be raised again behind this.
-  const present = Math.max(stateMachine.version, announced)
   const version = Math.min(present, ceiling ?? present)
   return { _tag: "Good", payload: { _tag: "Version", version, ceiling, request: undefined } }
 }
