@@ -1,9 +1,10 @@
 /**
- * A state with a schema as the pieces of a snapshot, and back: its JSON (see SchemaBytes), cut into pieces
- * of one size. The value is encoded at once and decoded at once, which takes about 100 ms for ten
+ * A state with a schema as the pieces of a snapshot, and back: how many bytes follow (8), as a piece of its
+ * own, then its JSON (see SchemaBytes), cut into pieces of one size. The value is encoded at once and decoded at once, which takes about 100 ms for ten
  * megabytes; a much larger state deserves a StateCodec of its own.
  */
 import { Result } from "effect"
+import { Reader, Writer } from "../codec/Bytes.ts"
 import type { StateCodec, StateDecoder } from "../codec/StateCodec.ts"
 import type { Codec } from "./Definition.ts"
 import * as SchemaBytes from "./SchemaBytes.ts"
@@ -21,6 +22,9 @@ export const make = <S>(name: string, schema: Codec<S>): StateCodec<S> => {
       if (Result.isFailure(encoded))
         throw new Error(`"${name}" has a state that its schema refuses: ${encoded.failure}`)
       const bytes = encoded.success
+      const head = new Writer(8)
+      head.safe(bytes.length)
+      yield head.finish()
       for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes)
     },
     decoder: (found) => (found === version ? new Decoding(states) : undefined)
@@ -29,6 +33,8 @@ export const make = <S>(name: string, schema: Codec<S>): StateCodec<S> => {
 
 class Decoding<S> implements StateDecoder<S> {
   private readonly pieces: Array<Uint8Array> = []
+  /** Bytes still to come; unknown before the first piece. */
+  private missing: number | undefined
   private readonly states: SchemaBytes.SchemaBytes<S>
 
   constructor(states: SchemaBytes.SchemaBytes<S>) {
@@ -36,15 +42,18 @@ class Decoding<S> implements StateDecoder<S> {
   }
 
   push(piece: Uint8Array): boolean {
-    const last = this.pieces.at(-1)
-    // All but the last are full, so that equal states are equal pieces.
-    if (piece.length === 0 || piece.length > pieceBytes || (last !== undefined && last.length < pieceBytes))
-      return false
+    if (this.missing === undefined) {
+      const from = new Reader(piece)
+      this.missing = from.safe()
+      return from.done
+    }
+    if (piece.length === 0 || piece.length !== Math.min(pieceBytes, this.missing)) return false
     this.pieces.push(piece)
+    this.missing -= piece.length
     return true
   }
 
   finish(): S | undefined {
-    return this.states.decode(Buffer.concat(this.pieces))
+    return this.missing === 0 ? this.states.decode(Buffer.concat(this.pieces)) : undefined
   }
 }
