@@ -159,7 +159,7 @@ describe("replicas with directories and sockets", () => {
     for (const [options, message] of wrong) {
       const refused = await rejection(Tally.start(options))
       assert.instanceOf(refused, InvalidOptions)
-      assert.include((refused as InvalidOptions).message, message)
+      assert.include(refused.message, message)
     }
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve))
