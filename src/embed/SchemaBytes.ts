@@ -19,17 +19,18 @@ export interface SchemaBytes<T> {
 export const make = <T>(schema: Codec<T>): SchemaBytes<T> => {
   const value = ofJson(schema)
   return {
-    encode: (one) => Result.map(value.encode(one), toBytes),
+    encode: (one) => Result.map(value.encode(one), (json) => fromText(JSON.stringify(json) ?? "null")),
     decode: (bytes) => {
       const found = fromBytes(bytes)
-      return found === undefined ? undefined : value.decode(found.json)
+      return found === undefined ? undefined : Result.getOrUndefined(value.decode(found.json))
     }
   }
 }
 
 export interface SchemaJson<T> {
   readonly encode: (value: T) => Result.Result<unknown, string>
-  readonly decode: (json: unknown) => T | undefined
+  /** Total, too. */
+  readonly decode: (json: unknown) => Result.Result<T, void>
 }
 
 /** Values as JSON's: what `JSON.stringify` takes as it is. */
@@ -50,16 +51,16 @@ export const ofJson = <T>(schema: Codec<T>): SchemaJson<T> => {
     decode: (found) => {
       try {
         const exit = decode(found)
-        return Exit.isSuccess(exit) ? exit.value : undefined
+        return Exit.isSuccess(exit) ? Result.succeed(exit.value) : Result.failVoid
       } catch {
-        return undefined
+        return Result.failVoid
       }
     }
   }
 }
 
-export const toBytes = (value: unknown): Uint8Array => {
-  const text = JSON.stringify(value) ?? "null"
+/** JSON as bytes of the form. */
+export const fromText = (text: string): Uint8Array => {
   const bytes = Buffer.allocUnsafeSlow(1 + Buffer.byteLength(text))
   bytes[0] = json
   bytes.write(text, 1)

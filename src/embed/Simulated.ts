@@ -7,10 +7,12 @@
  */
 import { crc32 } from "node:zlib"
 import { Result } from "effect"
+import type { StateCodec } from "../codec/StateCodec.ts"
 import type { Random } from "../sim/Random.ts"
 import { type AnySubject, erase, type Subject } from "../sim/Subject.ts"
 import type { Codec, Definition } from "./Definition.ts"
 import * as SchemaBytes from "./SchemaBytes.ts"
+import * as SchemaState from "./SchemaState.ts"
 
 /** Where chance comes from: the same seed draws the same. */
 export type Chance = Pick<Random, "below" | "chance" | "draw" | "pick">
@@ -46,9 +48,11 @@ export const subjectOf = <S, C, R, Q, A>(
     wrapping("answer", definition.answer),
     wrapping("state", definition.state)
   ]
+  const snapshots = SchemaState.make(name, definition.state)
   const rule = (before: S, after: S, wrapped: Wrapped, result: R): string | undefined => {
     const text = states.text(after)
-    const loaded = states.unwrap({ json: JSON.parse(text) })
+    const loaded = throughSnapshot(snapshots, after)
+    if (loaded === undefined) return `the state ${text} cannot be read back from a snapshot`
     if (states.text(loaded) !== text) return `the state ${text} comes back from a snapshot as ${states.text(loaded)}`
     return sample.rule?.(before, after, commands.unwrap(wrapped), result)
   }
@@ -72,6 +76,12 @@ export const subjectOf = <S, C, R, Q, A>(
   return erase(subject)
 }
 
+const throughSnapshot = <S>(codec: StateCodec<S>, state: S): S | undefined => {
+  const decoder = codec.decoder(codec.version)
+  for (const piece of codec.encode(state)) if (decoder?.push(piece) === false) return undefined
+  return decoder?.finish()
+}
+
 interface Wrapping<T> {
   readonly wrap: (value: T) => Wrapped
   readonly unwrap: (wrapped: Wrapped) => T
@@ -92,12 +102,12 @@ const wrapping = <T>(what: string, schema: Codec<T>): Wrapping<T> => {
   const unwrap = (wrapped: Wrapped): T => {
     const known = values.get(wrapped)
     if (known !== undefined) return known.value
-    const value = json.decode(wrapped.json)
-    if (value === undefined && wrapped.json !== null) {
+    const decoded = json.decode(wrapped.json)
+    if (Result.isFailure(decoded)) {
       throw new Error(`a ${what} cannot be read back from what its schema encoded: ${JSON.stringify(wrapped.json)}`)
     }
-    values.set(wrapped, { value: value as T })
-    return value as T
+    values.set(wrapped, { value: decoded.success })
+    return decoded.success
   }
   const text = (value: T): string => JSON.stringify(wrap(value).json)
   const digest = (value: T): number => {

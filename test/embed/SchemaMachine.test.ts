@@ -3,37 +3,13 @@ import { Result, Schema } from "effect"
 import { assert, describe, it } from "vitest"
 import * as SchemaBytes from "../../src/embed/SchemaBytes.ts"
 import * as SchemaMachine from "../../src/embed/SchemaMachine.ts"
-import { pieceBytes } from "../../src/embed/SchemaState.ts"
 import * as ByteMachine from "../../src/runtime/ByteMachine.ts"
+import { everyDamage } from "./Damage.ts"
 import { type Command, definition, say, type State } from "./Tally.ts"
 
 const machine = SchemaMachine.make(definition)
 
 const bytesOf = (command: Command): Uint8Array => Result.getOrThrow(machine.prepare(command)).bytes
-
-const stateOf = (words: number): State => ({
-  said: new Map(Array.from({ length: words }, (_, number) => [`word ${number}`, number] as const)),
-  since: new Date(1_700_000_000_000),
-  total: 2n ** 70n
-})
-
-const decodeState = (pieces: Iterable<Uint8Array>): State | undefined => {
-  const decoder = machine.state.decoder(1)!
-  for (const piece of pieces) if (!decoder.push(piece)) return undefined
-  return decoder.finish()
-}
-
-/** A flipped byte may well be another command; what must not happen is that it throws, or gives what the schema refuses. */
-const everyDamage = function* (bytes: Uint8Array): Generator<Uint8Array> {
-  for (let length = 0; length < bytes.length; length++) yield bytes.subarray(0, length)
-  for (let at = 0; at < bytes.length; at++) {
-    for (const flip of [0x01, 0x20, 0x80, 0xff]) {
-      const damaged = Uint8Array.from(bytes)
-      damaged[at]! ^= flip
-      yield damaged
-    }
-  }
-}
 
 describe("commands as bytes", () => {
   it("come back as they were", () => {
@@ -108,46 +84,6 @@ describe("queries", () => {
     assert.isTrue(Result.isSuccess(machine.check({ word: "x" })))
     const refused = machine.check({ word: 7 } as unknown as { word: string })
     assert.isTrue(Result.isFailure(refused) && refused.failure._tag === "InvalidQuery")
-  })
-})
-
-describe("states as pieces", () => {
-  it("come back as they were, in pieces of bounded size", () => {
-    for (const words of [0, 1, 20_000]) {
-      const pieces = [...machine.state.encode(stateOf(words))]
-      assert.isTrue(pieces.every(({ length }) => length > 0 && length <= pieceBytes))
-      assert.isAbove(pieces.length, words > 1000 ? 3 : 0)
-      assert.deepEqual(decodeState(pieces), stateOf(words))
-    }
-  })
-
-  it("are the same bytes for the same state", () => {
-    const [one, other] = [0, 1].map(() => Buffer.concat([...machine.state.encode(stateOf(500))]))
-    assert.isTrue(one!.equals(other!))
-  })
-
-  it("never throw at pieces that are damaged, missing or in excess", () => {
-    const pieces = [...machine.state.encode(stateOf(3))]
-    const valid = Schema.is(definition.state)
-    for (const [at, piece] of pieces.entries()) {
-      for (const damaged of everyDamage(piece)) {
-        const decoded = decodeState(pieces.with(at, damaged))
-        if (damaged.length < piece.length) assert.isUndefined(decoded)
-        else assert.isTrue(decoded === undefined || valid(decoded))
-      }
-    }
-    const many = [...machine.state.encode(stateOf(20_000))]
-    assert.isUndefined(decodeState([]))
-    for (let missing = 0; missing < many.length; missing++) {
-      assert.isUndefined(decodeState(many.filter((_, at) => at !== missing)))
-    }
-    assert.isUndefined(decodeState([...many, many[0]!]))
-    assert.isUndefined(machine.state.decoder(2))
-  })
-
-  it("that the schema refuses are a mistake of the machine's, and named as one", () => {
-    const broken = { ...stateOf(0), total: 1 } as unknown as State
-    assert.throws(() => [...machine.state.encode(broken)], '"tally" has a state that its schema refuses')
   })
 })
 

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { promisify } from "node:util"
+import { Schema } from "effect"
 import { assert, describe, it } from "vitest"
 import * as Bank from "../../examples/bank/machine.ts"
 import * as Counter from "../../examples/counter/machine.ts"
@@ -145,6 +146,12 @@ describe("an example in the simulator", () => {
     }
     const error = broken(() => simulate({ ...Bank.definition, apply }, Bank.sample, { seeds: 2 }))
     assert.match(error.detail, /Cannot assign to read only property 'opened'/)
+  })
+
+  it("is caught when its schema refuses a state that it comes to", () => {
+    const wrong = Schema.Struct({ value: Schema.Int, additions: Schema.Int.check(Schema.isLessThan(5)) })
+    const error = broken(() => simulate({ ...Counter.definition, state: wrong }, Counter.sample, { seeds: 1 }))
+    assert.match(error.detail, /a state that its schema refuses/)
   })
 
   it("is told as a script, which tells it again", async () => {
