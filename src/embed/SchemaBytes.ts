@@ -33,10 +33,15 @@ export interface SchemaJson<T> {
   readonly decode: (json: unknown) => Result.Result<T, void>
 }
 
+export interface Exactness {
+  /** Refuses what has more in it than the schema says, instead of leaving that out. */
+  readonly exact?: boolean
+}
+
 /** Values as JSON's: what `JSON.stringify` takes as it is. */
-export const ofJson = <T>(schema: Codec<T>): SchemaJson<T> => {
+export const ofJson = <T>(schema: Codec<T>, { exact = false }: Exactness = {}): SchemaJson<T> => {
   const codec = Schema.toCodecJson(schema)
-  const encode = Schema.encodeUnknownExit(codec)
+  const encode = Schema.encodeUnknownExit(codec, { onExcessProperty: exact ? "error" : "ignore" })
   const decode = Schema.decodeUnknownExit(codec)
   return {
     encode: (value) => {

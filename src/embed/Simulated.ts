@@ -91,7 +91,7 @@ interface Wrapping<T> {
 
 /** What a schema refuses is a mistake in the machine, or in its sample: it ends the run, and is told as what broke. */
 const wrapping = <T>(what: string, schema: Codec<T>): Wrapping<T> => {
-  const json = SchemaBytes.ofJson(schema)
+  const json = SchemaBytes.ofJson(schema, { exact: true })
   const values = new WeakMap<Wrapped, { readonly value: T }>()
   const digests = new WeakMap<object, number>()
   const wrap = (value: T): Wrapped => {

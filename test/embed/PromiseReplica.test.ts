@@ -10,7 +10,8 @@ import { InvalidOptions } from "../../src/embed/Production.ts"
 import { Unavailable } from "../../src/runtime/RequestError.ts"
 import { StorageError } from "../../src/storage/Storage.ts"
 import { TransportError } from "../../src/transport/Transport.ts"
-import { say, Tally } from "./Tally.ts"
+import * as Replicated from "../../src/embed/Replicated.ts"
+import { definition, say, Tally } from "./Tally.ts"
 
 const raft = { electionTimeoutMillis: 200, heartbeatMillis: 40 }
 const quiet = { logLevel: "None" } as const
@@ -95,6 +96,25 @@ describe("a replica in memory, as promises", () => {
       assert.isTrue(change._tag === "Reset" && change.state.said.get("x") === 3)
       break
     }
+  })
+})
+
+describe("a subscription", () => {
+  it("ends when its iteration does", async () => {
+    let applied = 0
+    const counting = {
+      ...definition,
+      apply: (...[state, command]: Parameters<typeof definition.apply>) => {
+        applied++
+        return definition.apply(state, command)
+      }
+    }
+    class Counting extends Replicated.Service<Counting>()("test/Counting", counting) {}
+    await using tally = await Counting.startMemory({ raft, ...quiet })
+    for await (const change of tally.changes()) if (change._tag === "Reset") break
+    await tally.propose(say("x"))
+    // Somebody who still listened would have it applied once more.
+    assert.strictEqual(applied, 1)
   })
 })
 

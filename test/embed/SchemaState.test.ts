@@ -143,7 +143,23 @@ describe("a state in pieces", () => {
     for (const text of ["[9,1]", "[0,1]", "[0]", "[]", "[0,[],1]", "null", '["__proto__",[]]', "[-1,[]]", "[0.5,[]]"]) {
       assert.isUndefined(decode(codec, [Buffer.from(`\u0001${text}`), end]), text)
     }
+    const [said, since, total] = [...codec.encode(stateOf(1))]
+    const fourth = Buffer.from("\u0001[4]")
+    assert.isDefined(decode(codec, [said!, said!, since!, total!, fourth]), "items may come in many pieces")
+    assert.isUndefined(decode(codec, [said!, since!, since!, total!, fourth]), "one value comes once")
     assert.isUndefined(codec.decoder(2))
+  })
+
+  it("is checked and transformed as a whole where its schema does", () => {
+    const few = SchemaState.make("few", Schema.Array(Schema.Int).check(Schema.isMaxLength(2)))
+    assert.throws(() => [...few.encode([1, 2, 3])], "its schema refuses")
+    assert.isUndefined(decode(few, SchemaState.make("many", Schema.Array(Schema.Int)).encode([1, 2, 3])))
+    const Both = Schema.Struct({ low: Schema.Int, high: Schema.Int }).check(
+      Schema.makeFilter(({ low, high }) => low <= high)
+    )
+    assert.throws(() => [...SchemaState.make("both", Both).encode({ low: 2, high: 1 })], "its schema refuses")
+    const text = SchemaState.make("text", Schema.fromJsonString(Schema.Struct({ a: Schema.Int })))
+    assert.strictEqual(Buffer.from([...text.encode({ a: 1 })][0]!).toString("latin1"), '\u0001[0,"{\\"a\\":1}"]')
   })
 
   it("that its schema refuses is a mistake of the machine's, and named as one", () => {

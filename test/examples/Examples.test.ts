@@ -154,6 +154,15 @@ describe("an example in the simulator", () => {
     assert.match(error.detail, /a state that its schema refuses/)
   })
 
+  it("is caught when it keeps more than its schema says, which a snapshot would leave out", () => {
+    const apply: typeof Counter.definition.apply = (state, command) => {
+      const [after, result] = Counter.definition.apply(state, command)
+      return [{ ...after, secret: 1 } as typeof after, result]
+    }
+    const error = broken(() => simulate({ ...Counter.definition, apply }, Counter.sample, { seeds: 1 }))
+    assert.match(error.detail, /a state that its schema refuses: .*secret/s)
+  })
+
   it("is told as a script, which tells it again", async () => {
     const folder = await mkdtemp(join(tmpdir(), "balsa-example-"))
     try {
