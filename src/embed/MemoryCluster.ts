@@ -9,6 +9,7 @@ import type { StorageError } from "../storage/Storage.ts"
 import { MemoryNetwork } from "../transport/MemoryTransport.ts"
 import type { Definition } from "./Definition.ts"
 import * as EmbeddedReplica from "./EmbeddedReplica.ts"
+import { check, countOf, type InvalidOptions } from "./Options.ts"
 
 export interface ClusterOptions extends EmbeddedReplica.Tuning {
   /** How many replicas, named A, B, C ...; 3 if nothing is said. */
@@ -17,7 +18,8 @@ export interface ClusterOptions extends EmbeddedReplica.Tuning {
   readonly networkSeed?: number
 }
 
-export const maxReplicas = 26
+/** As many as there are letters. */
+const maxReplicas = 26
 
 interface Running<S, C, R, Q, A> {
   readonly replica: EmbeddedReplica.EmbeddedReplica<S, C, R, Q, A>
@@ -39,8 +41,7 @@ export class MemoryCluster<S, C, R, Q, A> {
     this.definition = definition
     this.options = options
     this.scope = scope
-    const count = Math.max(1, Math.min(maxReplicas, options.replicas ?? 3))
-    this.ids = Array.from({ length: count }, (_, number) => String.fromCharCode(65 + number))
+    this.ids = Array.from({ length: options.replicas ?? 3 }, (_, number) => String.fromCharCode(65 + number))
     this.network = MemoryNetwork.make({ seed: options.networkSeed ?? 1 })
     this.disks = new Map(this.ids.map((id) => [id, MemoryStorage.make()]))
   }
@@ -121,7 +122,9 @@ const pollMillis = 10
 export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(
   definition: Definition<S, C, R, Q, A>,
   options: ClusterOptions = {}
-): Effect.fn.Return<MemoryCluster<S, C, R, Q, A>, StorageError, Scope.Scope> {
+): Effect.fn.Return<MemoryCluster<S, C, R, Q, A>, StorageError | InvalidOptions, Scope.Scope> {
+  yield* check(options)
+  yield* countOf(options.replicas ?? 3, maxReplicas)
   const cluster = new MemoryCluster(definition, options, yield* Scope.Scope)
   yield* Effect.forEach(cluster.ids, (id) => cluster.start(id), { discard: true })
   return cluster

@@ -2,13 +2,14 @@
  * A replica as it runs for real: a directory, and TCP between replicas. The order of building is the order of
  * safety, as in the server: the directory is locked before anything listens.
  */
-import { Context, Effect, Layer, Schema, type Scope } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
 import { ReplicaId } from "../raft/LogEntry.ts"
 import * as FileStorage from "../storage/FileStorage.ts"
 import { Storage } from "../storage/Storage.ts"
 import * as TcpTransport from "../transport/TcpTransport.ts"
 import type { Definition } from "./Definition.ts"
 import * as EmbeddedReplica from "./EmbeddedReplica.ts"
+import { type Address, addressOf, check, clusterOf, type InvalidOptions, nameOf } from "./Options.ts"
 
 /** Where to reach a replica: "10.0.0.2:7501", "[::1]:7501", "db-2.internal:7501". */
 export type HostAndPort = string
@@ -26,11 +27,6 @@ export interface ReplicaOptions extends EmbeddedReplica.Tuning {
   readonly cluster?: string
 }
 
-/** The options cannot be meant so; the message says which, and what it should look like. */
-export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("InvalidOptions", {
-  message: Schema.String
-}) {}
-
 /** Runs it in the scope; closing that ends it, and gives the directory free. */
 export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(
   definition: Definition<S, C, R, Q, A>,
@@ -40,12 +36,14 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(
   EmbeddedReplica.ReplicaFailure | InvalidOptions,
   Scope.Scope
 > {
-  const { dataDir, cluster = definition.name } = options
-  const id = ReplicaId(yield* named("id", options.id))
+  const { dataDir } = options
+  yield* check(options)
+  const cluster = yield* clusterOf(options.cluster ?? definition.name)
+  const id = ReplicaId(yield* nameOf("id", options.id))
   const listen = yield* addressOf("listenPeer", options.listenPeer)
   const peers = new Map<ReplicaId, Address>()
   for (const [peer, address] of Object.entries(options.peers)) {
-    if (peer !== id) peers.set(ReplicaId(yield* named("peers", peer)), yield* addressOf(`peers.${peer}`, address))
+    if (peer !== id) peers.set(ReplicaId(yield* nameOf("peers", peer)), yield* addressOf(`peers.${peer}`, address))
   }
   const voters = [id, ...peers.keys()].toSorted()
   const disk = yield* Layer.build(FileStorage.layer({ directory: dataDir, cluster, replica: id, voters }))
@@ -68,24 +66,3 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(
   epoch = made.epoch
   return made.replica
 })
-
-interface Address {
-  readonly host: string
-  readonly port: number
-}
-
-const named = (option: string, id: string): Effect.Effect<string, InvalidOptions> =>
-  typeof id === "string" && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(id)
-    ? Effect.succeed(id)
-    : new InvalidOptions({
-        message: `${option}: "${id}" is no name of a replica; letters, digits, ".", "_" and "-" are, up to 64 of them`
-      })
-
-const addressOf = (option: string, text: string): Effect.Effect<Address, InvalidOptions> => {
-  const found = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text)
-  const host = found?.[1] ?? found?.[2]
-  const port = Number(found?.[3])
-  return host !== undefined && port >= 1 && port <= 65_535
-    ? Effect.succeed({ host, port })
-    : new InvalidOptions({ message: `${option}: "${text}" is no address; "127.0.0.1:7501" is` })
-}

@@ -11,6 +11,7 @@ import type { StorageError } from "../storage/Storage.ts"
 import type { Definition } from "./Definition.ts"
 import type { EmbeddedReplica, ReplicaFailure, Tuning } from "./EmbeddedReplica.ts"
 import * as MemoryCluster from "./MemoryCluster.ts"
+import type { InvalidOptions } from "./Options.ts"
 import * as Production from "./Production.ts"
 import * as Promises from "./PromiseReplica.ts"
 
@@ -18,13 +19,13 @@ export interface ServiceClass<Self, Key extends string, S, C, R, Q, A>
   extends Context.ServiceClass<Self, Key, EmbeddedReplica<S, C, R, Q, A>> {
   readonly definition: Definition<S, C, R, Q, A>
   /** One replica of the cluster, with its directory and its connections. */
-  readonly layer: (options: Production.ReplicaOptions) => Layer.Layer<Self, ReplicaFailure | Production.InvalidOptions>
+  readonly layer: (options: Production.ReplicaOptions) => Layer.Layer<Self, ReplicaFailure | InvalidOptions>
   /** The only replica of a cluster in memory: for tests of what uses the service. */
-  readonly layerMemory: (tuning?: Tuning) => Layer.Layer<Self, StorageError>
+  readonly layerMemory: (tuning?: Tuning) => Layer.Layer<Self, StorageError | InvalidOptions>
   /** A whole cluster in memory, whose replicas can be stopped and started. */
   readonly cluster: (
     options?: MemoryCluster.ClusterOptions
-  ) => Effect.Effect<MemoryCluster.MemoryCluster<S, C, R, Q, A>, StorageError, Scope.Scope>
+  ) => Effect.Effect<MemoryCluster.MemoryCluster<S, C, R, Q, A>, StorageError | InvalidOptions, Scope.Scope>
   /** As `layer`, for those who do not use Effect. */
   readonly start: (
     options: Production.ReplicaOptions & Promises.LogOptions

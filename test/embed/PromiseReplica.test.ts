@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { afterEach, assert, describe, it } from "vitest"
 import { ChangesLost } from "../../src/embed/Changes.ts"
 import { InvalidCommand, InvalidQuery } from "../../src/embed/InvalidInput.ts"
-import { InvalidOptions } from "../../src/embed/Production.ts"
+import { InvalidOptions } from "../../src/embed/Options.ts"
 import { Unavailable } from "../../src/runtime/RequestError.ts"
 import { StorageError } from "../../src/storage/Storage.ts"
 import { TransportError } from "../../src/transport/Transport.ts"
@@ -174,13 +174,23 @@ describe("replicas with directories and sockets", () => {
     const wrong = [
       [{ ...good, id: "a b" }, 'id: "a b" is no name'],
       [{ ...good, listenPeer: "127.0.0.1" }, 'listenPeer: "127.0.0.1" is no address'],
-      [{ ...good, peers: { B: "host:99999" } }, 'peers.B: "host:99999" is no address']
+      [{ ...good, peers: { B: "host:99999" } }, 'peers.B: "host:99999" is no address'],
+      [{ ...good, peers: { "": "host:1" } }, 'peers: "" is no name'],
+      [{ ...good, cluster: "" }, 'cluster: "" is no name'],
+      [{ ...good, limits: { maxChangesBehind: 0 } }, "maxChangesBehind: 0 is no number above 0"],
+      [{ ...good, requestTimeoutMillis: Number.NaN }, "requestTimeoutMillis: NaN is no number above 0"],
+      [{ ...good, raft: { electionTimeoutMillis: 100 } }, "electionTimeoutMillis: 100 must be at least twice"]
     ] as const
     for (const [options, message] of wrong) {
       const refused = await rejection(Tally.start(options))
       assert.instanceOf(refused, InvalidOptions)
       assert.include(refused.message, message)
     }
+    const many = await rejection(Tally.startCluster({ replicas: 27, ...quiet }))
+    assert.deepInclude(many, {
+      _tag: "InvalidOptions",
+      message: "replicas: 27 is no number of replicas; 1 to 26 are, best an odd one"
+    })
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve))
     assert.instanceOf(await rejection(Tally.start(good)), TransportError)
