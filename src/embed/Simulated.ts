@@ -78,7 +78,7 @@ export const subjectOf = <S, C, R, Q, A>(
 
 const throughSnapshot = <S>(codec: StateCodec<S>, state: S): S | undefined => {
   const decoder = codec.decoder(codec.version)
-  for (const piece of codec.encode(state, codec.version)) if (decoder?.push(piece) === false) return undefined
+  for (const piece of codec.encode(state)) if (decoder?.push(piece) === false) return undefined
   return decoder?.finish()
 }
 

@@ -29,7 +29,8 @@ export class ResourceExhausted extends Schema.TaggedError<ResourceExhausted>()("
 /** A change of the cluster itself that cannot be made, or not now; nothing was done. */
 export class AmendmentRefused extends Schema.TaggedError<AmendmentRefused>()("AmendmentRefused", {
   message: Schema.String,
-  reason: Schema.String
+  reason: Schema.String,
+  outcomeUnknown: Schema.Literal(false)
 }) {}
 
 export type RequestError = Unavailable | RequestTimeout | ResourceExhausted | AmendmentRefused

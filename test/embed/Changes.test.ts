@@ -1,4 +1,5 @@
 /** What a subscriber sees: everything, in order, once, and only what lasts; or that it does not. */
+import { unstamped } from "../../src/raft/Machine.ts"
 import { Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { assert, describe, it } from "@effect/vitest"
@@ -200,7 +201,7 @@ describe("a subscriber", () => {
         ...definition,
         apply: (...[state, command]: Parameters<typeof definition.apply>) => {
           applied++
-          return definition.apply(state, command)
+          return definition.apply(state, command, unstamped)
         }
       }
       const cluster = yield* MemoryCluster.make(counting, { replicas: 1 })

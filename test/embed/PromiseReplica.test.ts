@@ -1,4 +1,5 @@
 /** The same without Effect: promises that reject with the typed errors, iteration, and disposal. Real time, loopback. */
+import { unstamped } from "../../src/raft/Machine.ts"
 import { mkdtemp, rm } from "node:fs/promises"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
@@ -106,7 +107,7 @@ describe("a subscription", () => {
       ...definition,
       apply: (...[state, command]: Parameters<typeof definition.apply>) => {
         applied++
-        return definition.apply(state, command)
+        return definition.apply(state, command, unstamped)
       }
     }
     class Counting extends Replicated.Service<Counting>()("test/Counting", counting) {}

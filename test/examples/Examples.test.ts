@@ -1,4 +1,5 @@
 /** Every example runs, says what it should, and keeps its rules in the simulator; a machine that is broken does not. */
+import { unstamped } from "../../src/raft/Machine.ts"
 import { execFile } from "node:child_process"
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -105,10 +106,10 @@ describe("an example in the simulator", () => {
 
   it("is caught when it overdraws an account", () => {
     const apply: typeof Bank.definition.apply = (state, command) => {
-      if (command._tag === "Open") return Bank.definition.apply(state, command)
+      if (command._tag === "Open") return Bank.definition.apply(state, command, unstamped)
       const { from, to, amount } = command
       const [mine, other] = [state.balances.get(from), state.balances.get(to)]
-      if (mine === undefined || other === undefined) return Bank.definition.apply(state, command)
+      if (mine === undefined || other === undefined) return Bank.definition.apply(state, command, unstamped)
       const balances = new Map(state.balances).set(from, mine - amount).set(to, other + amount)
       return [
         { ...state, balances },
@@ -121,7 +122,7 @@ describe("an example in the simulator", () => {
 
   it("is caught when it gives the same token twice", () => {
     const apply: typeof Lock.definition.apply = (state, command) => {
-      const [after, result] = Lock.definition.apply(state, command)
+      const [after, result] = Lock.definition.apply(state, command, unstamped)
       return [command._tag === "Release" ? { ...after, lastToken: Math.max(0, after.lastToken - 1) } : after, result]
     }
     const error = broken(() => simulate({ ...Lock.definition, apply }, Lock.sample, { seeds: 5 }))
@@ -140,7 +141,7 @@ describe("an example in the simulator", () => {
 
   it("is caught when it changes in place what it was given", () => {
     const apply: typeof Bank.definition.apply = (state, command) => {
-      if (command._tag === "Open") return Bank.definition.apply(state, command)
+      if (command._tag === "Open") return Bank.definition.apply(state, command, unstamped)
       ;(state as { opened: number }).opened++
       return [state, { _tag: "Done", balance: 0 }]
     }
@@ -156,7 +157,7 @@ describe("an example in the simulator", () => {
 
   it("is caught when it keeps more than its schema says, which a snapshot would leave out", () => {
     const apply: typeof Counter.definition.apply = (state, command) => {
-      const [after, result] = Counter.definition.apply(state, command)
+      const [after, result] = Counter.definition.apply(state, command, unstamped)
       return [{ ...after, secret: 1 } as typeof after, result]
     }
     const error = broken(() => simulate({ ...Counter.definition, apply }, Counter.sample, { seeds: 1 }))

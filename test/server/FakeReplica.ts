@@ -2,6 +2,7 @@
  * One replica that replicates nothing: the real machine, applied to at once and in order.
  * Tests change its status, and say how its next requests end.
  */
+import { unstamped } from "../../src/raft/Machine.ts"
 import { Effect } from "effect"
 import type { KvCommand, KvResult } from "../../src/kv/KvCommand.ts"
 import { KvMachine } from "../../src/kv/KvMachine.ts"
@@ -28,7 +29,7 @@ export const make = (): FakeReplica => {
   let state = KvMachine.initial
 
   const apply = (command: KvCommand): KvResult => {
-    const [next, result] = KvMachine.apply(state, command)
+    const [next, result] = KvMachine.apply(state, command, unstamped)
     state = next
     return result
   }
