@@ -1,4 +1,5 @@
 /** Bytes from schemas: what goes out comes back, and nothing that comes in makes them throw. */
+import { unstamped } from "../../src/raft/Machine.ts"
 import { Result, Schema } from "effect"
 import { assert, describe, it } from "vitest"
 import * as SchemaBytes from "../../src/embed/SchemaBytes.ts"
@@ -98,7 +99,7 @@ describe("digests", () => {
   it("are equal for equal commands and results, and differ where either does", () => {
     const apply = (command: Command, state: State = initial): number => {
       const encoded = bytesOf(command)
-      return bytes.digest(encoded, bytes.apply(state, encoded)[1])
+      return bytes.digest(encoded, bytes.apply(state, encoded, unstamped)[1])
     }
     assert.strictEqual(apply(say("a")), apply(say("a")))
     assert.notStrictEqual(apply(say("a")), apply(say("b")))
@@ -107,12 +108,12 @@ describe("digests", () => {
 
   it("throw for a result that its schema refuses", () => {
     const odd = SchemaMachine.make({ ...definition, apply: (state) => [state, { before: 0.5, known: true }] })
-    const [, result] = odd.machine.apply(initial, Result.getOrThrow(machine.prepare(say("a"))))
+    const [, result] = odd.machine.apply(initial, Result.getOrThrow(machine.prepare(say("a"))), unstamped)
     assert.throws(() => odd.machine.digest(Result.getOrThrow(machine.prepare(say("a"))), result), "its schema refuses")
   })
 
   it("leave the state alone for bytes that are no command", () => {
-    const [state, result] = bytes.apply(initial, Uint8Array.of(9, 9))
+    const [state, result] = bytes.apply(initial, Uint8Array.of(9, 9), unstamped)
     assert.strictEqual(state, initial)
     assert.isTrue(SchemaMachine.isUnknown(result))
   })
