@@ -41,7 +41,7 @@ describe("a memory network", () => {
       yield* settle
       assert.deepStrictEqual(b.received, ["0 A 0", "0 A 1", "0 A 2"])
       assert.deepStrictEqual(a.transport.connections(), [
-        { id: B, address: "memory:B", connected: true, lastError: undefined, dropped: 0 }
+        { id: B, address: "memory:B", relation: "Member", connected: true, lastError: undefined, dropped: 0 }
       ])
     })
   )

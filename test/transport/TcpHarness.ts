@@ -9,7 +9,7 @@ import * as Handshake from "../../src/codec/Handshake.ts"
 import * as MessageCodec from "../../src/codec/MessageCodec.ts"
 import { ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import type { Message } from "../../src/raft/Message.ts"
-import type { Address } from "../../src/transport/OutboundConnection.ts"
+import type { Address } from "../../src/transport/Address.ts"
 import * as TcpTransport from "../../src/transport/TcpTransport.ts"
 import { Transport, type TransportError } from "../../src/transport/Transport.ts"
 
