@@ -44,6 +44,11 @@ export class InboundConnections {
     this.options = options
   }
 
+  /** Of whatever sort. */
+  get size(): number {
+    return this.all.size
+  }
+
   /** A stranger has connected. */
   add(socket: Socket): void {
     this.all.add(new InboundConnection(socket, this))

@@ -10,7 +10,6 @@
  */
 import type { Standing } from "../codec/Handshake.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
-import { parseAddress } from "./Address.ts"
 import type { TcpLimits } from "./TcpLimits.ts"
 import type { Relation } from "./Transport.ts"
 
@@ -28,7 +27,7 @@ export interface Known {
 
 export interface Caller {
   readonly id: ReplicaId
-  /** As it says. */
+  /** Where it says that it listens. */
   readonly address: string | undefined
   readonly nowMillis: number
 }
@@ -93,11 +92,10 @@ export class Membership {
   welcome({ id, address, nowMillis }: Caller): boolean {
     if (this.wasMember(id) || !this.options.joining()) return false
     const before = this.guests.get(id)?.address
-    const now = address !== undefined && parseAddress(address) !== undefined ? address : undefined
-    remember(this.guests, id, { address: now, untilMillis: nowMillis + this.options.limits.formerPeerMillis })
+    remember(this.guests, id, { address, untilMillis: nowMillis + this.options.limits.formerPeerMillis })
     const many = this.guests.size > this.options.limits.maxRememberedPeers
     if (many) this.guests.delete(oldest(this.guests))
-    return many || now !== before
+    return many || address !== before
   }
 
   /** Ends what its time has come for; true if that changed who is dialled. Guests get older when nobody is taken any more. */

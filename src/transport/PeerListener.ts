@@ -9,7 +9,8 @@ import { TransportError } from "./Transport.ts"
 export interface Listener {
   readonly inbound: InboundConnections
   readonly log: ConnectionLog
-  readonly maxConnections: number
+  /** Asked whenever one comes. */
+  readonly maxConnections: () => number
 }
 
 /** Binds, or fails with what to do about it; closes everything with the scope. */
@@ -19,8 +20,14 @@ export const listen = (
 ): Effect.Effect<Server, TransportError, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Server, TransportError>((resume) => {
-      const server = createServer({ noDelay: true, keepAlive: true }, (socket) => inbound.add(socket))
-      server.maxConnections = maxConnections
+      const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+        const most = maxConnections()
+        if (inbound.size < most) return inbound.add(socket)
+        const from = socket.remoteAddress ?? "an unknown address"
+        socket.on("error", () => {})
+        socket.destroy()
+        log.complain("TooManyConnections", from, `refused a connection from ${from}: ${most} are open already`)
+      })
       server.once("error", (error) =>
         resume(Effect.fail(new TransportError({ message: cannotListen(address, error) })))
       )
@@ -28,11 +35,6 @@ export const listen = (
         server.removeAllListeners("error")
         // Accepting can fail later, for want of file descriptors; peers will try again.
         server.on("error", (error) => log.complain("AcceptFailed", "", `cannot accept connections: ${error.message}`))
-        server.on("drop", (dropped) => {
-          const from = dropped?.remoteAddress ?? "an unknown address"
-          const line = `refused a connection from ${from}: ${server.maxConnections} are open already`
-          log.complain("TooManyConnections", from, line)
-        })
         resume(Effect.succeed(server))
       })
     }),

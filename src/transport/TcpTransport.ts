@@ -11,7 +11,7 @@ import { Clock, Effect, FiberSet, Latch, Layer, type Scope } from "effect"
 import * as Handshake from "../codec/Handshake.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Message } from "../raft/Message.ts"
-import { type Address, formatAddress } from "./Address.ts"
+import { type Address, formatAddress, parseAddress } from "./Address.ts"
 import { ConnectionLog } from "./ConnectionLog.ts"
 import { InboundConnections } from "./InboundConnections.ts"
 import * as Lane from "./Lane.ts"
@@ -64,34 +64,6 @@ export const make = Effect.fnUntraced(function* (
   const fresh = new Set<Peer>()
   const more = Latch.makeUnsafe(false)
 
-  let deliver: Deliver | undefined
-  let onDefect: ((defect: unknown) => void) | undefined
-  const inbound = new InboundConnections({
-    cluster,
-    id,
-    incarnation,
-    epoch,
-    address: () => ownAddress,
-    standingOf: (peer) => membership.standingOf(peer),
-    limits,
-    log,
-    onAccepted: ({ from, address }) => {
-      if (membership.welcome({ id: from, address, nowMillis: nowMillis() })) update()
-      // A peer that has just come back dials us; that is the moment to dial it.
-      peers.get(from)?.wake()
-    },
-    // A throw in a socket callback would end the process behind our back.
-    onMessage: (from, message) => {
-      try {
-        deliver?.(from, message)
-      } catch (defect) {
-        onDefect?.(defect)
-      }
-    }
-  })
-  const maxConnections = (): number => Lane.lanes.length * membership.size + limits.maxStrangers
-  const server = yield* PeerListener.listen(options.listen, { inbound, log, maxConnections: maxConnections() })
-
   const hello = (to: ReplicaId, purpose: Lane.Lane): Handshake.Hello =>
     Handshake.hello({ cluster, from: id, to, incarnation, epoch: epoch(), purpose, address: ownAddress })
 
@@ -120,10 +92,38 @@ export const make = Effect.fnUntraced(function* (
       peers.set(peer, now)
       fresh.add(now)
     }
-    server.maxConnections = maxConnections()
     more.openUnsafe()
   }
   update()
+
+  let deliver: Deliver | undefined
+  let onDefect: ((defect: unknown) => void) | undefined
+  const inbound = new InboundConnections({
+    cluster,
+    id,
+    incarnation,
+    epoch,
+    address: () => ownAddress,
+    standingOf: (peer) => membership.standingOf(peer),
+    limits,
+    log,
+    onAccepted: ({ from, address: said }) => {
+      const address = said !== undefined && parseAddress(said) !== undefined ? said : undefined
+      if (membership.welcome({ id: from, address, nowMillis: nowMillis() })) update()
+      // A peer that has just come back dials us; that is the moment to dial it.
+      peers.get(from)?.wake()
+    },
+    // A throw in a socket callback would end the process behind our back.
+    onMessage: (from, message) => {
+      try {
+        deliver?.(from, message)
+      } catch (defect) {
+        onDefect?.(defect)
+      }
+    }
+  })
+  const maxConnections = (): number => Lane.lanes.length * membership.size + limits.maxStrangers
+  yield* PeerListener.listen(options.listen, { inbound, log, maxConnections })
 
   const dial = Effect.gen(function* () {
     const dialled = yield* FiberSet.make<void, never>()

@@ -44,6 +44,8 @@ interface Options extends Omit<TcpTransport.TcpTransportOptions, "incarnation" |
   readonly incarnation?: number
   /** None unless it matters. */
   readonly epoch?: () => number | undefined
+  /** What is said of members before it runs. */
+  readonly members?: ReadonlyMap<ReplicaId, string>
   readonly onMessage?: (message: Message<Uint8Array>) => void
 }
 
@@ -57,6 +59,7 @@ export const start = Effect.fnUntraced(function* (options: Options) {
   const transport = yield* Transport.pipe(
     Effect.provideContext(yield* Layer.buildWithScope(layer, scope).pipe(Effect.provide(logger)))
   )
+  if (options.members !== undefined) transport.setMembers(options.members)
   const deliver = (from: ReplicaId, message: Message<Uint8Array>) => {
     options.onMessage?.(message)
     received.push([from, numberOf(message)])
@@ -139,6 +142,14 @@ export const dial = ({ host, port }: Address): Effect.Effect<BareSocket, never, 
     ({ socket }) => Effect.sync(() => socket.destroy())
   )
 
+/** The hello at the beginning of what a dialler sent, once it is whole. */
+export const helloIn = (bytes: Buffer): Handshake.Hello | undefined => {
+  const decoder = new Frame.FrameDecoder(4096)
+  decoder.push(bytes)
+  const payload = decoder.next()
+  return Buffer.isBuffer(payload) ? Handshake.decodeHello(payload) : undefined
+}
+
 const answerIn = (bytes: Buffer): Handshake.Answer | undefined => {
   const decoder = new Frame.FrameDecoder(4096)
   decoder.push(bytes)
@@ -153,6 +164,23 @@ export const greeted = Effect.fnUntraced(function* (address: Address, hello: Han
   yield* until("an answer to the hello", () => bare.answer() !== undefined)
   return bare
 })
+
+/** A bare peer at `port` that accepts whoever says hello; `onHello` may do with the socket as it likes. */
+export const serveAs = (
+  id: ReplicaId,
+  port: number,
+  onHello: (hello: Handshake.Hello, socket: Socket) => void = () => {}
+): Effect.Effect<Server, never, Scope.Scope> =>
+  serve(port, (socket) =>
+    socket.once("data", (bytes) => {
+      const hello = helloIn(bytes)
+      if (hello === undefined) return
+      const own = { cluster: hello.cluster, incarnation: 1, epoch: undefined, address: undefined }
+      const ours = Handshake.hello({ ...own, from: id, to: hello.from, purpose: hello.purpose })
+      socket.write(Handshake.encodeAnswer({ verdict: "Accepted", hello: ours }))
+      onHello(hello, socket)
+    })
+  )
 
 /** A bare server on `port` that hands each connection to `onSocket`. */
 export const serve = (port: number, onSocket: (socket: Socket) => void): Effect.Effect<Server, never, Scope.Scope> =>
