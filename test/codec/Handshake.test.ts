@@ -73,6 +73,13 @@ describe("a hello", () => {
     assert.strictEqual(Handshake.judge(hello, own), "Accepted")
   })
 
+  it("of this version can be read by an earlier one: what was there before stands where it was", () => {
+    const [now, before] = [Buffer.from(recordedOf("version3")), Buffer.from(recordedOf("version2"))]
+    // All but the versions, which stand behind magic and kind.
+    for (const bytes of [now, before]) bytes.fill(0, 5, 7)
+    assert.deepStrictEqual(now.subarray(0, before.length), before)
+  })
+
   it("with a purpose that does not exist is none, unless a later version may know it", () => {
     const bytes = payloadOf(Handshake.encodeHello(hello))
     const purposeAt = bytes.length - 4 - hello.address!.length - 1
