@@ -71,7 +71,7 @@ export class Membership {
   }
 
   standingOf(id: ReplicaId): Standing {
-    if (this.wasMember(id) || this.guests.has(id) || this.options.joining()) return "Accepted"
+    if (this.wasMember(id) || this.guests.has(id) || this.takes(id)) return "Accepted"
     return this.removed.has(id) ? "Removed" : "UnknownPeer"
   }
 
@@ -90,7 +90,7 @@ export class Membership {
 
   /** One has been accepted, perhaps as a guest. True if it is dialled since, or elsewhere. */
   welcome({ id, address, nowMillis }: Caller): boolean {
-    if (this.wasMember(id) || !this.options.joining()) return false
+    if (this.wasMember(id) || !this.takes(id)) return false
     const before = this.guests.get(id)?.address
     remember(this.guests, id, { address, untilMillis: nowMillis + this.options.limits.formerPeerMillis })
     const many = this.guests.size > this.options.limits.maxRememberedPeers
@@ -114,6 +114,11 @@ export class Membership {
     return changed
   }
 
+  /** Whether one that is no member is taken. A second replica of our own name never is. */
+  private takes(id: ReplicaId): boolean {
+    return this.options.joining() && id !== this.options.id && nameOfGuest.test(id)
+  }
+
   private wasMember(id: ReplicaId): boolean {
     return this.members.has(id) || this.former.has(id)
   }
@@ -130,6 +135,9 @@ export class Membership {
     return others
   }
 }
+
+/** As operators may name one. A name that anybody may choose comes into the log, and must not write lines of its own there. */
+const nameOfGuest = /^[A-Za-z0-9._-]{1,64}$/
 
 /** As the newest. */
 const remember = <V>(all: Map<ReplicaId, V>, id: ReplicaId, value: V): void => {

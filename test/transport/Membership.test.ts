@@ -140,6 +140,19 @@ describe("a guest", () => {
     assert.strictEqual(membership.standingOf(C), "Removed")
   })
 
+  it("has a name that an operator could have given, and not our own", () => {
+    const { membership } = joiner()
+    for (const name of ["", "A", "B\nC", "B C", "\u001b[31m", "å", "x".repeat(65)]) {
+      const id = ReplicaId(name)
+      assert.strictEqual(membership.standingOf(id), "UnknownPeer", JSON.stringify(name))
+      assert.isFalse(membership.welcome({ id, address: "b:1", nowMillis: 0 }))
+    }
+    assert.strictEqual(membership.standingOf(ReplicaId(`B-2_c.example${"x".repeat(50)}`)), "Accepted")
+    // A member may have any.
+    membership.set(new Map([[ReplicaId("å"), "å:1"]]), 0)
+    assert.strictEqual(membership.standingOf(ReplicaId("å")), "Accepted")
+  })
+
   it("is one of few, and the oldest makes room", () => {
     const { membership } = joiner()
     for (const id of [B, C, D]) membership.welcome({ id, address: `${id}:1`, nowMillis: 0 })

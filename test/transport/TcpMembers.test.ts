@@ -224,6 +224,8 @@ describe("a replica that joins", () => {
       const verdict = (theirs: Handshake.Hello) => Effect.map(greeted(atA, theirs), (bare) => bare.answer()!.verdict)
       assert.strictEqual(yield* verdict(hello(B, A, { cluster: "two" })), "WrongCluster")
       assert.strictEqual(yield* verdict(hello(B, C)), "WrongReplica")
+      assert.strictEqual(yield* verdict(hello(A, A)), "UnknownPeer")
+      assert.strictEqual(yield* verdict(hello(ReplicaId("B\nall is well"), A)), "UnknownPeer")
       const guest = yield* greeted(atA, hello(B, A, { address: "nonsense" }))
       assert.strictEqual(guest.answer()!.verdict, "Accepted")
       assert.deepStrictEqual(a.transport.connections(), [])
@@ -246,7 +248,7 @@ describe("a replica that joins", () => {
         Effect.fnUntraced(function* (i) {
           const bare = yield* dial(atA)
           const address = formatAddress(nowhere)
-          bare.socket.write(Handshake.encodeHello(hello(ReplicaId(`stranger ${i}`), A, { address })))
+          bare.socket.write(Handshake.encodeHello(hello(ReplicaId(`stranger-${i}`), A, { address })))
           return bare
         })
       )
