@@ -96,7 +96,7 @@ export class Peer {
   /** Runs until the peer is dropped. */
   get keepConnected(): Effect.Effect<void> {
     const address = parseAddress(this.address)
-    if (address === undefined) return this.explain
+    if (address === undefined) return this.undialled
     const connections = Lane.lanes.map((lane) => this.keepOpen(this.lines[lane], address))
     return Effect.all(connections, { concurrency: "unbounded", discard: true }).pipe(
       Effect.raceFirst(this.over.await),
@@ -109,7 +109,7 @@ export class Peer {
   }
 
   /** It is a member, and may dial us; but we cannot reach it. */
-  private get explain(): Effect.Effect<void> {
+  private get undialled(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const reason = noAddress(this.address)
       for (const lane of Lane.lanes) this.lines[lane].lastError = reason

@@ -143,6 +143,25 @@ describe("the two connections of a peer", () => {
     })
   )
 
+  it.live("of a peer that goes away end one after the other, and that is told once", () =>
+    Effect.gen(function* () {
+      const { a, sockets } = yield* playing(patient, () => {})
+      yield* until("connected", () => a.connectedTo(B))
+      sockets.get("Control")!.end()
+      yield* until("one is gone", () => !a.connectedTo(B))
+      sockets.get("Bulk")!.resetAndDestroy()
+      yield* until("both are gone", () => {
+        const { dropped } = a.transport.connections()[0]!
+        a.transport.send(B, [ping(1), bulk(2, 10)])
+        return a.transport.connections()[0]!.dropped === dropped + 2
+      })
+      assert.deepStrictEqual(
+        a.lines.filter((line) => line.includes("disconnected")).map((line) => line.replace(/.*: /, "")),
+        ["the peer closed the connection"]
+      )
+    })
+  )
+
   it.live("are acknowledged only as far as they are used", () =>
     Effect.gen(function* () {
       const { a, atA } = yield* playing({ acknowledgeMillis: 20 }, () => {})
