@@ -93,7 +93,11 @@ export const make = ({
       const before = strength(known.configuration)
       if (planned._tag === "Objection") {
         const reason = planned.objection
-        return Effect.succeed({ before, after: before, refusal: { reason, message: objections[reason], forcible: false } })
+        return Effect.succeed({
+          before,
+          after: before,
+          refusal: { reason, message: objections[reason], forcible: false }
+        })
       }
       const { configuration, warning } = planned
       return Effect.succeed({
@@ -114,7 +118,8 @@ export const make = ({
     // The one who leads gives up after an election timeout, and asking may take as long as a message does.
     while (now() < began + 2 * options.electionTimeoutMillis && !hasEnded()) {
       const leader = leaderOf(state())
-      if (leader !== undefined && (to === undefined ? first !== undefined && leader !== first : leader === to)) return leader
+      if (leader !== undefined && (to === undefined ? first !== undefined && leader !== first : leader === to))
+        return leader
       const isDue = askedAt === undefined || now() >= askedAt + options.electionTimeoutMillis
       if (leader !== undefined && isDue) {
         requestTransfer(to)
@@ -155,10 +160,18 @@ const notAVoter = (id: ReplicaId): AmendmentRefused =>
   })
 
 const nobodyElse = (): AmendmentRefused =>
-  new AmendmentRefused({ outcomeUnknown: false, reason: "NotHandedOver", message: "there is no other voter to hand over to" })
+  new AmendmentRefused({
+    outcomeUnknown: false,
+    reason: "NotHandedOver",
+    message: "there is no other voter to hand over to"
+  })
 
 const noLeader = (): RequestTimeout =>
-  new RequestTimeout({ message: "no replica leads just now; see: balsa status", timeoutMillis: 0, outcomeUnknown: false })
+  new RequestTimeout({
+    message: "no replica leads just now; see: balsa status",
+    timeoutMillis: 0,
+    outcomeUnknown: false
+  })
 
 const notHandedOver = (leader: ReplicaId, to: ReplicaId | undefined): AmendmentRefused =>
   new AmendmentRefused({

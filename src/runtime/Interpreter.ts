@@ -166,7 +166,8 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     }
     if (leaderOf(after) !== undefined) {
       for (const event of events) {
-        if (event._tag === "CommandSubmitted" || event._tag === "AmendmentSubmitted") requests.onSubmitted(event.request)
+        if (event._tag === "CommandSubmitted" || event._tag === "AmendmentSubmitted")
+          requests.onSubmitted(event.request)
       }
     }
     if (after.configuration !== before.configuration) {

@@ -40,7 +40,9 @@ const describeMembers = (before: State, after: State): string => {
     `voters ${list(configuration.voters)}`,
     ...(learners.length === 0 ? [] : [`learners ${list(learners)}`])
   ].join(", ")
-  const joint = Configurations.isJoint(configuration) ? `, together with the voters before: ${list(configuration.outgoing)}` : ""
+  const joint = Configurations.isJoint(configuration)
+    ? `, together with the voters before: ${list(configuration.outgoing)}`
+    : ""
   return `members as of entry ${index}: ${who}${joint}${changes(before.configuration, configuration)}`
 }
 
@@ -50,9 +52,7 @@ const changes = (before: Configuration, after: Configuration): string => {
   const all = [
     ...is.filter((id) => !was.includes(id)).map((id) => `${id} is new`),
     ...was.filter((id) => !is.includes(id)).map((id) => `${id} is gone`),
-    ...after.voters
-      .filter((id) => Configurations.isLearner(before, id))
-      .map((id) => `${id} is promoted`)
+    ...after.voters.filter((id) => Configurations.isLearner(before, id)).map((id) => `${id} is promoted`)
   ]
   return all.length === 0 ? "" : ` (${all.join(", ")})`
 }
