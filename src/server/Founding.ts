@@ -58,8 +58,7 @@ export const find = Effect.fnUntraced(function* (
   }
   const asking = { id, cluster, join: join.members }
   const known = yield* Joining.learn(asking)
-  const place = join.isClientGiven && join.isPeerGiven ? undefined : Joining.defaultPlace(asking, known)
-  if (place instanceof ServerError) return yield* place
+  const place = join.isClientGiven && join.isPeerGiven ? undefined : yield* Joining.defaultPlace(asking, known)
   const joined = {
     client: formatAddress(place?.client ?? listenClient),
     peer: formatAddress(place?.peer ?? listenPeer)
@@ -98,7 +97,7 @@ export const checkPeers = (
   if (!isKnown || owner.joined !== undefined || join !== undefined) return Effect.void
   const ids = members.map((member) => member.id)
   if (named.join() === ids.join()) return Effect.void
-  const neverChanged = index === 0 || ids.join() === owner.voters.join()
+  const neverChanged = owner.recovery === undefined && (index === 0 || ids.join() === owner.voters.join())
   if (neverChanged) {
     return Effect.fail(
       new ServerError({
