@@ -124,10 +124,10 @@ const tryToEnter = Effect.fnUntraced(function* (options: Entering): Effect.fn.Re
   for (const member of join) {
     const answer = yield* post(member, "/balsa/v1/members/amend", { changes: [change] })
     if (answer.status === 200) {
-      const how = promote ? "a voter once it has caught up" : "a learner"
+      const next = promote ? "it becomes a voter once it has caught up" : "it stays one"
       return yield* Effect.logInfo(
         listed === undefined
-          ? `joined the cluster as a learner at ${address}; it becomes ${how}`
+          ? `joined the cluster as a learner at ${address}; ${next}`
           : `the cluster reaches ${id} at ${address} from now on`
       )
     }
