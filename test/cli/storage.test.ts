@@ -1,4 +1,5 @@
 /** `balsa storage`: looking changes nothing, damage is told with its place, and a repair is refused whenever it could lose something. */
+import { ClusterTime } from "../../src/raft/LogEntry.ts"
 import * as Configurations from "../../src/raft/Configuration.ts"
 import { Effect } from "effect"
 import { createHash } from "node:crypto"
@@ -36,6 +37,9 @@ const directoryOf = async (voters = ["A", "B", "C"]): Promise<string> => {
     applied: new Map(),
     hash: 1,
     epoch: 0,
+    time: ClusterTime(0),
+    version: 1,
+    ceiling: undefined,
     value: KvMachine.initial
   }
   await Effect.runPromise(storage.snapshots.write(image.last, SnapshotCodec.encode(image, KvStateCodec)))

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest"
 import { Reader, Writer } from "../../src/codec/Bytes.ts"
 import { readRecord, type StoredChange, writeRecord } from "../../src/codec/LogRecordCodec.ts"
-import { Index, type LogEntry, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import { ClusterTime, Index, type LogEntry, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 
 const noOp: LogEntry<Uint8Array> = { index: Index(7), term: Term(3), payload: { _tag: "NoOp" } }
 const command: LogEntry<Uint8Array> = {
@@ -10,6 +10,7 @@ const command: LogEntry<Uint8Array> = {
   term: Term(2 ** 53 - 1),
   payload: {
     _tag: "Command",
+    time: ClusterTime(0),
     request: { replica: ReplicaId("ünïcode"), incarnation: 2, sequence: 9 },
     command: Buffer.from([0, 1, 255])
   }

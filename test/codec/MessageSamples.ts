@@ -2,7 +2,10 @@
  * Random messages from a seed, all of them such as a correct replica might send, and one
  * fixed message of every kind.
  */
+import type { Amendment, MemberChange } from "../../src/raft/Amendment.ts"
+import type { Configuration } from "../../src/raft/Configuration.ts"
 import {
+  ClusterTime,
   Index,
   type LogEntry,
   type LogPosition,
@@ -53,13 +56,57 @@ const entriesAfter = (prev: LogPosition, chance: Chance): ReadonlyArray<LogEntry
   let term = Math.max(prev.term, 1)
   return Array.from({ length: Math.floor(chance() * 6) }, (_, i) => {
     if (chance() < 0.3) term++
-    const payload =
-      chance() < 0.2
-        ? ({ _tag: "NoOp" } as const)
-        : ({ _tag: "Command", request: requestId(chance), command: bytes(chance) } as const)
-    return { index: Index(prev.index + 1 + i), term: Term(term), payload }
+    return { index: Index(prev.index + 1 + i), term: Term(term), payload: randomPayload(chance) }
   })
 }
+
+const randomPayload = (chance: Chance): LogEntry<Uint8Array>["payload"] => {
+  const request = chance() < 0.5 ? undefined : requestId(chance)
+  const kind = chance()
+  if (kind < 0.2) return { _tag: "NoOp" }
+  if (kind < 0.3) return { _tag: "Configuration", request, configuration: configuration(chance) }
+  if (kind < 0.4) return { _tag: "Version", request, version: whole(chance), ceiling: maybe(chance, whole) }
+  return { _tag: "Command", request: requestId(chance), time: ClusterTime(whole(chance)), command: bytes(chance) }
+}
+
+const maybe = <A>(chance: Chance, draw: (chance: Chance) => A): A | undefined =>
+  chance() < 0.5 ? undefined : draw(chance)
+
+const names = ["A", "B", "C", "replica-4", "x".repeat(64)].map(ReplicaId)
+const some = (chance: Chance): ReadonlyArray<ReplicaId> => names.filter(() => chance() < 0.4)
+
+export const configuration = (chance: Chance): Configuration => ({
+  voters: some(chance),
+  outgoing: some(chance),
+  autoLeave: chance() < 0.5,
+  learners: some(chance).map((id) => ({ id, promote: chance() < 0.5 })),
+  addresses: some(chance).map((id) => ({ id, address: "10.0.0.1:7501" }))
+})
+
+const change = (chance: Chance): MemberChange => {
+  const id = names[Math.floor(chance() * names.length)]!
+  const _tag = (["Add", "Promote", "Demote", "Remove", "Move", "Leave"] as const)[Math.floor(chance() * 6)]!
+  switch (_tag) {
+    case "Add":
+      return { _tag, id, address: maybe(chance, () => "[::1]:7501"), promote: chance() < 0.5 }
+    case "Move":
+      return { _tag, id, address: "host:1" }
+    case "Leave":
+      return { _tag }
+    default:
+      return { _tag, id }
+  }
+}
+
+const amendment = (chance: Chance): Amendment =>
+  chance() < 0.2
+    ? { _tag: "Version", ceiling: maybe(chance, whole) }
+    : {
+        _tag: "Members",
+        changes: Array.from({ length: Math.floor(chance() * 4) }, () => change(chance)),
+        autoLeave: chance() < 0.5,
+        force: chance() < 0.5
+      }
 
 export const kinds = tags
 
@@ -71,6 +118,8 @@ const checkpoint = (chance: Chance): Checkpoint => ({
 const sender = (chance: Chance): Sender => ({
   incarnation: whole(chance),
   admitted: chance() < 0.5,
+  version: whole(chance),
+  patienceMillis: whole(chance),
   applied: Array.from({ length: Math.floor(chance() * 3) }, () => checkpoint(chance))
 })
 
@@ -85,8 +134,9 @@ export const randomMessage = (_tag: Message<unknown>["_tag"], chance: Chance): M
   const granted = chance() < 0.5
   switch (_tag) {
     case "PreVote":
-    case "RequestVote":
       return { _tag, term, last: position(chance) }
+    case "RequestVote":
+      return { _tag, term, last: position(chance), transfer: granted }
     case "PreVoteReply":
       return { _tag, term, askedIn: Term(whole(chance)), granted, admitted: chance() < 0.5 }
     case "RequestVoteReply":
@@ -148,10 +198,38 @@ export const randomMessage = (_tag: Message<unknown>["_tag"], chance: Chance): M
       return { _tag, term, incarnation: whole(chance), index: Index(whole(chance)) }
     case "Diverged":
       return { _tag, term, incarnation: whole(chance), at: checkpoint(chance) }
+    case "Heartbeat":
+      return { _tag, term, round: whole(chance) }
+    case "HeartbeatReply":
+      return { _tag, term, round: whole(chance), sender: sender(chance) }
+    case "TimeoutNow":
+      return { _tag, term }
+    case "ForwardTransfer":
+      return { _tag, term, to: maybe(chance, () => names[0]!) }
+    case "ForwardAmendment":
+      return { _tag, term, request: requestId(chance), amendment: amendment(chance) }
+    case "NotAMember":
+      return { _tag, term, index: Index(whole(chance)) }
   }
 }
 
-const refusals = ["NoQuorum", "UncommittedBytes", "WaitingReads", "NoSpace", "Diverged"] as const
+const refusals = [
+  "NoQuorum",
+  "UncommittedBytes",
+  "WaitingReads",
+  "NoSpace",
+  "Diverged",
+  "Removed",
+  "Outdated",
+  "NotAMember",
+  "LastVoter",
+  "ChangePending",
+  "NotJoint",
+  "NotReady",
+  "WouldLoseQuorum",
+  "NotCaughtUp",
+  "UnknownVersion"
+] as const
 
 const request: RequestId = { replica: ReplicaId("B"), incarnation: 2, sequence: 9 }
 const command = Buffer.from("put")
@@ -160,19 +238,29 @@ const snapshot: Snapshot = { last, bytes: 1000, checksum: 0xdead_beef }
 const oneMark: Checkpoint = { index: Index(64), hash: 0x1234_5678 }
 const otherMark: Checkpoint = { index: Index(70), hash: 0x9abc_def0 }
 
+const members: Configuration = {
+  voters: [ReplicaId("A"), ReplicaId("D")],
+  outgoing: [ReplicaId("A"), ReplicaId("B")],
+  autoLeave: true,
+  learners: [{ id: ReplicaId("B"), promote: false }],
+  addresses: [{ id: ReplicaId("D"), address: "h:1" }]
+}
+
 /** One of every kind and variant; the recorded bytes in the tests are of these. */
 export const samples: ReadonlyArray<Message<Uint8Array>> = [
   { _tag: "PreVote", term: Term(3), last },
   { _tag: "PreVoteReply", term: Term(3), askedIn: Term(2), granted: true, admitted: false },
-  { _tag: "RequestVote", term: Term(3), last: origin },
+  { _tag: "RequestVote", term: Term(3), last: origin, transfer: true },
   { _tag: "RequestVoteReply", term: Term(3), granted: false },
   {
     _tag: "AppendEntries",
     term: Term(3),
     prev: last,
     entries: [
-      { index: Index(7), term: Term(2), payload: { _tag: "Command", request, command } },
-      { index: Index(8), term: Term(3), payload: { _tag: "NoOp" } }
+      { index: Index(7), term: Term(2), payload: { _tag: "Command", request, time: ClusterTime(5), command } },
+      { index: Index(8), term: Term(3), payload: { _tag: "NoOp" } },
+      { index: Index(9), term: Term(3), payload: { _tag: "Configuration", request, configuration: members } },
+      { index: Index(10), term: Term(3), payload: { _tag: "Version", request: undefined, version: 2, ceiling: 3 } }
     ],
     leaderCommit: Index(6),
     round: 4
@@ -200,5 +288,35 @@ export const samples: ReadonlyArray<Message<Uint8Array>> = [
   { _tag: "Introduce", term: Term(3), incarnation: 7 },
   { _tag: "IntroduceReply", term: Term(3), incarnation: 7, leads: true, commitIndex: Index(8) },
   { _tag: "Forgotten", term: Term(3), incarnation: 7, index: Index(8) },
-  { _tag: "Diverged", term: Term(3), incarnation: 7, at: oneMark }
+  { _tag: "Diverged", term: Term(3), incarnation: 7, at: oneMark },
+  { _tag: "Heartbeat", term: Term(3), round: 4 },
+  {
+    _tag: "HeartbeatReply",
+    term: Term(3),
+    round: 4,
+    sender: { incarnation: 7, admitted: true, version: 2, patienceMillis: 500, applied: [oneMark] }
+  },
+  { _tag: "TimeoutNow", term: Term(3) },
+  { _tag: "ForwardTransfer", term: Term(3), to: ReplicaId("B") },
+  { _tag: "ForwardTransfer", term: Term(3), to: undefined },
+  {
+    _tag: "ForwardAmendment",
+    term: Term(3),
+    request,
+    amendment: {
+      _tag: "Members",
+      changes: [
+        { _tag: "Add", id: ReplicaId("D"), address: "h:1", promote: true },
+        { _tag: "Promote", id: ReplicaId("E") },
+        { _tag: "Demote", id: ReplicaId("B") },
+        { _tag: "Remove", id: ReplicaId("C") },
+        { _tag: "Move", id: ReplicaId("A"), address: "h:2" },
+        { _tag: "Leave" }
+      ],
+      autoLeave: true,
+      force: false
+    }
+  },
+  { _tag: "ForwardAmendment", term: Term(3), request, amendment: { _tag: "Version", ceiling: 1 } },
+  { _tag: "NotAMember", term: Term(3), index: Index(8) }
 ]

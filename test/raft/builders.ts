@@ -2,6 +2,7 @@
  * Small words for what the tests of the core talk about: logs written as their terms, a state
  * of each role, events, and effects picked out by what they are.
  */
+import type { Amendment, MemberChange } from "../../src/raft/Amendment.ts"
 import * as Succession from "../../src/raft/Succession.ts"
 import * as Lease from "../../src/raft/Lease.ts"
 import * as Configurations from "../../src/raft/Configuration.ts"
@@ -447,3 +448,46 @@ export const timeless = (state: ServerState) => {
     }
   }
 }
+
+export const heartbeat = (term: number, round = 0): Message => ({ _tag: "Heartbeat", term: Term(term), round })
+export const heartbeatReply = (term: number, round = 0, sender = anybody): Message => ({
+  _tag: "HeartbeatReply",
+  term: Term(term),
+  round,
+  sender
+})
+export const timeoutNow = (term: number): Message => ({ _tag: "TimeoutNow", term: Term(term) })
+export const notAMember = (term: number, index: number): Message => ({
+  _tag: "NotAMember",
+  term: Term(term),
+  index: Index(index)
+})
+export const forwardTransfer = (term: number, to: ReplicaId | undefined): Message => ({
+  _tag: "ForwardTransfer",
+  term: Term(term),
+  to
+})
+export const forwardAmendment = (term: number, id: RequestId, amendment: Amendment): Message => ({
+  _tag: "ForwardAmendment",
+  term: Term(term),
+  request: id,
+  amendment
+})
+export const amended = (sequence: number, amendment: Amendment, at: Instant = now, replica = A): RaftEvent => ({
+  _tag: "AmendmentSubmitted",
+  request: request(sequence, replica),
+  amendment,
+  at
+})
+export const handOver = (to: ReplicaId | undefined, at: Instant = now): RaftEvent => ({
+  _tag: "TransferRequested",
+  to,
+  at
+})
+/** Changes of members, as they are asked for where nothing is special. */
+export const change = (...changes: ReadonlyArray<MemberChange>): Amendment => ({
+  _tag: "Members",
+  changes,
+  autoLeave: true,
+  force: false
+})

@@ -8,17 +8,24 @@
  */
 import { describe, expect, test } from "vitest"
 import {
+  amended,
   append,
   B,
   candidate,
   deadline,
   follower,
   forward,
+  forwardAmendment,
   forwardRefused,
+  forwardTransfer,
+  handOver,
+  heartbeat,
+  heartbeatReply,
   introduce,
   leader,
   matched,
   type Message,
+  notAMember,
   now,
   position,
   preCandidate,
@@ -36,7 +43,8 @@ import {
   requestVoteReply,
   type ServerState,
   step,
-  submitted
+  submitted,
+  timeoutNow
 } from "./builders.ts"
 import {
   arrived,
@@ -82,7 +90,13 @@ const messages: { readonly [Tag in Message["_tag"]]: (term: number) => Message }
   Introduce: (term) => introduce(term, 2),
   IntroduceReply: (term) => introduced(term, 1, 1),
   Forgotten: (term) => forgotten(term, 1, 3),
-  Diverged: (term) => divergedAt(term, 1, 9)
+  Diverged: (term) => divergedAt(term, 1, 9),
+  Heartbeat: (term) => heartbeat(term),
+  HeartbeatReply: (term) => heartbeatReply(term),
+  TimeoutNow: (term) => timeoutNow(term),
+  ForwardTransfer: (term) => forwardTransfer(term, undefined),
+  ForwardAmendment: (term) => forwardAmendment(term, request(1, B), { _tag: "Version", ceiling: undefined }),
+  NotAMember: (term) => notAMember(term, 0)
 }
 
 const late = raft.nextDeadline(states.Follower)
@@ -95,7 +109,9 @@ const events: { readonly [Tag in Exclude<RaftEvent["_tag"], "MessageReceived">]:
   SnapshotReceived: arrived(snapshotAt(3, 2), imageOf(1, 2, 2)),
   SnapshotSpoiled: spoiled(snapshotAt(3, 2)),
   SnapshotMissing: missing(snapshotAt(1, 1)),
-  DiskSpaceChanged: diskIs(true)
+  DiskSpaceChanged: diskIs(true),
+  AmendmentSubmitted: amended(1, { _tag: "Version", ceiling: undefined }),
+  TransferRequested: handOver(B)
 }
 
 const steps: Readonly<Record<Column, Readonly<Record<Row, string>>>> = {
@@ -109,6 +125,8 @@ const steps: Readonly<Record<Column, Readonly<Record<Row, string>>>> = {
     SnapshotSpoiled: "-",
     SnapshotMissing: "-",
     DiskSpaceChanged: "Follower:",
+    AmendmentSubmitted: "-",
+    TransferRequested: "-",
     "PreVote, lower term": "same: PreVoteReply-",
     "PreVote, equal term": "same: PreVoteReply+",
     "PreVote, higher term": "same: PreVoteReply+",
@@ -156,7 +174,25 @@ const steps: Readonly<Record<Column, Readonly<Record<Row, string>>>> = {
     "Forgotten, higher term": "Follower: Persist",
     "Diverged, lower term": "-",
     "Diverged, equal term": "-",
-    "Diverged, higher term": "Follower: Persist"
+    "Diverged, higher term": "Follower: Persist",
+    "Heartbeat, lower term": "same: HeartbeatReply",
+    "Heartbeat, equal term": "Follower: HeartbeatReply LeaderChanged",
+    "Heartbeat, higher term": "Follower: Persist HeartbeatReply LeaderChanged",
+    "HeartbeatReply, lower term": "-",
+    "HeartbeatReply, equal term": "-",
+    "HeartbeatReply, higher term": "Follower: Persist",
+    "TimeoutNow, lower term": "-",
+    "TimeoutNow, equal term": "-",
+    "TimeoutNow, higher term": "Follower: Persist",
+    "ForwardTransfer, lower term": "-",
+    "ForwardTransfer, equal term": "-",
+    "ForwardTransfer, higher term": "Follower: Persist",
+    "ForwardAmendment, lower term": "-",
+    "ForwardAmendment, equal term": "-",
+    "ForwardAmendment, higher term": "Follower: Persist",
+    "NotAMember, lower term": "-",
+    "NotAMember, equal term": "-",
+    "NotAMember, higher term": "Follower: Persist"
   },
   "Follower of B": {
     DeadlineReached: "PreCandidate: PreVote PreVote",
@@ -168,6 +204,8 @@ const steps: Readonly<Record<Column, Readonly<Record<Row, string>>>> = {
     SnapshotSpoiled: "-",
     SnapshotMissing: "-",
     DiskSpaceChanged: "Follower:",
+    AmendmentSubmitted: "same: ForwardAmendment",
+    TransferRequested: "same: ForwardTransfer",
     "PreVote, lower term": "same: PreVoteReply-",
     "PreVote, equal term": "same: PreVoteReply-",
     "PreVote, higher term": "same: PreVoteReply-",
@@ -215,7 +253,25 @@ const steps: Readonly<Record<Column, Readonly<Record<Row, string>>>> = {
     "Forgotten, higher term": "Follower: Persist",
     "Diverged, lower term": "-",
     "Diverged, equal term": "Follower: DivergenceFound",
-    "Diverged, higher term": "Follower: Persist"
+    "Diverged, higher term": "Follower: Persist",
+    "Heartbeat, lower term": "same: HeartbeatReply",
+    "Heartbeat, equal term": "Follower: HeartbeatReply",
+    "Heartbeat, higher term": "Follower: Persist HeartbeatReply LeaderChanged",
+    "HeartbeatReply, lower term": "-",
+    "HeartbeatReply, equal term": "-",
+    "HeartbeatReply, higher term": "Follower: Persist",
+    "TimeoutNow, lower term": "-",
+    "TimeoutNow, equal term": "Candidate: Persist RequestVote RequestVote",
+    "TimeoutNow, higher term": "Follower: Persist",
+    "ForwardTransfer, lower term": "-",
+    "ForwardTransfer, equal term": "-",
+    "ForwardTransfer, higher term": "Follower: Persist",
+    "ForwardAmendment, lower term": "-",
+    "ForwardAmendment, equal term": "-",
+    "ForwardAmendment, higher term": "Follower: Persist",
+    "NotAMember, lower term": "-",
+    "NotAMember, equal term": "-",
+    "NotAMember, higher term": "Follower: Persist"
   },
   PreCandidate: {
     DeadlineReached: "PreCandidate: PreVote PreVote QuorumLost",
@@ -227,6 +283,8 @@ const steps: Readonly<Record<Column, Readonly<Record<Row, string>>>> = {
     SnapshotSpoiled: "-",
     SnapshotMissing: "-",
     DiskSpaceChanged: "PreCandidate:",
+    AmendmentSubmitted: "-",
+    TransferRequested: "-",
     "PreVote, lower term": "same: PreVoteReply-",
     "PreVote, equal term": "same: PreVoteReply+",
     "PreVote, higher term": "same: PreVoteReply+",
@@ -275,7 +333,25 @@ const steps: Readonly<Record<Column, Readonly<Record<Row, string>>>> = {
     "Forgotten, higher term": "Follower: Persist",
     "Diverged, lower term": "-",
     "Diverged, equal term": "-",
-    "Diverged, higher term": "Follower: Persist"
+    "Diverged, higher term": "Follower: Persist",
+    "Heartbeat, lower term": "same: HeartbeatReply",
+    "Heartbeat, equal term": "Follower: HeartbeatReply LeaderChanged",
+    "Heartbeat, higher term": "Follower: Persist HeartbeatReply LeaderChanged",
+    "HeartbeatReply, lower term": "-",
+    "HeartbeatReply, equal term": "-",
+    "HeartbeatReply, higher term": "Follower: Persist",
+    "TimeoutNow, lower term": "-",
+    "TimeoutNow, equal term": "-",
+    "TimeoutNow, higher term": "Follower: Persist",
+    "ForwardTransfer, lower term": "-",
+    "ForwardTransfer, equal term": "-",
+    "ForwardTransfer, higher term": "Follower: Persist",
+    "ForwardAmendment, lower term": "-",
+    "ForwardAmendment, equal term": "-",
+    "ForwardAmendment, higher term": "Follower: Persist",
+    "NotAMember, lower term": "-",
+    "NotAMember, equal term": "-",
+    "NotAMember, higher term": "Follower: Persist"
   },
   Candidate: {
     DeadlineReached: "PreCandidate: PreVote PreVote QuorumLost",
@@ -287,6 +363,8 @@ const steps: Readonly<Record<Column, Readonly<Record<Row, string>>>> = {
     SnapshotSpoiled: "-",
     SnapshotMissing: "-",
     DiskSpaceChanged: "Candidate:",
+    AmendmentSubmitted: "-",
+    TransferRequested: "-",
     "PreVote, lower term": "same: PreVoteReply-",
     "PreVote, equal term": "same: PreVoteReply+",
     "PreVote, higher term": "same: PreVoteReply+",
@@ -334,7 +412,25 @@ const steps: Readonly<Record<Column, Readonly<Record<Row, string>>>> = {
     "Forgotten, higher term": "Follower: Persist",
     "Diverged, lower term": "-",
     "Diverged, equal term": "-",
-    "Diverged, higher term": "Follower: Persist"
+    "Diverged, higher term": "Follower: Persist",
+    "Heartbeat, lower term": "same: HeartbeatReply",
+    "Heartbeat, equal term": "Follower: HeartbeatReply LeaderChanged",
+    "Heartbeat, higher term": "Follower: Persist HeartbeatReply LeaderChanged",
+    "HeartbeatReply, lower term": "-",
+    "HeartbeatReply, equal term": "-",
+    "HeartbeatReply, higher term": "Follower: Persist",
+    "TimeoutNow, lower term": "-",
+    "TimeoutNow, equal term": "-",
+    "TimeoutNow, higher term": "Follower: Persist",
+    "ForwardTransfer, lower term": "-",
+    "ForwardTransfer, equal term": "-",
+    "ForwardTransfer, higher term": "Follower: Persist",
+    "ForwardAmendment, lower term": "-",
+    "ForwardAmendment, equal term": "-",
+    "ForwardAmendment, higher term": "Follower: Persist",
+    "NotAMember, lower term": "-",
+    "NotAMember, equal term": "-",
+    "NotAMember, higher term": "Follower: Persist"
   },
   Leader: {
     // So late that no majority has been heard for an election timeout.
@@ -347,6 +443,8 @@ const steps: Readonly<Record<Column, Readonly<Record<Row, string>>>> = {
     SnapshotSpoiled: "-",
     SnapshotMissing: "-",
     DiskSpaceChanged: "Leader:",
+    AmendmentSubmitted: "Leader: AppendEntries AppendEntries Persist",
+    TransferRequested: "Leader: TimeoutNow",
     "PreVote, lower term": "same: PreVoteReply-",
     "PreVote, equal term": "same: PreVoteReply-",
     "PreVote, higher term": "same: PreVoteReply-",
@@ -395,7 +493,25 @@ const steps: Readonly<Record<Column, Readonly<Record<Row, string>>>> = {
     "Forgotten, higher term": "Follower: Persist",
     "Diverged, lower term": "-",
     "Diverged, equal term": "-",
-    "Diverged, higher term": "Follower: Persist"
+    "Diverged, higher term": "Follower: Persist",
+    "Heartbeat, lower term": "same: HeartbeatReply",
+    "Heartbeat, equal term": "-",
+    "Heartbeat, higher term": "Follower: Persist HeartbeatReply LeaderChanged",
+    "HeartbeatReply, lower term": "-",
+    "HeartbeatReply, equal term": "Leader:",
+    "HeartbeatReply, higher term": "Follower: Persist",
+    "TimeoutNow, lower term": "-",
+    "TimeoutNow, equal term": "-",
+    "TimeoutNow, higher term": "Follower: Persist",
+    "ForwardTransfer, lower term": "-",
+    "ForwardTransfer, equal term": "Leader: TimeoutNow",
+    "ForwardTransfer, higher term": "Follower: Persist",
+    "ForwardAmendment, lower term": "-",
+    "ForwardAmendment, equal term": "Leader: AppendEntries AppendEntries Persist",
+    "ForwardAmendment, higher term": "Follower: Persist",
+    "NotAMember, lower term": "-",
+    "NotAMember, equal term": "-",
+    "NotAMember, higher term": "Follower: Persist"
   }
 }
 
@@ -422,11 +538,7 @@ for (const [column, state] of Object.entries(states) as Array<[Column, ServerSta
         const said = [`${next === state ? "same" : next._tag}:`, ...effects.map(nameOf)].join(" ")
         expect(said === "same:" ? "-" : said).toBe(expected)
         expect(next.currentTerm).toBe(
-          row.endsWith("higher term") && next !== state
-            ? 3
-            : next._tag === "Candidate" && column === "PreCandidate"
-              ? 3
-              : 2
+          row.endsWith("higher term") && next !== state ? 3 : next._tag === "Candidate" && next !== state ? 3 : 2
         )
       })
     }

@@ -260,7 +260,14 @@ const describeChange = ({ admitted, base, hardState, log }: Persist<Uint8Array>)
     .join(" ")
 
 const describeEntries = (entries: ReadonlyArray<LogEntry<Uint8Array>>): string =>
-  `[${entries.map(({ payload, term }) => `${term}${payload._tag === "NoOp" ? "" : `:${payload.request.replica}${payload.request.incarnation}.${payload.request.sequence}`}`).join(" ")}]`
+  `[${entries.map(({ payload, term }) => `${term}${describePayload(payload)}`).join(" ")}]`
+
+const describePayload = (payload: LogEntry<Uint8Array>["payload"]): string => {
+  if (payload._tag === "NoOp") return ""
+  if (payload._tag !== "Command") return `:${payload._tag}`
+  const { replica, incarnation, sequence } = payload.request
+  return `:${replica}${incarnation}.${sequence}`
+}
 
 const describeMessage = (message: Message<Uint8Array>): string => {
   switch (message._tag) {
@@ -299,5 +306,16 @@ const describeMessage = (message: Message<Uint8Array>): string => {
       return `Forgotten(${message.term}) ${message.index}`
     case "Diverged":
       return `Diverged(${message.term}) ${message.at.index}`
+    case "Heartbeat":
+    case "HeartbeatReply":
+      return `${message._tag}(${message.term}) round ${message.round}`
+    case "TimeoutNow":
+      return `TimeoutNow(${message.term})`
+    case "ForwardTransfer":
+      return `ForwardTransfer(${message.term}) to ${message.to}`
+    case "ForwardAmendment":
+      return `ForwardAmendment(${message.term}) ${message.request.sequence}`
+    case "NotAMember":
+      return `NotAMember(${message.term}) as of ${message.index}`
   }
 }

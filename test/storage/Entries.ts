@@ -1,5 +1,5 @@
 /** Changes and entries as tests write them. */
-import { Index, type LogEntry, type LogPosition, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import { ClusterTime, Index, type LogEntry, type LogPosition, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import type { HardState, LogChange, Persist } from "../../src/raft/RaftEffect.ts"
 
 export const command = (index: number, term: number, bytes: Uint8Array): LogEntry<Uint8Array> => ({
@@ -7,6 +7,7 @@ export const command = (index: number, term: number, bytes: Uint8Array): LogEntr
   term: Term(term),
   payload: {
     _tag: "Command",
+    time: ClusterTime(0),
     request: { replica: ReplicaId("A"), incarnation: 1, sequence: index },
     command: Buffer.from(bytes)
   }

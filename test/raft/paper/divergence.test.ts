@@ -227,6 +227,8 @@ describe("the leader compares what its followers have applied with its own", () 
     const told = matched(2, 70, 0, {
       incarnation: 1,
       admitted: true,
+      version: 1,
+      patienceMillis: 0,
       applied: [checkpoint(64, mark!.hash ^ 1), checkpoint(69, 1)]
     })
     const [, effects] = hears(state, [C, says(state.stateMachine.hash, 70, 70)], [B, told])
