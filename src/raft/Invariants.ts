@@ -48,27 +48,24 @@ const stateRules = {
   /** §5.2: it "votes for itself" on the way to leading. */
   "who stands or leads has voted for itself": (state: State) =>
     state._tag === "Follower" || state._tag === "PreCandidate" || state.votedFor === state.id,
-  /** §5.2: votes are counted among members, its own included, and whoever granted has answered. */
-  "votes are by members who answered": (state: State) =>
+  /** §5.2: votes are counted among voters, its own included, and whoever granted has answered. */
+  "votes are by voters who answered": (state: State) =>
     !("votes" in state) ||
     (state.votes.has(state.id) &&
       state.heard.has(state.id) &&
       [...state.votes].every((id) => state.heard.has(id)) &&
-      [...state.heard].every((id) => Configurations.isMember(state.configuration, id))),
+      [...state.heard].every((id) => id === state.id || Configurations.isVoter(state.configuration, id))),
   /** §5.2: "a candidate wins an election if it receives votes from a majority"; then it is none any more. */
   "a majority of votes makes a leader": (state: State) =>
     !("votes" in state) ||
     (state._tag === "PreCandidate" && Logs.lastIndex(state.stateMachine.log) === 0) ||
     !Configurations.isQuorum(state.configuration, state.votes),
-  /** §5.2: there is one leader, and a follower is another. */
-  "a follower follows another member": (state: State) =>
-    state._tag !== "Follower" ||
-    state.leader === undefined ||
-    (state.leader !== state.id && Configurations.isMember(state.configuration, state.leader)),
+  /** §5.2: there is one leader, and a follower is another; perhaps one of which its log does not tell yet (§6). */
+  "a follower follows another": (state: State) => state._tag !== "Follower" || state.leader !== state.id,
   /** §8: each leader commits a no-op at the start of its term; §5.3: it never drops an entry. */
   "a leader's log ends in its term": (state: State) =>
     state._tag !== "Leader" || Logs.last(state.stateMachine.log).term === state.currentTerm,
-  /** Figure 2, volatile state on leaders: "for each server". */
+  /** Figure 2, volatile state on leaders: "for each server", learners too (thesis §4.2.1). */
   "a leader keeps progress for each peer": (state: State) =>
     state._tag !== "Leader" ||
     (state.progress.size === Configurations.peers(state.configuration, state.id).length &&
@@ -216,11 +213,11 @@ const stepRules = {
       Configurations.quorumValue(after.configuration, (id) =>
         id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
       ),
-  /** Thesis §10.2.1: what this step logged is on no disk yet. A sole voter alone speaks behind its own. */
-  "a leader commits what was on disk": ({ before, after }: Step) =>
+  /** Thesis §10.2.1: what this step logged is on no disk yet. A sole voter speaks behind its own, to learners too. */
+  "a leader commits what was on disk": ({ before, after, early }: Step) =>
     after._tag !== "Leader" ||
-    after.progress.size === 0 ||
-    after.stateMachine.commitIndex <= Logs.lastIndex(before.stateMachine.log),
+    after.stateMachine.commitIndex <= Logs.lastIndex(before.stateMachine.log) ||
+    (Configurations.isQuorum(after.configuration, new Set([after.id])) && early.length === 0),
   /** One atomic write: one record under one checksum. */
   "at most one Persist": ({ late }: Step) => !late.some((effect) => effect._tag === "Persist"),
   /** Figure 2: persistent state is "updated on stable storage before responding"; all of it, and nothing else. */
