@@ -15,29 +15,12 @@ import * as Logs from "./Log.ts"
 import { Index, type LogEntry } from "./LogEntry.ts"
 import type { AppendEntries } from "./Message.ts"
 import type { Progress } from "./Progress.ts"
-import type { Persist, RaftEffect } from "./RaftEffect.ts"
-import type { Leader, ServerState } from "./ServerState.ts"
-
-type State = ServerState<unknown, unknown, unknown>
-type Leading = Leader<unknown, unknown, unknown>
-type Effects = ReadonlyArray<RaftEffect<unknown, unknown, unknown>>
-
-type Sent = Effects[number] & { readonly _tag: "Send" }
-
-interface Step {
-  readonly before: State
-  readonly after: State
-  readonly persist: Persist<unknown> | undefined
-  /** What stands left of `Persist`, and what stands right of it, or all there is. */
-  readonly early: Effects
-  readonly late: Effects
-  /** The messages among both; gathered once, because several rules want them. */
-  readonly sent: ReadonlyArray<Sent>
-  /** The change from one log to the other; computed once, because every rule about logs wants it. */
-  readonly change: Logs.Change<unknown> | undefined
-}
+import type { Persist } from "./RaftEffect.ts"
+import * as ClusterRules from "./ClusterRules.ts"
+import { type Effects, reign, type Sent, type State, type Step } from "./Rule.ts"
 
 const stateRules = {
+  ...ClusterRules.stateRules,
   /** Figure 2: commitIndex is the "highest log entry known to be committed", so there is such an entry. */
   "commitIndex is in the log": ({ stateMachine }: State) =>
     stateMachine.commitIndex <= Logs.lastIndex(stateMachine.log),
@@ -138,6 +121,7 @@ const stateRules = {
 }
 
 const stepRules = {
+  ...ClusterRules.stepRules,
   /** A replica is who it is, for as long as it runs. */
   "the identity stays": ({ before, after }: Step) => before.id === after.id && before.incarnation === after.incarnation,
   /** Figure 2: currentTerm "increases monotonically". */
@@ -275,7 +259,7 @@ const stepRules = {
 
 export type StateRule = keyof typeof stateRules
 export type StepRule = keyof typeof stepRules
-export type LogRule = "indexes are consecutive and terms never decrease"
+export type LogRule = "indexes are consecutive and terms never decrease" | "time never falls along the log"
 export type Rule = StateRule | StepRule | LogRule
 
 const stateRuleNames = Object.keys(stateRules) as ReadonlyArray<StateRule>
@@ -300,17 +284,16 @@ export const ofStep = (before: State, effects: Effects, after: State): ReadonlyA
   return stepRuleNames.filter((rule) => !stepRules[rule](step))
 }
 
-/** §5.3, of a whole log: for what is read from a disk, and for the end of a run. */
-export const ofLog = (log: Logs.Log<unknown>): ReadonlyArray<LogRule> =>
-  continues(log.base, Logs.slice(log, Index(log.base.index + 1), log.length))
-    ? []
-    : ["indexes are consecutive and terms never decrease"]
-
-/** The leader before and after, if one replica led one term throughout. */
-const reign = ({ before, after }: Step): { readonly before: Leading; readonly after: Leading } | undefined =>
-  before._tag === "Leader" && after._tag === "Leader" && before.currentTerm === after.currentTerm
-    ? { before, after }
-    : undefined
+/** Of a whole log: for what is read from a disk, and for the end of a run. */
+export const ofLog = (log: Logs.Log<unknown>): ReadonlyArray<LogRule> => {
+  const entries = Logs.slice(log, Index(log.base.index + 1), log.length)
+  const broken: Array<LogRule> = []
+  /** §5.3. */
+  if (!continues(log.base, entries)) broken.push("indexes are consecutive and terms never decrease")
+  /** LogEntry.ts: what expires by it is never early. */
+  if (!ClusterRules.timeNeverFalls(entries)) broken.push("time never falls along the log")
+  return broken
+}
 
 const progressOf = (state: State): ReadonlyArray<Progress> =>
   state._tag === "Leader" ? [...state.progress.values()] : []

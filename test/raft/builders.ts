@@ -108,6 +108,26 @@ export const logged = (
   term: Term(term),
   payload: { _tag: "Command", request: id, time, command }
 })
+export const configured = (
+  index: number,
+  term: number,
+  configuration: Configurations.Configuration,
+  id?: RequestId
+): LogEntry<string> => ({
+  index: Index(index),
+  term: Term(term),
+  payload: { _tag: "Configuration", configuration, request: id }
+})
+export const versioned = (
+  index: number,
+  term: number,
+  version: number,
+  { ceiling, id }: { readonly ceiling?: number; readonly id?: RequestId } = {}
+): LogEntry<string> => ({
+  index: Index(index),
+  term: Term(term),
+  payload: { _tag: "Version", version, ceiling, request: id }
+})
 export const position = (index: number, term: number): LogPosition => ({ index: Index(index), term: Term(term) })
 
 export interface Given {
@@ -243,10 +263,12 @@ const known = (match: number, more: Partial<Omit<Progresses.Replicate, "_tag" | 
   compared: more.compared
 })
 
+interface Leading extends Given, Partial<Pick<Leader, "transfer" | "lease" | "catchUps" | "announced">> {
+  readonly progress?: Readonly<Record<string, Progresses.Progress>>
+  readonly round?: number
+}
 /** Leads; peers that `progress` does not name hold everything. If all do, everything is committed. */
-export const leader = (
-  given: Given & { readonly progress?: Readonly<Record<string, Progresses.Progress>>; readonly round?: number } = {}
-): Leader => {
+export const leader = (given: Leading = {}): Leader => {
   const made = common(given.progress === undefined ? { commit: given.log?.length ?? 0, ...given } : given)
   const last = Logs.lastIndex(made.stateMachine.log)
   const peers = Configurations.peers(made.configuration, made.id)
@@ -260,10 +282,10 @@ export const leader = (
     asks: [],
     uncommittedBytes: 0,
     clock: { time: made.stateMachine.time, at: now },
-    lease: Lease.none,
-    transfer: undefined,
-    announced: Index(0),
-    catchUps: new Map()
+    lease: given.lease ?? Lease.none,
+    transfer: given.transfer,
+    announced: given.announced ?? Index(0),
+    catchUps: given.catchUps ?? new Map()
   }
 }
 
