@@ -10,12 +10,14 @@ import {
   type LogEntry,
   type LogPosition,
   origin,
+  type Payload,
   ReplicaId,
   type RequestId,
   Term
 } from "../../src/raft/LogEntry.ts"
 import type { Checkpoint } from "../../src/raft/Chain.ts"
 import { type Message, type Sender, tags } from "../../src/raft/Message.ts"
+import type { Refusal } from "../../src/raft/RaftEffect.ts"
 import type { Snapshot } from "../../src/raft/Snapshot.ts"
 
 export type Chance = () => number
@@ -60,53 +62,51 @@ const entriesAfter = (prev: LogPosition, chance: Chance): ReadonlyArray<LogEntry
   })
 }
 
-const randomPayload = (chance: Chance): LogEntry<Uint8Array>["payload"] => {
-  const request = chance() < 0.5 ? undefined : requestId(chance)
+export const randomPayload = (chance: Chance): Payload<Uint8Array> => {
   const kind = chance()
   if (kind < 0.2) return { _tag: "NoOp" }
-  if (kind < 0.3) return { _tag: "Configuration", request, configuration: configuration(chance) }
-  if (kind < 0.4) return { _tag: "Version", request, version: whole(chance), ceiling: maybe(chance, whole) }
-  return { _tag: "Command", request: requestId(chance), time: ClusterTime(whole(chance)), command: bytes(chance) }
+  const request = requestId(chance)
+  if (kind < 0.7) return { _tag: "Command", request, time: ClusterTime(whole(chance)), command: bytes(chance) }
+  const asked = chance() < 0.5 ? request : undefined
+  if (kind < 0.9) return { _tag: "Configuration", request: asked, configuration: randomConfiguration(chance) }
+  return { _tag: "Version", request: asked, version: whole(chance), ceiling: maybe(chance, whole) }
 }
 
-const maybe = <A>(chance: Chance, draw: (chance: Chance) => A): A | undefined =>
-  chance() < 0.5 ? undefined : draw(chance)
+const maybe = <A>(chance: Chance, make: (chance: Chance) => A): A | undefined =>
+  chance() < 0.5 ? make(chance) : undefined
 
-const names = ["A", "B", "C", "replica-4", "x".repeat(64)].map(ReplicaId)
-const some = (chance: Chance): ReadonlyArray<ReplicaId> => names.filter(() => chance() < 0.4)
+const names = ["A", "B", "replica-2", "x".repeat(64), "åäö"].map(ReplicaId)
+const someOf = (chance: Chance): ReadonlyArray<ReplicaId> => names.filter(() => chance() < 0.5)
+const nameOf = (chance: Chance): ReplicaId => names[Math.floor(chance() * names.length)]!
 
-export const configuration = (chance: Chance): Configuration => ({
-  voters: some(chance),
-  outgoing: some(chance),
+/** Its lists in the order in which they are written. */
+export const randomConfiguration = (chance: Chance): Configuration => ({
+  voters: someOf(chance),
+  outgoing: someOf(chance),
   autoLeave: chance() < 0.5,
-  learners: some(chance).map((id) => ({ id, promote: chance() < 0.5 })),
-  addresses: some(chance).map((id) => ({ id, address: "10.0.0.1:7501" }))
+  learners: someOf(chance).map((id) => ({ id, promote: chance() < 0.5 })),
+  addresses: someOf(chance).map((id) => ({ id, address: `host-${Math.floor(chance() * 9)}:7000` }))
 })
 
 const change = (chance: Chance): MemberChange => {
-  const id = names[Math.floor(chance() * names.length)]!
-  const _tag = (["Add", "Promote", "Demote", "Remove", "Move", "Leave"] as const)[Math.floor(chance() * 6)]!
-  switch (_tag) {
-    case "Add":
-      return { _tag, id, address: maybe(chance, () => "[::1]:7501"), promote: chance() < 0.5 }
-    case "Move":
-      return { _tag, id, address: "host:1" }
-    case "Leave":
-      return { _tag }
-    default:
-      return { _tag, id }
-  }
+  const id = nameOf(chance)
+  const address = "[::1]:7000"
+  const all: ReadonlyArray<MemberChange> = [
+    { _tag: "Add", id, address: chance() < 0.5 ? address : undefined, promote: chance() < 0.5 },
+    { _tag: "Promote", id },
+    { _tag: "Demote", id },
+    { _tag: "Remove", id },
+    { _tag: "Move", id, address },
+    { _tag: "Leave" }
+  ]
+  return all[Math.floor(chance() * all.length)]!
 }
 
-const amendment = (chance: Chance): Amendment =>
-  chance() < 0.2
-    ? { _tag: "Version", ceiling: maybe(chance, whole) }
-    : {
-        _tag: "Members",
-        changes: Array.from({ length: Math.floor(chance() * 4) }, () => change(chance)),
-        autoLeave: chance() < 0.5,
-        force: chance() < 0.5
-      }
+export const randomAmendment = (chance: Chance): Amendment => {
+  if (chance() < 0.2) return { _tag: "Version", ceiling: maybe(chance, whole) }
+  const changes = Array.from({ length: Math.floor(chance() * 4) }, () => change(chance))
+  return { _tag: "Members", changes, autoLeave: chance() < 0.5, force: chance() < 0.5 }
+}
 
 export const kinds = tags
 
@@ -118,8 +118,8 @@ const checkpoint = (chance: Chance): Checkpoint => ({
 const sender = (chance: Chance): Sender => ({
   incarnation: whole(chance),
   admitted: chance() < 0.5,
-  version: whole(chance),
-  patienceMillis: whole(chance),
+  version: Math.floor(chance() * 1000),
+  patienceMillis: Math.floor(chance() * 10_000),
   applied: Array.from({ length: Math.floor(chance() * 3) }, () => checkpoint(chance))
 })
 
@@ -205,9 +205,9 @@ export const randomMessage = (_tag: Message<unknown>["_tag"], chance: Chance): M
     case "TimeoutNow":
       return { _tag, term }
     case "ForwardTransfer":
-      return { _tag, term, to: maybe(chance, () => names[0]!) }
+      return { _tag, term, to: maybe(chance, nameOf) }
     case "ForwardAmendment":
-      return { _tag, term, request: requestId(chance), amendment: amendment(chance) }
+      return { _tag, term, request: requestId(chance), amendment: randomAmendment(chance) }
     case "NotAMember":
       return { _tag, term, index: Index(whole(chance)) }
   }
@@ -229,10 +229,18 @@ const refusals = [
   "WouldLoseQuorum",
   "NotCaughtUp",
   "UnknownVersion"
-] as const
+] as const satisfies ReadonlyArray<Refusal>
 
 const request: RequestId = { replica: ReplicaId("B"), incarnation: 2, sequence: 9 }
 const command = Buffer.from("put")
+/** A joint one, with all that there is. */
+export const configuration: Configuration = {
+  voters: ["A", "B"].map(ReplicaId),
+  outgoing: ["B", "C"].map(ReplicaId),
+  autoLeave: true,
+  learners: [{ id: ReplicaId("D"), promote: true }],
+  addresses: [{ id: ReplicaId("B"), address: "b:7000" }]
+}
 const last: LogPosition = { index: Index(6), term: Term(2) }
 const snapshot: Snapshot = { last, bytes: 1000, checksum: 0xdead_beef }
 const oneMark: Checkpoint = { index: Index(64), hash: 0x1234_5678 }
@@ -257,10 +265,10 @@ export const samples: ReadonlyArray<Message<Uint8Array>> = [
     term: Term(3),
     prev: last,
     entries: [
-      { index: Index(7), term: Term(2), payload: { _tag: "Command", request, time: ClusterTime(5), command } },
+      { index: Index(7), term: Term(2), payload: { _tag: "Command", request, time: ClusterTime(1500), command } },
       { index: Index(8), term: Term(3), payload: { _tag: "NoOp" } },
-      { index: Index(9), term: Term(3), payload: { _tag: "Configuration", request, configuration: members } },
-      { index: Index(10), term: Term(3), payload: { _tag: "Version", request: undefined, version: 2, ceiling: 3 } }
+      { index: Index(9), term: Term(3), payload: { _tag: "Configuration", configuration, request } },
+      { index: Index(10), term: Term(3), payload: { _tag: "Version", version: 2, ceiling: 3, request: undefined } }
     ],
     leaderCommit: Index(6),
     round: 4
@@ -270,7 +278,7 @@ export const samples: ReadonlyArray<Message<Uint8Array>> = [
     term: Term(3),
     round: 4,
     result: { _tag: "Matched", matchIndex: Index(8) },
-    sender: { incarnation: 7, admitted: true, version: 1, patienceMillis: 0, applied: [oneMark, otherMark] }
+    sender: { incarnation: 7, admitted: true, version: 2, patienceMillis: 500, applied: [oneMark, otherMark] }
   },
   {
     _tag: "AppendEntriesReply",
@@ -299,24 +307,25 @@ export const samples: ReadonlyArray<Message<Uint8Array>> = [
   { _tag: "TimeoutNow", term: Term(3) },
   { _tag: "ForwardTransfer", term: Term(3), to: ReplicaId("B") },
   { _tag: "ForwardTransfer", term: Term(3), to: undefined },
+  { _tag: "ForwardAmendment", term: Term(3), request, amendment: { _tag: "Version", ceiling: 2 } },
   {
     _tag: "ForwardAmendment",
     term: Term(3),
     request,
     amendment: {
       _tag: "Members",
-      changes: [
-        { _tag: "Add", id: ReplicaId("D"), address: "h:1", promote: true },
-        { _tag: "Promote", id: ReplicaId("E") },
-        { _tag: "Demote", id: ReplicaId("B") },
-        { _tag: "Remove", id: ReplicaId("C") },
-        { _tag: "Move", id: ReplicaId("A"), address: "h:2" },
-        { _tag: "Leave" }
-      ],
       autoLeave: true,
-      force: false
+      force: false,
+      changes: [
+        { _tag: "Add", id: ReplicaId("D"), address: "d:7000", promote: true },
+        { _tag: "Add", id: ReplicaId("E"), address: undefined, promote: false },
+        { _tag: "Promote", id: ReplicaId("E") },
+        { _tag: "Demote", id: ReplicaId("A") },
+        { _tag: "Remove", id: ReplicaId("B") },
+        { _tag: "Move", id: ReplicaId("C"), address: "c:7001" },
+        { _tag: "Leave" }
+      ]
     }
   },
-  { _tag: "ForwardAmendment", term: Term(3), request, amendment: { _tag: "Version", ceiling: 1 } },
   { _tag: "NotAMember", term: Term(3), index: Index(8) }
 ]

@@ -7,7 +7,7 @@
  * may conclude from it.
  */
 import * as Logs from "../../src/raft/Log.ts"
-import { Index, type LogEntry, type ReplicaId, type Term } from "../../src/raft/LogEntry.ts"
+import { Index, type LogEntry, type Payload, type ReplicaId, type Term } from "../../src/raft/LogEntry.ts"
 import type { Message } from "../../src/raft/Message.ts"
 import type { Persist } from "../../src/raft/RaftEffect.ts"
 import type { ServerState } from "../../src/raft/ServerState.ts"
@@ -262,11 +262,17 @@ const describeChange = ({ admitted, base, hardState, log }: Persist<Uint8Array>)
 const describeEntries = (entries: ReadonlyArray<LogEntry<Uint8Array>>): string =>
   `[${entries.map(({ payload, term }) => `${term}${describePayload(payload)}`).join(" ")}]`
 
-const describePayload = (payload: LogEntry<Uint8Array>["payload"]): string => {
-  if (payload._tag === "NoOp") return ""
-  if (payload._tag !== "Command") return `:${payload._tag}`
-  const { replica, incarnation, sequence } = payload.request
-  return `:${replica}${incarnation}.${sequence}`
+const describePayload = (payload: Payload<Uint8Array>): string => {
+  switch (payload._tag) {
+    case "NoOp":
+      return ""
+    case "Command":
+      return `:${payload.request.replica}${payload.request.incarnation}.${payload.request.sequence}`
+    case "Configuration":
+      return `:members ${payload.configuration.voters.join(",")}`
+    case "Version":
+      return `:version ${payload.version}`
+  }
 }
 
 const describeMessage = (message: Message<Uint8Array>): string => {
@@ -312,10 +318,10 @@ const describeMessage = (message: Message<Uint8Array>): string => {
     case "TimeoutNow":
       return `TimeoutNow(${message.term})`
     case "ForwardTransfer":
-      return `ForwardTransfer(${message.term}) to ${message.to}`
+      return `ForwardTransfer(${message.term}) ${message.to ?? "anybody"}`
     case "ForwardAmendment":
       return `ForwardAmendment(${message.term}) ${message.request.sequence}`
     case "NotAMember":
-      return `NotAMember(${message.term}) as of ${message.index}`
+      return `NotAMember(${message.term}) ${message.index}`
   }
 }

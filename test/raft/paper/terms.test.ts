@@ -13,6 +13,11 @@ import {
   follower,
   forward,
   forwardAmendment,
+  forwardTransfer,
+  heartbeat,
+  heartbeatReply,
+  notAMember,
+  timeoutNow,
   forwardRefused,
   forwardTransfer,
   heartbeat,
@@ -68,8 +73,8 @@ const of = {
   Heartbeat: (term: number) => heartbeat(term),
   HeartbeatReply: (term: number) => heartbeatReply(term),
   TimeoutNow: (term: number) => timeoutNow(term),
-  ForwardTransfer: (term: number) => forwardTransfer(term, undefined),
-  ForwardAmendment: (term: number) => forwardAmendment(term, request(1, C), { _tag: "Version", ceiling: undefined }),
+  ForwardTransfer: (term: number) => forwardTransfer(term),
+  ForwardAmendment: (term: number) => forwardAmendment(term, request(1, C), { _tag: "Version", ceiling: 1 }),
   NotAMember: (term: number) => notAMember(term, 0)
 } satisfies Record<Message["_tag"], (term: number) => Message>
 const messages = Object.entries(of)
@@ -90,6 +95,7 @@ describe("§5.1", () => {
       timeless({
         ...follower({ term: 4, votedFor: B, log: [1, 1, 4] }),
         incarnation: 3,
+        patientUntil: now,
         pristine: false,
         reads: { ...state.reads, waiting: 0 }
       })
@@ -151,8 +157,8 @@ describe("§5.1", () => {
     }
   }
 
-  /** It may lead, or come to lead, by a configuration that the receiver has not got (thesis §4.1). */
-  const isHeardFromAnybody = new Set([
+  /** What may lead to a configuration in which its sender is a member (thesis §4.1). */
+  const isHeardFromAnybody = new Set<string>([
     "PreVote",
     "RequestVote",
     "AppendEntries",
@@ -162,7 +168,8 @@ describe("§5.1", () => {
     "IntroduceReply",
     "NotAMember"
   ])
-  test("[19] who is no member is not heard, unless it may come to lead", () => {
+
+  test("[19] who is no member is not heard where majorities are made, and asks a leader for nothing", () => {
     const stranger = follower({ id: follower().id, voters: [A, B] })
     for (const state of [stranger, leader({ voters: [A, B], term: 1, log: [1] })]) {
       for (const [tag, message] of messages) {
