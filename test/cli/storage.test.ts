@@ -1,5 +1,4 @@
 /** `balsa storage`: looking changes nothing, damage is told with its place, and a repair is refused whenever it could lose something. */
-import { ClusterTime } from "../../src/raft/LogEntry.ts"
 import * as Configurations from "../../src/raft/Configuration.ts"
 import { Effect } from "effect"
 import { createHash } from "node:crypto"

@@ -11,7 +11,6 @@ const command = {
   term: Term(2 ** 53 - 1),
   payload: {
     _tag: "Command",
-    time: ClusterTime(0),
     request: { replica: ReplicaId("ünïcode"), incarnation: 2, sequence: 9 },
     time: ClusterTime(2 ** 41),
     command: Buffer.from([0, 1, 255])

@@ -246,14 +246,6 @@ const snapshot: Snapshot = { last, bytes: 1000, checksum: 0xdead_beef }
 const oneMark: Checkpoint = { index: Index(64), hash: 0x1234_5678 }
 const otherMark: Checkpoint = { index: Index(70), hash: 0x9abc_def0 }
 
-const members: Configuration = {
-  voters: [ReplicaId("A"), ReplicaId("D")],
-  outgoing: [ReplicaId("A"), ReplicaId("B")],
-  autoLeave: true,
-  learners: [{ id: ReplicaId("B"), promote: false }],
-  addresses: [{ id: ReplicaId("D"), address: "h:1" }]
-}
-
 /** One of every kind and variant; the recorded bytes in the tests are of these. */
 export const samples: ReadonlyArray<Message<Uint8Array>> = [
   { _tag: "PreVote", term: Term(3), last },

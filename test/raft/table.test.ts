@@ -1,7 +1,6 @@
 /** Every event in every role, as the table has it. */
 import { describe, expect, test } from "vitest"
 import {
-  amended,
   append,
   amending,
   B,
@@ -18,17 +17,11 @@ import {
   deadline,
   follower,
   forward,
-  forwardAmendment,
   forwardRefused,
-  forwardTransfer,
-  handOver,
-  heartbeat,
-  heartbeatReply,
   introduce,
   leader,
   matched,
   type Message,
-  notAMember,
   now,
   position,
   preCandidate,
@@ -46,8 +39,7 @@ import {
   requestVoteReply,
   type ServerState,
   step,
-  submitted,
-  timeoutNow
+  submitted
 } from "./builders.ts"
 import {
   arrived,

@@ -7,7 +7,6 @@ export const command = (index: number, term: number, bytes: Uint8Array): LogEntr
   term: Term(term),
   payload: {
     _tag: "Command",
-    time: ClusterTime(0),
     request: { replica: ReplicaId("A"), incarnation: 1, sequence: index },
     time: ClusterTime(0),
     command: Buffer.from(bytes)

@@ -1,5 +1,4 @@
 /** §7, Figure 13: InstallSnapshot, what its receiver keeps of it, and what it installs. */
-import * as Configurations from "../../../src/raft/Configuration.ts"
 import { describe, expect, test } from "vitest"
 import * as Configurations from "../../../src/raft/Configuration.ts"
 import { Index } from "../../../src/raft/LogEntry.ts"

@@ -19,9 +19,6 @@ import {
   notAMember,
   timeoutNow,
   forwardRefused,
-  forwardTransfer,
-  heartbeat,
-  heartbeatReply,
   introduce,
   leader,
   leaderChanged,
@@ -29,7 +26,6 @@ import {
   type Message,
   makeRaft,
   noOp,
-  notAMember,
   now,
   persist,
   position,
@@ -47,8 +43,7 @@ import {
   type ServerState,
   start,
   step,
-  timeless,
-  timeoutNow
+  timeless
 } from "../builders.ts"
 import { chunk, divergedAt, forgotten, held, introduced, snapshotAt } from "../images.ts"
 
