@@ -1,6 +1,7 @@
 /** What a step meant for the replica beyond its role, as lines for its log. */
 import type { ServerState } from "../raft/ServerState.ts"
 import * as StateMachines from "../raft/StateMachine.ts"
+import * as MemberNotices from "./MemberNotices.ts"
 
 type State = ServerState<unknown, unknown, unknown>
 
@@ -15,7 +16,8 @@ export const describe = (before: State, after: State): ReadonlyArray<Notice> => 
   const agreed = before.diverged === undefined || after.diverged !== undefined ? undefined : describeAgreement
   const late =
     before.pristine && !after.pristine && !after.admitted ? { ...notAdmitted, level: "Info" as const } : undefined
-  return [admitted, late, diverged, agreed].filter((notice) => notice !== undefined)
+  const own = [admitted, late, diverged, agreed].filter((notice) => notice !== undefined)
+  return [...own, ...MemberNotices.describe(before, after)]
 }
 
 /** Of a replica that finds a history, or starts with a disk that says so. */

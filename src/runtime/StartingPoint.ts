@@ -7,6 +7,7 @@ import { Effect } from "effect"
 import type { Problem } from "../codec/SnapshotCodec.ts"
 import type { StateCodec } from "../codec/StateCodec.ts"
 import { origin } from "../raft/LogEntry.ts"
+import type { Persist } from "../raft/RaftEffect.ts"
 import type { Image, Snapshot } from "../raft/Snapshot.ts"
 import { type Recovered, type Storage, StorageError } from "../storage/Storage.ts"
 import { describe, load, type Loaded } from "./SnapshotLoading.ts"
@@ -20,12 +21,15 @@ export interface StartingPointOptions<S> {
   readonly codec: StateCodec<S>
   /** It is the only voter: nobody else has what it has lost. */
   readonly alone: boolean
+  /** It was added to a cluster that there was: an empty disk is no beginning of anything. */
+  readonly joined?: boolean
 }
 
 export const find = Effect.fnUntraced(function* <S>({
   storage,
   codec,
-  alone
+  alone,
+  joined = false
 }: StartingPointOptions<S>): Effect.fn.Return<StartingPoint<S>, StorageError> {
   const { admitted, base, entries, snapshots } = storage.recovered
   for (const [at, snapshot] of snapshots.entries()) {
@@ -39,7 +43,10 @@ export const find = Effect.fnUntraced(function* <S>({
     )
     yield* storage.snapshots.putAside(snapshot)
   }
-  if (base.index === origin.index) return { admitted, base, entries, image: undefined, snapshots: [] }
+  if (base.index === origin.index) {
+    if (joined && admitted === undefined) yield* storage.persist(nothingPromised)
+    return { admitted: admitted ?? (joined ? false : undefined), base, entries, image: undefined, snapshots: [] }
+  }
   if (alone) return yield* new StorageError({ reason: "Corrupt", message: lostAlone(base.index) })
   const folder = yield* storage.setAside
   yield* Effect.logWarning(
@@ -64,6 +71,14 @@ const loadOne = <S>(
         : Effect.fail(error)
     )
   )
+
+const nothingPromised: Persist<Uint8Array> = {
+  _tag: "Persist",
+  hardState: undefined,
+  admitted: false,
+  base: undefined,
+  log: undefined
+}
 
 const unknownFormat = (snapshot: Snapshot, { message }: Problem) => ({
   reason: "UnknownFormat" as const,
