@@ -18,6 +18,10 @@ export interface ReplicaStatus {
   readonly admitted: boolean
   /** The entry at which it was found to differ from the other replicas; then it serves nobody. */
   readonly divergedAt: Index | undefined
+  /** The version of commands that the cluster has agreed on, as of what is applied here. */
+  readonly commandVersion: number
+  /** One that it has agreed on and this program does not understand; then it serves nobody. */
+  readonly outdatedBy: number | undefined
   /** Its disk has no room: it takes no commands. */
   readonly diskFull: boolean
   /** A write waits for room, and all else with it. */
@@ -51,6 +55,8 @@ export const of = (
     available: !quorumLost(state),
     admitted: state.admitted,
     divergedAt: state.diverged?.index,
+    commandVersion: state.stateMachine.version,
+    outdatedBy: state.stateMachine.outdated,
     diskFull: disk.isFull(),
     diskStuck: disk.isStuck(),
     lastIndex: Logs.lastIndex(log),

@@ -6,6 +6,7 @@ import { Effect, Random } from "effect"
 import type { StateCodec } from "../codec/StateCodec.ts"
 import type { Configuration } from "../raft/Configuration.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
+import { versionOf } from "../raft/Machine.ts"
 import type { Options } from "../raft/Options.ts"
 import * as Replica from "../raft/Replica.ts"
 import { leaderOf } from "../raft/ServerState.ts"
@@ -19,8 +20,8 @@ import * as Interpreter from "./Interpreter.ts"
 import { defaultLimits, type MailboxLimits } from "./Mailbox.ts"
 import * as Notices from "./Notices.ts"
 import * as ReplicaStatus from "./ReplicaStatus.ts"
-import { diskFull, diskStuck, divergedMessage } from "./Refusals.ts"
-import { type RequestError, ResourceExhausted, Unavailable } from "./RequestError.ts"
+import { diskFull, diskStuck, divergedMessage, outdatedMessage } from "./Refusals.ts"
+import { NotUnderstood, type RequestError, ResourceExhausted, Unavailable } from "./RequestError.ts"
 import { defaultWaitingLimits, Requests, type Waiter, type WaitingLimits } from "./Requests.ts"
 import * as StartingPoint from "./StartingPoint.ts"
 
@@ -29,7 +30,7 @@ export interface Replicated<C, R, Q, A> {
   readonly propose: (command: C) => Effect.Effect<R, RequestError>
   /** A linearizable answer: it sees every write that was acknowledged before it was asked. */
   readonly query: (query: Q) => Effect.Effect<A, RequestError>
-  /** Answers from what this replica has applied so far, at once, perhaps stale. Fails only where that differs from the others. */
+  /** Answers from what this replica has applied so far, at once, perhaps stale. Fails only where that differs from the others, or stays behind for good. */
   readonly queryLocal: (query: Q) => Effect.Effect<A, Unavailable>
   readonly status: () => ReplicaStatus.ReplicaStatus
 }
@@ -72,7 +73,8 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   const replica = Replica.make(ByteMachine.make(options), options.raft)
   const disk = yield* DiskWatch.make(storage)
   const alone = ReplicaStatus.isAlone(id, configuration)
-  const from = yield* StartingPoint.find({ storage, codec: options.state, alone })
+  const understood = versionOf(options.machine)
+  const from = yield* StartingPoint.find({ storage, codec: options.state, alone, understood })
   if (from.admitted === false) yield* Effect.logWarning(Notices.notAdmitted.text)
   const seed = yield* Random.nextInt
   const timeoutMillis = options.requestTimeoutMillis ?? 5000
@@ -147,13 +149,28 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   const queryLocal = (query: Q): Effect.Effect<A, Unavailable> =>
     Effect.suspend(() => {
       const { value } = interpreter.carriedOut().stateMachine
-      return interpreter.state().diverged === undefined
+      const { diverged, stateMachine } = interpreter.state()
+      const outdated = stateMachine.outdated === undefined ? undefined : outdatedMessage
+      const message = diverged === undefined ? outdated : divergedMessage
+      return message === undefined
         ? Effect.succeed(options.machine.query(value, query))
-        : Effect.fail(new Unavailable({ message: divergedMessage, outcomeUnknown: false }))
+        : Effect.fail(new Unavailable({ message, outcomeUnknown: false }))
+    })
+
+  /** As all members understand it by now. Where they go back to an earlier version meanwhile, it means nothing to any of them. */
+  const propose = (command: C): Effect.Effect<R, RequestError> =>
+    Effect.suspend(() => {
+      const { version } = interpreter.state().stateMachine
+      const bytes = codec.encode(command, version)
+      if (bytes !== undefined) return admit<R>(bytes, undefined)
+      const message =
+        `the cluster has agreed on version ${version} of its commands, which does not have this one: not all replicas ` +
+        "understand it yet, or the version is limited; nothing was done"
+      return Effect.fail(new NotUnderstood({ message, version }))
     })
 
   const replicated: Replicated<C, R, Q, A> = {
-    propose: (command) => Effect.suspend(() => admit<R>(codec.encode(command), undefined)),
+    propose,
     query: (query) => admit<A>(undefined, query),
     queryLocal,
     status

@@ -32,4 +32,11 @@ export class AmendmentRefused extends Schema.TaggedError<AmendmentRefused>()("Am
   reason: Schema.String
 }) {}
 
-export type RequestError = Unavailable | RequestTimeout | ResourceExhausted | AmendmentRefused
+/** The cluster has not agreed on a version of its commands that has this one; nothing was done. */
+export class NotUnderstood extends Schema.TaggedError<NotUnderstood>()("NotUnderstood", {
+  message: Schema.String,
+  /** On what it has agreed. */
+  version: Schema.Finite
+}) {}
+
+export type RequestError = NotUnderstood | Unavailable | RequestTimeout | ResourceExhausted | AmendmentRefused

@@ -3,7 +3,7 @@
  * command. Persistent like all of a machine's state; each change costs O(log n).
  */
 import * as OrderedMap from "../kv/OrderedMap.ts"
-import type { ClusterTime } from "../raft/LogEntry.ts"
+import { ClusterTime } from "../raft/LogEntry.ts"
 
 export interface Remembered<R> {
   /** Of the last command that was applied; 0 before the first. */
@@ -30,6 +30,8 @@ export interface Roster<R> {
   readonly bytes: number
   /** Higher than every place that is taken. */
   readonly next: number
+  /** When the youngest was; nobody is younger. */
+  readonly youngest: ClusterTime
 }
 
 export interface RosterLimits {
@@ -40,9 +42,19 @@ export interface RosterLimits {
   readonly maxBytes: number
 }
 
-export const empty: Roster<never> = { byName: OrderedMap.empty, byAge: OrderedMap.empty, bytes: 0, next: 1 }
+export const empty: Roster<never> = {
+  byName: OrderedMap.empty,
+  byAge: OrderedMap.empty,
+  bytes: 0,
+  next: 1,
+  youngest: ClusterTime(0)
+}
 
 export const size = <R>(roster: Roster<R>): number => OrderedMap.size(roster.byName)
+
+export const youngest = <R>(roster: Roster<R>): ClusterTime => roster.youngest
+
+export const has = <R>(roster: Roster<R>, name: string): boolean => OrderedMap.get(roster.byName, name) !== undefined
 
 /** Whoever has lived its time is nobody, whether or not it has been forgotten yet. */
 export const find = <R>(
@@ -59,11 +71,13 @@ export const find = <R>(
 export const remember = <R>(roster: Roster<R>, name: string, one: Remembered<R>): Roster<R> => {
   const rest = forget(roster, name)
   const place = rest.next
+  const { sequence, digest, result, bytes, time } = one
   return {
-    byName: OrderedMap.set(rest.byName, name, { ...one, place }),
+    byName: OrderedMap.set(rest.byName, name, { sequence, digest, result, bytes, time, place }),
     byAge: OrderedMap.set(rest.byAge, placeKey(place), name),
-    bytes: rest.bytes + one.bytes,
-    next: place + 1
+    bytes: rest.bytes + bytes,
+    next: place + 1,
+    youngest: time
   }
 }
 
@@ -74,7 +88,8 @@ const forget = <R>(roster: Roster<R>, name: string): Roster<R> => {
     byName: OrderedMap.remove(roster.byName, name),
     byAge: OrderedMap.remove(roster.byAge, placeKey(known.place)),
     bytes: roster.bytes - known.bytes,
-    next: roster.next
+    next: roster.next,
+    youngest: roster.youngest
   }
 }
 
@@ -110,8 +125,8 @@ export const walk = <R>(
   visit: (name: string, one: Remembered<R>, place: number) => boolean
 ): void =>
   OrderedMap.walk(roster.byAge, placeKey(from), undefined, (name) => {
-    const { place, ...one } = OrderedMap.get(roster.byName, name)!
-    return visit(name, one, place)
+    const one = OrderedMap.get(roster.byName, name)!
+    return visit(name, one, one.place)
   })
 
 /** Eight bytes that sort as the number does. */

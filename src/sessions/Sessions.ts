@@ -152,7 +152,10 @@ export const over = <S, C extends Plain, R extends { readonly _tag: string }, Q,
       if (isPlain(command)) return machine.digest(command, result as R)
       const named = Digest.ofName(command.session)
       if (isResultOf<R>(result)) return Digest.join(named, machine.digest((command as Named<C>).command, result))
-      return Digest.join(named, Digest.ofResult(result as SessionResult<never>, isRegistration(command) ? 0 : identify(command.command)))
+      return Digest.join(
+        named,
+        Digest.ofResult(result as SessionResult<never>, isRegistration(command) ? 0 : identify(command.command))
+      )
     }
   }
 }
@@ -160,19 +163,13 @@ export const over = <S, C extends Plain, R extends { readonly _tag: string }, Q,
 /** What remembering one takes besides its name and result, about. */
 const overheadBytes = 128
 
-const repeat = <S, R>(
-  state: S,
-  known: Roster.Remembered<R>,
-  digest: number
-): readonly [S, SessionResult<R>] =>
-  known.digest === digest
-    ? [state, { _tag: "Repeated", result: known.result }]
-    : notApplied<S>(state, "KeyReused")
+const repeat = <S, R>(state: S, known: Roster.Remembered<R>, digest: number): readonly [S, SessionResult<R>] =>
+  known.digest === digest ? [state, { _tag: "Repeated", result: known.result }] : notApplied<S>(state, "KeyReused")
 
-const notApplied = <S>(state: S, reason: Objection): readonly [S, Extract<SessionResult<never>, { _tag: "NotApplied" }>] => [
-  state,
-  { _tag: "NotApplied", reason }
-]
+const notApplied = <S>(
+  state: S,
+  reason: Objection
+): readonly [S, Extract<SessionResult<never>, { _tag: "NotApplied" }>] => [state, { _tag: "NotApplied", reason }]
 
 const isPlain = <C extends Plain>(command: SessionCommand<C>): command is C => !("session" in command)
 

@@ -17,11 +17,14 @@ export type StoreResult = SessionResult<KvResult>
 /** The first version of the store's commands that has sessions. */
 export const sessionsSince = 2
 
-export const StoreMachine: Machine<StoreState, StoreCommand, StoreResult, KvQuery, KvAnswer> = Sessions.over(KvMachine, {
-  since: sessionsSince,
-  identify,
-  weigh
-})
+export const StoreMachine: Machine<StoreState, StoreCommand, StoreResult, KvQuery, KvAnswer> = Sessions.over(
+  KvMachine,
+  {
+    since: sessionsSince,
+    identify,
+    weigh
+  }
+)
 
 /** What applying gives for bytes that are no command; the state stays as it is. */
 export const unknownCommand = ({ value }: StoreState): StoreResult => unknownToKv(value)
