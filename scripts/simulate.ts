@@ -7,6 +7,7 @@
  *   npm run simulate -- --minutes 10               as many as fit
  *   npm run simulate -- --faults crash,loss        no other faults than these ("none": none)
  *   npm run simulate -- --machine store            the key-value store instead of registers
+ *   npm run simulate -- --machine FILE.ts          a machine of yours: the file exports `definition` and `sample`
  *   npm run simulate -- --size 3                   clusters of this size only
  *   npm run simulate -- --seed 42 --cuts JSON      a run of which something is left out
  *   npm run simulate -- --replay FILE              a recorded script
@@ -26,7 +27,8 @@ import * as Replay from "../src/sim/Replay.ts"
 import { shrink } from "../src/sim/Shrink.ts"
 import * as Simulation from "../src/sim/Simulation.ts"
 import * as Store from "../src/sim/Store.ts"
-import { erase } from "../src/sim/Subject.ts"
+import { type AnySubject, erase } from "../src/sim/Subject.ts"
+import { load } from "./simulate/Machine.ts"
 
 const { values } = parseArgs({
   options: {
@@ -48,12 +50,17 @@ const misused = (why: string): never => {
 }
 
 const subjects = [erase(Register.subject), erase(Store.subject)]
-const subject =
-  subjects.find(({ name }) => name === values.machine) ?? misused(`there is no machine "${values.machine}"`)
+const own = values.machine.endsWith(".ts")
+  ? await load(values.machine).catch((error: Error) => misused(error.message))
+  : undefined
+const subject: AnySubject =
+  own?.subject ??
+  subjects.find(({ name }) => name === values.machine) ??
+  misused(`there is no machine "${values.machine}": name a file, or ${subjects.map(({ name }) => name).join(" or ")}`)
 
 /** Everything but what is listed is off. */
 const off = (): ReadonlyArray<Toggle> => {
-  if (values.faults === undefined) return []
+  if (values.faults === undefined) return own?.off ?? []
   const listed = values.faults.split(",").filter((name) => name !== "" && name !== "none")
   const unknown = listed.find((name) => !toggles.some((toggle) => toggle === name))
   if (unknown !== undefined) misused(`there is no fault "${unknown}"; there are ${toggles.join(", ")}`)
@@ -61,7 +68,7 @@ const off = (): ReadonlyArray<Toggle> => {
 }
 
 const given: Cuts.Cuts = {
-  ...(values.faults === undefined ? {} : { off: off() }),
+  ...(off().length === 0 ? {} : { off: off() }),
   ...(values.size === undefined ? {} : { size: Number(values.size) }),
   ...Cuts.fromWords(values.cuts)
 }
@@ -90,7 +97,7 @@ const fail = (outcome: Simulation.Outcome): never => {
     `  in ${trials} trials down to a cluster of ${small.plan.size}, ${small.steps} steps, ${small.history.length} requests\n`
   )
   console.log(`the last of it:\n${Chart.draw(small.failure!.trace, 40)}\n`)
-  const script = Replay.run(small.script!)
+  const script = Replay.run(small.script!, own?.subject)
   const file = join(mkdtempSync(join(tmpdir(), "balsa-")), `seed_${seed}.script`)
   writeFileSync(file, script)
   const lines = script.split("\n")
@@ -100,7 +107,7 @@ const fail = (outcome: Simulation.Outcome): never => {
   console.log(`rule:   ${small.failure!.rule}\n        ${small.failure!.detail}`)
   console.log(`whole:  ${command(seed, given)}`)
   console.log(`small:  ${command(seed, cuts)}`)
-  console.log(`script: npm run simulate -- --replay ${file}`)
+  console.log(`script: npm run simulate --${own === undefined ? "" : ` --machine ${values.machine}`} --replay ${file}`)
   return process.exit(1)
 }
 
@@ -165,7 +172,7 @@ const many = (): void => {
 }
 
 if (values.replay !== undefined) {
-  const script = Replay.run(readFileSync(values.replay, "utf8"))
+  const script = Replay.run(readFileSync(values.replay, "utf8"), own?.subject)
   console.log(script)
   process.exit(script.includes("BROKEN") ? 1 : 0)
 } else if (values.seed === undefined) many()

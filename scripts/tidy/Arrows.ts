@@ -31,10 +31,13 @@ const arrows: Readonly<Record<string, Readonly<Record<string, Door>>>> = {
   transport: { raft: raftTypes, codec: all },
   runtime: { raft: all, codec: all, storage: all, transport: all },
   sim: { raft: all, kv: all, sessions: all },
+  embed: { runtime: all, storage: all, transport: all, codec: all, raft: all, sim: all },
   maintenance: { raft: all, kv: mapOfKv, codec: all, storage: all },
   server: { runtime: all, kv: all, sessions: all, codec: all, raft: raftTypes },
   client: { kv: types },
   cli: { server: all, client: all, maintenance: all, sim: all, raft: raftTypes, runtime: types },
+  index: { embed: all, raft: types, runtime: all, storage: all, transport: all },
+  simulator: { embed: all, sim: all },
   main: { cli: all, server: all, client: all, sim: all, raft: raftTypes, runtime: types }
 }
 

@@ -34,7 +34,7 @@ export interface SessionStateOptions<S, R> {
 }
 
 export const over = <S, R>({ inner, results, since }: SessionStateOptions<S, R>): StateCodec<Sessioned<S, R>> => {
-  const encode = function* ({ value, sessions }: Sessioned<S, R>, version: number): Generator<Uint8Array, void> {
+  const encode = function* ({ value, sessions }: Sessioned<S, R>, version = sessioned): Generator<Uint8Array, void> {
     if (version === plain) return yield* inner.encode(value, plain)
     const first = new Writer(20)
     first.u32(inner.version)

@@ -13,9 +13,9 @@ export interface StateCodec<S> {
   readonly versionFor?: (agreed: number) => number
   /**
    * Equal states give equal pieces. Each is made when it is asked for, in a few milliseconds at most,
-   * and must not change afterwards. About 64 KiB each is good; one large value may need more.
+   * and must not change afterwards. `version` is its own, or what `versionFor` gave. About 64 KiB each is good; one large value may need more.
    */
-  readonly encode: (state: S, version: number) => Iterable<Uint8Array>
+  readonly encode: (state: S, version?: number) => Iterable<Uint8Array>
   /** `undefined` for a version that it does not know. */
   readonly decoder: (version: number) => StateDecoder<S> | undefined
 }

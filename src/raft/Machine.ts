@@ -2,7 +2,7 @@
  * What users supply: the thing that is replicated, as plain functions. Every replica
  * applies the same commands in the same order and must arrive at the same state.
  */
-import type { ClusterTime } from "./LogEntry.ts"
+import { ClusterTime } from "./LogEntry.ts"
 
 export interface Machine<S, C, R, Q, A> {
   readonly initial: S
@@ -35,3 +35,6 @@ export interface Context {
 }
 
 export const versionOf = (machine: { readonly version?: number }): number => machine.version ?? 1
+
+/** Before anything was stamped or agreed on; for machines that look at neither. */
+export const unstamped: Context = { time: ClusterTime(0), version: 1 }

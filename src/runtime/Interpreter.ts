@@ -48,6 +48,15 @@ export interface InterpreterOptions<S, R, Q, A> {
   /** How snapshots are written and read. */
   readonly codec: StateCodec<S>
   readonly limits: MailboxLimits
+  /** Told of each step once its effects are carried out, to show what came of it. */
+  readonly onCarriedOut?: ((step: CarriedOut<S, R, Q, A>) => void) | undefined
+}
+
+/** A step whose effects are carried out: what it did rests on what is on disk. */
+export interface CarriedOut<S, R, Q, A> {
+  readonly before: ServerState<S, Bytes, Q>
+  readonly after: ServerState<S, Bytes, Q>
+  readonly effects: ReadonlyArray<RaftEffect<Bytes, R, A, S>>
 }
 
 export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: InterpreterOptions<S, R, Q, A>) {
@@ -151,6 +160,7 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     for (const { level, text } of Notices.describe(before, after)) yield* Effect.logWithLevel(level)(text)
     yield* carryOut(effects)
     shown = after
+    options.onCarriedOut?.({ before, after, effects })
   })
 
   const result: Interpreter<S, Q> = {

@@ -69,7 +69,7 @@ export const refusal = (reason: Refusal, outcomeUnknown: boolean): RequestError 
     case "WouldLoseQuorum":
     case "NotCaughtUp":
     case "UnknownVersion":
-      return new AmendmentRefused({ reason, message: objections[reason] })
+      return new AmendmentRefused({ reason, message: objections[reason], outcomeUnknown: false })
   }
 }
 

@@ -55,6 +55,7 @@ export interface ReplicatedOptions<S, C, R, Q, A> extends ByteMachine.ByteMachin
   readonly limits?: Partial<ReplicatedLimits>
   /** How long a request may take before its client is told that it took too long. */
   readonly requestTimeoutMillis?: number
+  readonly onCarriedOut?: (step: Interpreter.CarriedOut<S, R, Q, A>) => void
 }
 
 /** How often requests are looked over for ones that have waited too long: so much later may they hear of it. */
@@ -88,7 +89,8 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
     storage,
     transport,
     codec: options.state,
-    limits
+    limits,
+    onCarriedOut: options.onCarriedOut
   })
   const { mailbox, now } = interpreter
   let ended = false

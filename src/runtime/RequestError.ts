@@ -29,7 +29,8 @@ export class ResourceExhausted extends Schema.TaggedError<ResourceExhausted>()("
 /** A change of the cluster itself that cannot be made, or not now; nothing was done. */
 export class AmendmentRefused extends Schema.TaggedError<AmendmentRefused>()("AmendmentRefused", {
   message: Schema.String,
-  reason: Schema.String
+  reason: Schema.String,
+  outcomeUnknown: Schema.Literal(false)
 }) {}
 
 /** The cluster has not agreed on a version of its commands that has this one; nothing was done. */

@@ -79,6 +79,8 @@ export const commit = (
   if (entry.payload._tag === "Command" && isNew(applied, entry.payload.request)) {
     const { command, request } = entry.payload
     const done = subject.machine.apply(value, command, { time: entry.payload.time, version: 1 })
+    const broken = subject.rule?.(value, done[0], command, done[1])
+    require(broken === undefined, "the machine keeps its own rules", () => `at index ${entry.index}: ${broken}`)
     value = done[0]
     result = done[1]
     digest = subject.digest(value)

@@ -34,7 +34,7 @@ import * as Promises from "./Promises.ts"
 import { stream } from "./Random.ts"
 import * as Register from "./Register.ts"
 import * as Store from "./Store.ts"
-import type { AnyEffect, AnyEvent, AnyImage, AnyMessage, AnyReplica, State } from "./Subject.ts"
+import type { AnyEffect, AnyEvent, AnyImage, AnyMessage, AnyReplica, AnySubject, State } from "./Subject.ts"
 import { erase, fromWords, inWords } from "./Subject.ts"
 import { Violation } from "./Violation.ts"
 
@@ -62,13 +62,13 @@ interface Replay {
   readonly lines: Array<string>
 }
 
-/** What the script should read. */
-export const run = (script: string): string => {
+/** What the script should read. A machine that is not of the simulator's own is given along. */
+export const run = (script: string, given?: AnySubject): string => {
   let replay: Replay | undefined
   const blocks: Array<string> = []
   for (const block of script.trim().split(/\n\s*\n/)) {
     const commands = block.split("\n---")[0]!.split("\n")
-    const begun: Replay = replay ?? cluster(commands[0]!.split(" ").slice(1))
+    const begun: Replay = replay ?? cluster(commands[0]!.split(" ").slice(1), given)
     let broken: string | undefined
     try {
       for (const line of commands) if (replay !== undefined) command(begun, line)
@@ -86,9 +86,12 @@ export const run = (script: string): string => {
 
 const subjects = [erase(Register.subject), erase(Store.subject)]
 
-const cluster = (words: ReadonlyArray<string>): Replay => {
-  const subject = subjects.find(({ name }) => words.includes(name))
-  if (subject === undefined) throw new Error("a recording begins with `cluster A B ... registers|store`")
+const cluster = (words: ReadonlyArray<string>, given: AnySubject | undefined): Replay => {
+  const known = given === undefined ? subjects : [...subjects, given]
+  const subject = known.find(({ name }) => words.includes(name))
+  if (subject === undefined) {
+    throw new Error(`a recording begins with \`cluster A B ... ${known.map(({ name }) => name).join("|")}\``)
+  }
   const options = Object.fromEntries(
     words.filter((word) => word.includes("=")).map((word) => [word.split("=")[0], Number(word.split("=")[1])])
   ) as Partial<Options>

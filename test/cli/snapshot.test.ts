@@ -1,4 +1,6 @@
 /** `balsa snapshot` and `balsa restore`: what is kept is whole, and what is not whole is not kept. */
+import { unstamped } from "../../src/raft/Machine.ts"
+import * as Configurations from "../../src/raft/Configuration.ts"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -24,14 +26,18 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }))
 const stateOf = (count: number): KvState => {
   let state = KvMachine.initial
   for (let n = 0; n < count; n++) {
-    state = KvMachine.apply(state, { _tag: "Put", key: `k${n}`, value: Buffer.alloc(100, n), prevKv: false })[0]
+    state = KvMachine.apply(
+      state,
+      { _tag: "Put", key: `k${n}`, value: Buffer.alloc(100, n), prevKv: false },
+      unstamped
+    )[0]
   }
   return state
 }
 
 const image: Image<KvState> = {
   last: { index: Index(1005), term: Term(3) },
-  configuration: { voters: [ReplicaId("A"), ReplicaId("B"), ReplicaId("C")] },
+  configuration: Configurations.of([ReplicaId("A"), ReplicaId("B"), ReplicaId("C")]),
   applied: new Map([[ReplicaId("A"), { replica: ReplicaId("A"), incarnation: 9e12, sequence: 4 }]]),
   hash: 0xabcdef,
   epoch: 2,

@@ -1,4 +1,5 @@
 /** `balsa storage`: looking changes nothing, damage is told with its place, and a repair is refused whenever it could lose something. */
+import * as Configurations from "../../src/raft/Configuration.ts"
 import { Effect } from "effect"
 import { createHash } from "node:crypto"
 import * as fs from "node:fs"
@@ -31,7 +32,7 @@ const directoryOf = async (voters = ["A", "B", "C"]): Promise<string> => {
   await storage.persist(Fixture.append(Fixture.command(2, 3, Buffer.from("two"))))
   const image = {
     last: Fixture.position(2, 3),
-    configuration: { voters: voters.map(ReplicaId) },
+    configuration: Configurations.of(voters.map(ReplicaId)),
     applied: new Map(),
     hash: 1,
     epoch: 0,

@@ -1,8 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Frame from "../../src/codec/Frame.ts"
-import * as Handshake from "../../src/codec/Handshake.ts"
 import * as MessageCodec from "../../src/codec/MessageCodec.ts"
-import { Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import { Index, Term } from "../../src/raft/LogEntry.ts"
 import type { AppendEntries, Message } from "../../src/raft/Message.ts"
 import { type Chance, kinds, randomMessage, samples, seeded } from "./MessageSamples.ts"
 
@@ -238,69 +237,6 @@ describe("frames", () => {
   })
 })
 
-describe("handshake", () => {
-  const hello = Handshake.hello({
-    cluster: "c",
-    from: ReplicaId("A"),
-    to: ReplicaId("B"),
-    incarnation: 7,
-    epoch: 3
-  })
-  const payloadOf = (frame: Buffer) => frame.subarray(Frame.headerBytes)
-
-  it("comes back as it was, and later versions may append to it", () => {
-    for (const epoch of [3, 0, undefined]) {
-      const one = { ...hello, epoch }
-      assert.deepStrictEqual(Handshake.decodeHello(payloadOf(Handshake.encodeHello(one))), one)
-    }
-    const answer = { verdict: "WrongCluster", hello } as const
-    const bytes = payloadOf(Handshake.encodeAnswer(answer))
-    assert.deepStrictEqual(Handshake.decodeAnswer(bytes), answer)
-    assert.deepStrictEqual(Handshake.decodeAnswer(Buffer.concat([bytes, Buffer.from("later")])), answer)
-  })
-
-  it("the bytes are those of every version", () => {
-    assert.strictEqual(Handshake.encodeHello(hello).toString("hex"), recordedHello)
-    // Version 1 ended before the incarnation; whoever speaks it must be told why it is refused.
-    const older = { ...hello, minVersion: 1, maxVersion: 1, incarnation: 0, epoch: undefined }
-    assert.deepStrictEqual(Handshake.decodeHello(payloadOf(Buffer.from(recordedHelloOfVersion1, "hex"))), older)
-    const ours = { cluster: "c", id: hello.to, isPeer: () => true, epoch: 3 }
-    assert.strictEqual(Handshake.judge(older, ours), "NoCommonVersion")
-    assert.strictEqual(Handshake.judge(hello, ours), "Accepted")
-  })
-
-  it("replicas of different epochs refuse each other, unless one is not admitted", () => {
-    for (const [theirs, ours, verdict] of [
-      [1, 2, "WrongEpoch"],
-      [2, 1, "WrongEpoch"],
-      [0, 1, "WrongEpoch"],
-      [2, 2, "Accepted"],
-      [undefined, 2, "Accepted"],
-      [2, undefined, "Accepted"],
-      [undefined, undefined, "Accepted"]
-    ] as const) {
-      const own = { cluster: "c", id: hello.to, isPeer: () => true, epoch: ours }
-      assert.strictEqual(Handshake.judge({ ...hello, epoch: theirs }, own), verdict, `${theirs} ${ours}`)
-    }
-  })
-
-  it("truncations are refused, and an unknown verdict is a refusal", () => {
-    const bytes = payloadOf(Handshake.encodeHello(hello))
-    for (let length = 0; length < bytes.length; length++) {
-      assert.strictEqual(Handshake.decodeHello(bytes.subarray(0, length)), undefined)
-    }
-    const answer = payloadOf(Handshake.encodeAnswer({ verdict: "Accepted", hello }))
-    answer[5] = 99
-    assert.strictEqual(Handshake.decodeAnswer(answer)?.verdict, "Unknown")
-    assert.strictEqual(Handshake.decodeHello(answer), undefined)
-  })
-
-  it("what a stranger says cannot write lines of its own in the log", () => {
-    assert.strictEqual(Handshake.quote(`a"\n\u001b[31m\u009b${"x".repeat(100)}`).search(/[^ -~]/), -1)
-    assert.isBelow(Handshake.quote("x".repeat(5000)).length, 80)
-  })
-})
-
 /** What version 1 wrote, recorded when it was new. */
 const recorded: ReadonlyArray<string> = [
   "0201030000000000000006000000000000000200000000000000",
@@ -321,6 +257,3 @@ const recorded: ReadonlyArray<string> = [
   "020f030000000000000007000000000000000800000000000000",
   "021003000000000000000700000000000000400000000000000078563412"
 ]
-const recordedHello =
-  "8b08218f27000000d8ffffff424c53410102020100000063010000004101000000420700000000000000010300000000000000"
-const recordedHelloOfVersion1 = "687399c316000000e9ffffff424c5341010101010000006301000000410100000042"

@@ -182,14 +182,14 @@ export const samples: ReadonlyArray<Message<Uint8Array>> = [
     term: Term(3),
     round: 4,
     result: { _tag: "Matched", matchIndex: Index(8) },
-    sender: { incarnation: 7, admitted: true, applied: [oneMark, otherMark] }
+    sender: { incarnation: 7, admitted: true, version: 1, patienceMillis: 0, applied: [oneMark, otherMark] }
   },
   {
     _tag: "AppendEntriesReply",
     term: Term(3),
     round: 4,
     result: { _tag: "Conflict", prevIndex: Index(6), hint: { index: Index(5), term: Term(1) } },
-    sender: { incarnation: 7, admitted: false, applied: [] }
+    sender: { incarnation: 7, admitted: false, version: 1, patienceMillis: 0, applied: [] }
   },
   { _tag: "Forward", term: Term(3), requests: [{ request, command }] },
   { _tag: "ReadIndex", term: Term(3), number: 5 },

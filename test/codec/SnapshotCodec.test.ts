@@ -1,4 +1,5 @@
 /** Snapshots come back as they were; anything else is refused with the place where it is wrong. */
+import * as Configurations from "../../src/raft/Configuration.ts"
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
@@ -44,7 +45,7 @@ describe("a snapshot", () => {
     const small = {
       ...imageOf(KvMachine.initial),
       last: origin,
-      configuration: { voters: [] },
+      configuration: Configurations.of([]),
       applied: new Map(),
       hash: 0,
       epoch: 0
@@ -60,7 +61,7 @@ describe("a snapshot", () => {
   it("is the same for the same image, in whatever order its sets are", () => {
     const reversed = {
       ...sample,
-      configuration: { voters: sample.configuration.voters.toReversed() },
+      configuration: Configurations.of(sample.configuration.voters.toReversed()),
       applied: new Map([...sample.applied].toReversed())
     }
     assert.isTrue(bytesOf(reversed).equals(bytes))
@@ -240,7 +241,7 @@ describe("later versions", () => {
   it("voters and requests that are no sets, and positions that cannot be, are malformed", () => {
     const assertMalformed = (change: Partial<typeof sample>) =>
       assertRefused(bytesOf({ ...sample, ...change }), /malformed/)
-    assertMalformed({ configuration: { voters: ["A", "A"].map(ReplicaId) } })
+    assertMalformed({ configuration: Configurations.of(["A", "A"].map(ReplicaId)) })
     assertMalformed({ last: { index: Index(0), term: Term(3) } })
     assertMalformed({ last: { index: Index(3), term: Term(0) } })
   })

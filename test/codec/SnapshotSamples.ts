@@ -1,4 +1,6 @@
 /** Images of the store, and snapshots taken apart and put together by hand. */
+import { unstamped } from "../../src/raft/Machine.ts"
+import * as Configurations from "../../src/raft/Configuration.ts"
 import { crc32 } from "node:zlib"
 import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
 import * as SnapshotCodec from "../../src/codec/SnapshotCodec.ts"
@@ -24,7 +26,7 @@ export const erase = (key: string, rangeEnd?: string): KvCommand => ({
 
 export const stateOf = (commands: Iterable<KvCommand>, from = KvMachine.initial): KvState => {
   let state = from
-  for (const command of commands) state = KvMachine.apply(state, command)[0]
+  for (const command of commands) state = KvMachine.apply(state, command, unstamped)[0]
   return state
 }
 
@@ -35,7 +37,7 @@ const requests: ReadonlyArray<RequestId> = [
 
 export const imageOf = <S>(value: S): Image<S> => ({
   last: { index: Index(2 ** 33), term: Term(12) },
-  configuration: { voters: ["A", "B", "C"].map(ReplicaId) },
+  configuration: Configurations.of(["A", "B", "C"].map(ReplicaId)),
   applied: new Map(requests.map((request) => [request.replica, request])),
   hash: 0xfedc_ba98,
   epoch: 2,

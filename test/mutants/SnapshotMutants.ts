@@ -60,7 +60,11 @@ export const snapshotMutants: ReadonlyArray<Mutant> = [
   mutant(
     "a snapshot holds no members",
     ["hashicorp, camunda", "I11 [106]"],
-    ["StateMachine.ts", "  configuration,\n  applied: machine", "  configuration: { voters: [] },\n  applied: machine"]
+    [
+      "StateMachine.ts",
+      "  configuration,\n  applied: machine",
+      "  configuration: Configurations.of([]),\n  applied: machine"
+    ]
   ),
   mutant(
     "a snapshot's members are not taken",

@@ -2,11 +2,15 @@
  * Small words for what the tests of the core talk about: logs written as their terms, a state
  * of each role, events, and effects picked out by what they are.
  */
+import * as Succession from "../../src/raft/Succession.ts"
+import * as Lease from "../../src/raft/Lease.ts"
+import * as Configurations from "../../src/raft/Configuration.ts"
 import { expect } from "vitest"
 import * as Admission from "../../src/raft/Admission.ts"
 import * as Invariants from "../../src/raft/Invariants.ts"
 import * as Logs from "../../src/raft/Log.ts"
 import {
+  ClusterTime,
   Index,
   Instant,
   type LogEntry,
@@ -78,6 +82,7 @@ export const entry = (index: number, term: number): LogEntry<string> => ({
   payload: {
     _tag: "Command",
     request: { replica: ReplicaId("Z"), incarnation: term, sequence: index },
+    time: ClusterTime(0),
     command: `${index}.${term}`
   }
 })
@@ -91,16 +96,24 @@ export const noOp = (index: number, term: number): LogEntry<string> => ({
   term: Term(term),
   payload: { _tag: "NoOp" }
 })
-export const logged = (index: number, term: number, id: RequestId, command: string): LogEntry<string> => ({
+export const logged = (
+  index: number,
+  term: number,
+  id: RequestId,
+  command: string,
+  time = ClusterTime(0)
+): LogEntry<string> => ({
   index: Index(index),
   term: Term(term),
-  payload: { _tag: "Command", request: id, command }
+  payload: { _tag: "Command", request: id, time, command }
 })
 export const position = (index: number, term: number): LogPosition => ({ index: Index(index), term: Term(term) })
 
 export interface Given {
   readonly id?: ReplicaId
   readonly voters?: ReadonlyArray<ReplicaId>
+  /** Instead of `voters`, where there is more to say. */
+  readonly configuration?: Configurations.Configuration
   readonly term?: number
   readonly votedFor?: ReplicaId | undefined
   /** The log, by its terms, or as entries. */
@@ -125,10 +138,14 @@ const common = (given: Given) => {
   const stateMachine = StateMachines.apply(made, machine, () => {})
   const base = Index(given.base ?? 0)
   const incarnation = given.incarnation ?? 1
+  const configuration = given.configuration ?? Configurations.of(given.voters ?? members(3))
   return {
     id: given.id ?? A,
     incarnation,
-    configuration: { voters: given.voters ?? members(3) },
+    configuration,
+    configurations: Succession.begin(configuration, Index(0)),
+    removedAt: undefined,
+    patientUntil: Instant(0),
     currentTerm: Term(given.term ?? log.at(-1)?.term ?? 0),
     votedFor: given.votedFor,
     admitted: given.admitted ?? true,
@@ -217,6 +234,8 @@ const known = (match: number, more: Partial<Omit<Progresses.Replicate, "_tag" | 
   awaits: more.awaits ?? Index(0),
   incarnation: more.incarnation ?? 1,
   admitted: more.admitted ?? true,
+  version: more.version ?? 1,
+  patienceMillis: more.patienceMillis ?? 0,
   acknowledged: more.acknowledged ?? Index(0),
   catchingUp: more.catchingUp ?? false,
   compared: more.compared
@@ -228,7 +247,7 @@ export const leader = (
 ): Leader => {
   const made = common(given.progress === undefined ? { commit: given.log?.length ?? 0, ...given } : given)
   const last = Logs.lastIndex(made.stateMachine.log)
-  const peers = made.configuration.voters.filter((id) => id !== made.id)
+  const peers = Configurations.peers(made.configuration, made.id)
   return {
     ...made,
     _tag: "Leader",
@@ -237,7 +256,12 @@ export const leader = (
     round: given.round ?? 0,
     rounds: [],
     asks: [],
-    uncommittedBytes: 0
+    uncommittedBytes: 0,
+    clock: { time: made.stateMachine.time, at: now },
+    lease: Lease.none,
+    transfer: undefined,
+    announced: Index(0),
+    catchUps: new Map()
   }
 }
 
@@ -274,10 +298,11 @@ export const preVoteReply = (term: number, askedIn: number, granted: boolean, ad
   granted,
   admitted
 })
-export const requestVote = (term: number, last: LogPosition): Message => ({
+export const requestVote = (term: number, last: LogPosition, transfer = false): Message => ({
   _tag: "RequestVote",
   term: Term(term),
-  last
+  last,
+  transfer
 })
 export const requestVoteReply = (term: number, granted: boolean): Message => ({
   _tag: "RequestVoteReply",
@@ -291,7 +316,7 @@ export const append = (
   { commit = 0, round = 0 } = {}
 ): Message => ({ _tag: "AppendEntries", term: Term(term), prev, entries: sent, leaderCommit: Index(commit), round })
 /** The first start of a replica that counts and has applied nothing: who answers, where that is not the subject. */
-export const anybody: Messages.Sender = { incarnation: 1, admitted: true, applied: [] }
+export const anybody: Messages.Sender = { incarnation: 1, admitted: true, version: 1, patienceMillis: 0, applied: [] }
 export const matched = (term: number, matchIndex: number, round = 0, sender = anybody): Message => ({
   _tag: "AppendEntriesReply",
   term: Term(term),
@@ -394,7 +419,7 @@ export const start = (
   return by.init({
     id: A,
     incarnation: 1,
-    configuration: { voters: members(3) },
+    configuration: Configurations.of(members(3)),
     at: now,
     seed: 1,
     hardState: { currentTerm: Term(term ?? 0), votedFor },

@@ -4,6 +4,7 @@
  * cluster against the properties of Figure 3 and what clients were told. Faults are drawn
  * from a seed, so a failure repeats.
  */
+import * as Configurations from "../../src/raft/Configuration.ts"
 import assert from "node:assert/strict"
 import * as Invariants from "../../src/raft/Invariants.ts"
 import * as Logs from "../../src/raft/Log.ts"
@@ -138,7 +139,7 @@ export class Cluster {
     member.state = this.raft.init({
       id,
       incarnation: member.incarnation,
-      configuration: { voters: this.ids },
+      configuration: Configurations.of(this.ids),
       at: Instant(this.now),
       seed: this.draw(1 << 30),
       ...member.disk.recovered

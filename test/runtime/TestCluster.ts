@@ -2,6 +2,7 @@
  * Whole replicas on memory disks and a memory network, under `TestClock`: the real
  * interpreter, core, key-value machine and codecs, and time that moves when a test says so.
  */
+import * as Configurations from "../../src/raft/Configuration.ts"
 import { Cause, Effect, Exit, Fiber, Layer, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { KvCommandCodec } from "../../src/codec/KvCommandCodec.ts"
@@ -83,7 +84,7 @@ export class TestCluster {
         state: KvStateCodec,
         unknownCommand,
         id,
-        configuration: { voters: this.ids },
+        configuration: Configurations.of(this.ids),
         ...(raft === undefined ? {} : { raft }),
         ...(limits === undefined ? {} : { limits }),
         ...(requestTimeoutMillis === undefined ? {} : { requestTimeoutMillis })

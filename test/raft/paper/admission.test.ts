@@ -2,6 +2,7 @@
  * Figure 2 takes it for granted that what is persistent persists. Who has lost its disk, or never had
  * one, has promised nothing that it knows of, and makes no promise until it has caught up.
  */
+import * as Configurations from "../../../src/raft/Configuration.ts"
 import { describe, expect, test } from "vitest"
 import type { Progress } from "../../../src/raft/Progress.ts"
 import { Index, Term } from "../../../src/raft/LogEntry.ts"
@@ -47,8 +48,8 @@ import { arrived, forgotten, imageOf, introduced, snapshotAt } from "../images.t
 const origin = position(0, 0)
 const progress = (state: ServerState, of = B): Progress => (state as Leader).progress.get(of)!
 /** How one answers that does not count, or is another start of itself. */
-const wiped = (incarnation = 2) => ({ incarnation, admitted: false, applied: [] })
-const again = (incarnation = 2) => ({ incarnation, admitted: true, applied: [] })
+const wiped = (incarnation = 2) => ({ incarnation, admitted: false, version: 1, patienceMillis: 0, applied: [] })
+const again = (incarnation = 2) => ({ incarnation, admitted: true, version: 1, patienceMillis: 0, applied: [] })
 
 describe("at a cluster's beginning nobody is admitted", () => {
   test("one without a disk is not, and one that has its disk is what that says", () => {
@@ -84,7 +85,7 @@ describe("at a cluster's beginning nobody is admitted", () => {
   })
 
   test("a replica alone needs nobody", () => {
-    const [next] = step(start({ admitted: undefined, configuration: { voters: [A] } }), deadline(now))
+    const [next] = step(start({ admitted: undefined, configuration: Configurations.of([A]) }), deadline(now))
     expect(next).toMatchObject({ _tag: "Leader", admitted: true })
   })
 })
@@ -237,7 +238,7 @@ describe("it is admitted", () => {
   })
 
   test("in a cluster of five, all four others are asked: it may have promised something to each", () => {
-    const five = { ...state, configuration: { voters: members(5) } }
+    const five = { ...state, configuration: Configurations.of(members(5)) }
     let next: ServerState = step(five, received(B, leaderSays))[0]
     for (const one of [C, D]) next = step(next, received(one, introduced(3, 1, 0)))[0]
     expect(step(next, received(B, commit(4)))[0].admitted).toBe(false)

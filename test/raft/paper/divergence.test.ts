@@ -116,7 +116,13 @@ describe("the chain over what is applied", () => {
 
 const log = [2, 2, 2, 2]
 const says = (hash: number, index = 4, match = 4): Message =>
-  matched(2, match, 0, { incarnation: 1, admitted: true, applied: [checkpoint(index, hash)] })
+  matched(2, match, 0, {
+    incarnation: 1,
+    admitted: true,
+    version: 1,
+    patienceMillis: 0,
+    applied: [checkpoint(index, hash)]
+  })
 const good = hashOf(...log)
 const bad = (good ^ 1) >>> 0
 const progress = (state: ServerState, of = B): Progress => (state as Leader).progress.get(of)!
@@ -237,7 +243,10 @@ describe("the leader compares what its followers have applied with its own", () 
 
   test("another start of it begins anew", () => {
     const [told] = hears(three, [C, says(good)], [B, says(bad)])
-    const [next] = hears(told, [B, matched(2, 4, 0, { incarnation: 2, admitted: true, applied: [] })])
+    const [next] = hears(told, [
+      B,
+      matched(2, 4, 0, { incarnation: 2, admitted: true, version: 1, patienceMillis: 0, applied: [] })
+    ])
     expect(progress(next).compared).toBe(undefined)
   })
 })

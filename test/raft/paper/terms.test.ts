@@ -1,4 +1,5 @@
 /** §5.1: terms are a logical clock; whoever is behind catches up, whoever is ahead is believed. */
+import * as Configurations from "../../../src/raft/Configuration.ts"
 import { describe, expect, test } from "vitest"
 import {
   A,
@@ -148,7 +149,7 @@ describe("§5.1", () => {
   })
 
   test("[5] a single voter has a majority at once: it elects itself, commits, and stores both in one write", () => {
-    const alone = start({ configuration: { voters: [A] }, term: 4, log: entries(1, 4) })
+    const alone = start({ configuration: Configurations.of([A]), term: 4, log: entries(1, 4) })
     expect(raft.nextDeadline(alone)).toBe(now)
     const [state, effects] = step(alone, deadline(now))
     expect(state).toMatchObject({ _tag: "Leader", currentTerm: 5, votedFor: A })
