@@ -163,6 +163,8 @@ export const apply = <S, C, R>(
           continue
         }
         if (payload.version !== version) value = machine.migrate?.(value, payload.version) ?? value
+        // A snapshot is due at once: an earlier program starts from it, and not from the log with what it cannot know.
+        if (payload.version < version) appliedBytes = Number.MAX_SAFE_INTEGER
         version = payload.version
         ceiling = payload.ceiling
         if (payload.request !== undefined) onApplied(payload.request, amended)

@@ -40,7 +40,7 @@ test("two at once both get the one answer", async () => {
   const server = await start()
   const both = await Promise.all([1, 2].map(() => server.post("/v3/kv/put", body, keyOf("twice"))))
   expect(both.map(revisionOf)).toEqual(["2", "2"])
-  expect(both.map(({ headers }) => headers.get("idempotency-replayed")).toSorted()).toEqual([null, "true"].toSorted())
+  expect(both.filter(({ headers }) => headers.get("idempotency-replayed") === "true")).toHaveLength(1)
 })
 
 test.each([

@@ -29,7 +29,7 @@ export const limits = {
 }
 
 export const machine = Sessions.over(counting, {
-  identify: ({ word }) => [...word].reduce((sum, letter) => sum * 256 + letter.charCodeAt(0), 7),
+  identify: ({ word }) => Array.from(word).reduce((sum, letter) => sum * 256 + letter.charCodeAt(0), 7),
   weigh: ({ weight }) => weight,
   limits
 })
