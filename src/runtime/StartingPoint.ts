@@ -7,6 +7,7 @@ import { Effect } from "effect"
 import type { Problem } from "../codec/SnapshotCodec.ts"
 import type { StateCodec } from "../codec/StateCodec.ts"
 import { origin } from "../raft/LogEntry.ts"
+import type { Persist } from "../raft/RaftEffect.ts"
 import type { Image, Snapshot } from "../raft/Snapshot.ts"
 import { type Recovered, type Storage, StorageError } from "../storage/Storage.ts"
 import { describe, load, type Loaded } from "./SnapshotLoading.ts"
@@ -22,12 +23,15 @@ export interface StartingPointOptions<S> {
   readonly alone: boolean
   /** The latest version of commands that this program understands. */
   readonly understood: number
+  /** It was added to a cluster that there was: an empty disk is no beginning of anything. */
+  readonly joined?: boolean
 }
 
 export const find = Effect.fnUntraced(function* <S>({
   storage,
   codec,
   alone,
+  joined = false,
   understood
 }: StartingPointOptions<S>): Effect.fn.Return<StartingPoint<S>, StorageError> {
   const { admitted, base, entries, snapshots } = storage.recovered
@@ -44,7 +48,10 @@ export const find = Effect.fnUntraced(function* <S>({
     yield* storage.snapshots.putAside(snapshot)
   }
   yield* checkVersions(undefined, entries, understood)
-  if (base.index === origin.index) return { admitted, base, entries, image: undefined, snapshots: [] }
+  if (base.index === origin.index) {
+    if (joined && admitted === undefined) yield* storage.persist(nothingPromised)
+    return { admitted: admitted ?? (joined ? false : undefined), base, entries, image: undefined, snapshots: [] }
+  }
   if (alone) return yield* new StorageError({ reason: "Corrupt", message: lostAlone(base.index) })
   const folder = yield* storage.setAside
   yield* Effect.logWarning(
@@ -97,6 +104,14 @@ const newer = (where: string, version: number, understood: number): StorageError
       `${understood}. Start a newer version of Balsa. To go back to this one, limit the version while the newer one still runs here, ` +
       "and wait until it has taken a snapshot after that; nothing was changed."
   })
+
+const nothingPromised: Persist<Uint8Array> = {
+  _tag: "Persist",
+  hardState: undefined,
+  admitted: false,
+  base: undefined,
+  log: undefined
+}
 
 const unknownFormat = (snapshot: Snapshot, { message }: Problem) => ({
   reason: "UnknownFormat" as const,
