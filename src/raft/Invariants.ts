@@ -54,17 +54,14 @@ const stateRules = {
     (state.votes.has(state.id) &&
       state.heard.has(state.id) &&
       [...state.votes].every((id) => state.heard.has(id)) &&
-      [...state.heard].every((id) => Configurations.isMember(state.configuration, id))),
+      [...state.heard].every((id) => id === state.id || Configurations.isMember(state.configuration, id))),
   /** §5.2: "a candidate wins an election if it receives votes from a majority"; then it is none any more. */
   "a majority of votes makes a leader": (state: State) =>
     !("votes" in state) ||
     (state._tag === "PreCandidate" && Logs.lastIndex(state.stateMachine.log) === 0) ||
     !Configurations.isQuorum(state.configuration, state.votes),
   /** §5.2: there is one leader, and a follower is another. */
-  "a follower follows another member": (state: State) =>
-    state._tag !== "Follower" ||
-    state.leader === undefined ||
-    (state.leader !== state.id && Configurations.isMember(state.configuration, state.leader)),
+  "a follower follows another": (state: State) => state._tag !== "Follower" || state.leader !== state.id,
   /** §8: each leader commits a no-op at the start of its term; §5.3: it never drops an entry. */
   "a leader's log ends in its term": (state: State) =>
     state._tag !== "Leader" || Logs.last(state.stateMachine.log).term === state.currentTerm,
@@ -208,18 +205,23 @@ const stepRules = {
     after._tag !== "Leader" ||
     after.stateMachine.commitIndex === before.stateMachine.commitIndex ||
     Logs.termAt(after.stateMachine.log, after.stateMachine.commitIndex) === after.currentTerm,
-  /** Figure 2: "a majority of matchIndex[i] >= N". */
+  /** Figure 2: "a majority of matchIndex[i] >= N"; §6: by the last configuration, of before what this step may have added. */
   "a leader's commit is held by a majority": ({ before, after }: Step) =>
     after._tag !== "Leader" ||
     after.stateMachine.commitIndex === before.stateMachine.commitIndex ||
-    after.stateMachine.commitIndex <=
-      Configurations.quorumValue(after.configuration, (id) =>
-        id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
-      ),
+    after.configurations.slice(-2).some(
+      ({ configuration }, at, last) =>
+        (at === last.length - 1 || after.configuration !== before.configuration) &&
+        after.stateMachine.commitIndex <=
+          Configurations.quorumValue(configuration, (id) =>
+            id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
+          )
+    ),
   /** Thesis §10.2.1: what this step logged is on no disk yet. A sole voter alone speaks behind its own. */
   "a leader commits what was on disk": ({ before, after }: Step) =>
     after._tag !== "Leader" ||
-    after.progress.size === 0 ||
+    isAlone(before) ||
+    isAlone(after) ||
     after.stateMachine.commitIndex <= Logs.lastIndex(before.stateMachine.log),
   /** One atomic write: one record under one checksum. */
   "at most one Persist": ({ late }: Step) => !late.some((effect) => effect._tag === "Persist"),
@@ -241,9 +243,9 @@ const stepRules = {
     )
   },
   /** Thesis §10.2.1: a leader may replicate while it writes; everybody else writes first. */
-  "only a leader's appends leave before Persist": ({ after, early }: Step) =>
+  "only a leader's appends leave before Persist": ({ before, after, early }: Step) =>
     early.every((effect) => effect._tag === "Send" && effect.message._tag === "AppendEntries") &&
-    (early.length === 0 || after._tag === "Leader"),
+    (early.length === 0 || hasLed(before, after)),
   /** §5.2: nobody may hear of a term or a vote that a crash could take back. */
   "nothing leaves before a new term or vote": ({ persist, early }: Step) =>
     (persist?.hardState === undefined && persist?.admitted === undefined) || early.length === 0,
@@ -272,8 +274,10 @@ const stepRules = {
         message.result.matchIndex <= Logs.lastIndex(after.stateMachine.log)
     ),
   /** §5.2, §5.3: appends come from the leader of their term, out of its log. */
-  "appends are a leader's, from its log": ({ after, sent }: Step) =>
-    sent.every(({ message }) => message._tag !== "AppendEntries" || isFromLog(after, message))
+  "appends are a leader's, from its log": ({ before, after, sent }: Step) =>
+    sent.every(
+      ({ message }) => message._tag !== "AppendEntries" || (hasLed(before, after) && isFromLog(after, message))
+    )
 }
 
 export type StateRule = keyof typeof stateRules
@@ -308,6 +312,12 @@ export const ofLog = (log: Logs.Log<unknown>): ReadonlyArray<LogRule> =>
   continues(log.base, Logs.slice(log, Index(log.base.index + 1), log.length))
     ? []
     : ["indexes are consecutive and terms never decrease"]
+
+const isAlone = ({ configuration, id }: State): boolean => Configurations.isQuorum(configuration, new Set([id]))
+
+/** §6: one that is removed leads until that is committed, and steps down in that very step. */
+const hasLed = (before: State, after: State): boolean =>
+  after._tag === "Leader" || (before._tag === "Leader" && before.currentTerm === after.currentTerm)
 
 /** The leader before and after, if one replica led one term throughout. */
 const reign = ({ before, after }: Step): { readonly before: Leading; readonly after: Leading } | undefined =>
@@ -369,7 +379,6 @@ const isFromLog = (state: State, { term, prev, entries, leaderCommit }: AppendEn
   const holds = (entry: LogEntry<unknown> | undefined, index: number): boolean =>
     entry === undefined || (entry.index === index && (index <= log.base.index || Logs.get(log, entry.index) === entry))
   return (
-    state._tag === "Leader" &&
     term === state.currentTerm &&
     (prev.index < log.base.index || Logs.termAt(log, prev.index) === prev.term) &&
     holds(entries[0], prev.index + 1) &&
