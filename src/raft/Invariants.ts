@@ -209,14 +209,16 @@ const stepRules = {
   "a leader's commit is held by a majority": ({ before, after }: Step) =>
     after._tag !== "Leader" ||
     after.stateMachine.commitIndex === before.stateMachine.commitIndex ||
-    after.configurations.slice(-2).some(
-      ({ configuration }, at, last) =>
-        (at === last.length - 1 || after.configuration !== before.configuration) &&
-        after.stateMachine.commitIndex <=
-          Configurations.quorumValue(configuration, (id) =>
-            id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
-          )
-    ),
+    after.configurations
+      .slice(-2)
+      .some(
+        ({ configuration }, at, last) =>
+          (at === last.length - 1 || after.configuration !== before.configuration) &&
+          after.stateMachine.commitIndex <=
+            Configurations.quorumValue(configuration, (id) =>
+              id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
+            )
+      ),
   /** Thesis §10.2.1: what this step logged is on no disk yet. A sole voter alone speaks behind its own. */
   "a leader commits what was on disk": ({ before, after }: Step) =>
     after._tag !== "Leader" ||
