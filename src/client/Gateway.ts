@@ -29,14 +29,25 @@ interface GatewayRequest {
   readonly path: string
   readonly body: object
   readonly write: boolean
+  readonly idempotencyKey?: string | undefined
 }
 
-export const put = (cluster: Cluster, key: Uint8Array, value: Uint8Array): Effect.Effect<Json.PutAnswer, ClientError> =>
+/**
+ * Under one `idempotencyKey` a Balsa cluster carries a put out once, however often it is sent. etcd does not know
+ * the header, nor does a Balsa of before it, so nothing is sent again by itself.
+ */
+export const put = (
+  cluster: Cluster,
+  key: Uint8Array,
+  value: Uint8Array,
+  idempotencyKey?: string
+): Effect.Effect<Json.PutAnswer, ClientError> =>
   Effect.map(
     ask(cluster, {
       path: "/v3/kv/put",
       body: { key: Json.toBase64(key), value: Json.toBase64(value) },
-      write: true
+      write: true,
+      idempotencyKey
     }),
     ({ body }) => ({ revision: Json.revisionOf(body) })
   )
@@ -101,6 +112,7 @@ export const ask = Effect.fnUntraced(function* (cluster: Cluster, request: Gatew
       method: "POST",
       path: request.path,
       body,
+      ...(request.idempotencyKey === undefined ? {} : { headers: { "idempotency-key": request.idempotencyKey } }),
       connectMillis: share,
       totalMillis: request.write ? remaining : share
     })

@@ -24,6 +24,8 @@ export interface HttpRequest {
   readonly method: "GET" | "POST"
   readonly path: string
   readonly body: string
+  /** Beside those that every request has. */
+  readonly headers?: Readonly<Record<string, string>>
   /** For the connection to stand. */
   readonly connectMillis: number
   /** For everything, connecting included. */
@@ -48,7 +50,8 @@ export const exchange = (request: HttpRequest): Effect.Effect<Exchange> =>
       headers: {
         "content-type": "application/json",
         "content-length": Buffer.byteLength(body),
-        connection: "close"
+        connection: "close",
+        ...request.headers
       }
     })
     const end = (result: Exchange) => {

@@ -18,6 +18,8 @@ export interface ReplicaStatus {
   readonly admitted: boolean
   /** The entry at which it was found to differ from the other replicas; then it serves nobody. */
   readonly divergedAt: Index | undefined
+  /** The version of commands that the cluster has agreed on, as of what is applied here. */
+  readonly commandVersion: number
   /** It is no member, as far as it knows: it was removed, or has not been added yet. It serves nobody. */
   readonly outside: boolean
   /** The cluster has agreed on this version of commands, and this replica does not understand it. */
@@ -57,6 +59,7 @@ export const of = (
     available: !quorumLost(state),
     admitted: state.admitted,
     divergedAt: state.diverged?.index,
+    commandVersion: state.stateMachine.version,
     outside: isOutside(state),
     outdatedBy: state.stateMachine.outdated,
     handingOverTo: state._tag === "Leader" ? state.transfer?.to : undefined,

@@ -7,11 +7,13 @@ import type { StateCodec } from "../codec/StateCodec.ts"
 import type { Amendment } from "../raft/Amendment.ts"
 import type { Configuration } from "../raft/Configuration.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
+import { versionOf } from "../raft/Machine.ts"
 import type { Options } from "../raft/Options.ts"
 import * as Replica from "../raft/Replica.ts"
-import { isOutside, leaderOf } from "../raft/ServerState.ts"
+import { isOutside, leaderOf, type ServerState } from "../raft/ServerState.ts"
 import type { Image } from "../raft/Snapshot.ts"
 import * as StateMachines from "../raft/StateMachine.ts"
+import * as Succession from "../raft/Succession.ts"
 import { Storage, type StorageError } from "../storage/Storage.ts"
 import { Transport, type TransportError } from "../transport/Transport.ts"
 import * as Amendments from "./Amendments.ts"
@@ -22,8 +24,8 @@ import { defaultLimits, type MailboxLimits } from "./Mailbox.ts"
 import * as Membership from "./Membership.ts"
 import * as Notices from "./Notices.ts"
 import * as ReplicaStatus from "./ReplicaStatus.ts"
-import { diskFull, diskStuck, divergedMessage, outsideMessage } from "./Refusals.ts"
-import { type RequestError, ResourceExhausted, Unavailable } from "./RequestError.ts"
+import { diskFull, diskStuck, divergedMessage, outdatedMessage, outsideMessage } from "./Refusals.ts"
+import { NotUnderstood, type RequestError, ResourceExhausted, Unavailable } from "./RequestError.ts"
 import { defaultWaitingLimits, Requests, type Submission, type Waiter, type WaitingLimits } from "./Requests.ts"
 import * as StartingPoint from "./StartingPoint.ts"
 
@@ -34,7 +36,7 @@ export interface Replicated<C, R, Q, A> {
   readonly query: (query: Q) => Effect.Effect<A, RequestError>
   /**
    * Answers from what this replica has applied so far, at once, perhaps stale. Fails only where that differs from the
-   * others, and where this replica is no member and so may never hear of anything again.
+   * others, and where this replica may never hear of anything again: it is no member, or stays behind for good.
    */
   readonly queryLocal: (query: Q) => Effect.Effect<A, Unavailable>
   /** How stale such an answer may be. */
@@ -95,7 +97,14 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   const replica = Replica.make(ByteMachine.make(options), options.raft)
   const disk = yield* DiskWatch.make(storage)
   const alone = ReplicaStatus.isAlone(id, configuration)
-  const from = yield* StartingPoint.find({ storage, codec: options.state, alone, joined: options.joined === true })
+  const understood = versionOf(options.machine)
+  const from = yield* StartingPoint.find({
+    storage,
+    codec: options.state,
+    alone,
+    joined: options.joined === true,
+    understood
+  })
   if (from.admitted === false) yield* Effect.logWarning(Notices.notAdmitted.text)
   const seed = yield* Random.nextInt
   const timeoutMillis = options.requestTimeoutMillis ?? 5000
@@ -179,10 +188,22 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   const queryLocal = (query: Q): Effect.Effect<A, Unavailable> =>
     Effect.suspend(() => {
       const { value } = interpreter.carriedOut().stateMachine
-      const state = interpreter.state()
-      if (state.diverged === undefined && !isOutside(state)) return Effect.succeed(options.machine.query(value, query))
-      const message = state.diverged === undefined ? outsideMessage : divergedMessage
-      return Effect.fail(new Unavailable({ message, outcomeUnknown: false }))
+      const message = silentAbout(interpreter.state())
+      return message === undefined
+        ? Effect.succeed(options.machine.query(value, query))
+        : Effect.fail(new Unavailable({ message, outcomeUnknown: false }))
+    })
+
+  /** As all members understand it by now. Where they go back to an earlier version meanwhile, it means nothing to any of them. */
+  const propose = (command: C): Effect.Effect<R, RequestError> =>
+    Effect.suspend(() => {
+      const { version } = interpreter.state().stateMachine
+      const bytes = codec.encode(command, version)
+      if (bytes !== undefined) return admit<R>(bytes, undefined)
+      const message =
+        `the cluster has agreed on version ${version} of its commands, which does not have this one: not all replicas ` +
+        "understand it yet, or the version is limited; nothing was done"
+      return Effect.fail(new NotUnderstood({ message, version, outcomeUnknown: false }))
     })
 
   const amendments = Amendments.make({
@@ -197,7 +218,7 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   })
 
   const replicated: Replicated<C, R, Q, A> = {
-    propose: (command) => Effect.suspend(() => admit<R>(codec.encode(command), undefined)),
+    propose,
     query: (query) => admit<A>(undefined, query),
     queryLocal,
     staleness: () => Membership.staleness(interpreter.carriedOut(), now()),
@@ -220,11 +241,18 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   )
   /** All that is applied and carried out, for backups. */
   const image = (): Image<S> => {
-    const { stateMachine, configuration } = interpreter.carriedOut()
-    return StateMachines.image(stateMachine, configuration)
+    const { stateMachine, configurations } = interpreter.carriedOut()
+    return StateMachines.image(stateMachine, Succession.at(configurations, stateMachine.lastApplied))
   }
   return { replicated, run, state: interpreter.state, image }
 })
+
+/** Why what it has applied is not to be shown to anybody; `undefined` where it is. */
+const silentAbout = (state: ServerState<unknown, unknown, unknown>): string | undefined => {
+  if (state.diverged !== undefined) return divergedMessage
+  if (state.stateMachine.outdated !== undefined) return outdatedMessage
+  return isOutside(state) ? outsideMessage : undefined
+}
 
 const exhausted = (message: string, limit: string): ResourceExhausted =>
   new ResourceExhausted({ message: `${message} (${limit})`, limit, outcomeUnknown: false })

@@ -21,6 +21,8 @@ export interface StartingPointOptions<S> {
   readonly codec: StateCodec<S>
   /** It is the only voter: nobody else has what it has lost. */
   readonly alone: boolean
+  /** The latest version of commands that this program understands. */
+  readonly understood: number
   /** It was added to a cluster that there was: an empty disk is no beginning of anything. */
   readonly joined?: boolean
 }
@@ -29,12 +31,14 @@ export const find = Effect.fnUntraced(function* <S>({
   storage,
   codec,
   alone,
-  joined = false
+  joined = false,
+  understood
 }: StartingPointOptions<S>): Effect.fn.Return<StartingPoint<S>, StorageError> {
   const { admitted, base, entries, snapshots } = storage.recovered
   for (const [at, snapshot] of snapshots.entries()) {
     const loaded = yield* loadOne(storage, codec, snapshot)
     if (loaded._tag === "Loaded") {
+      yield* checkVersions(loaded.image, entries, understood)
       return { admitted, base, entries, image: loaded.image, snapshots: snapshots.slice(at) }
     }
     if (loaded.kind === "UnknownFormat") return yield* new StorageError(unknownFormat(snapshot, loaded))
@@ -43,6 +47,7 @@ export const find = Effect.fnUntraced(function* <S>({
     )
     yield* storage.snapshots.putAside(snapshot)
   }
+  yield* checkVersions(undefined, entries, understood)
   if (base.index === origin.index) {
     if (joined && admitted === undefined) yield* storage.persist(nothingPromised)
     return { admitted: admitted ?? (joined ? false : undefined), base, entries, image: undefined, snapshots: [] }
@@ -71,6 +76,34 @@ const loadOne = <S>(
         : Effect.fail(error)
     )
   )
+
+/**
+ * A replica that would stop at what it does not understand is not started: stopped, it says so and loses nothing,
+ * and a newer program goes on from where it is. What the log says may not be committed; a newer program is right all the same.
+ */
+const checkVersions = (
+  image: Image<unknown> | undefined,
+  entries: Recovered["entries"],
+  understood: number
+): Effect.Effect<void, StorageError> => {
+  const from = image?.last.index ?? origin.index
+  if (image !== undefined && image.version > understood)
+    return Effect.fail(newer("snapshot", image.version, understood))
+  for (const { index, payload } of entries) {
+    if (index <= from || payload._tag !== "Version" || payload.version <= understood) continue
+    return Effect.fail(newer("log", payload.version, understood))
+  }
+  return Effect.void
+}
+
+const newer = (where: string, version: number, understood: number): StorageError =>
+  new StorageError({
+    reason: "UnknownFormat",
+    message:
+      `The ${where} says that the cluster has agreed on version ${version} of its commands, and this program understands ` +
+      `${understood}. Start a newer version of Balsa. To go back to this one, limit the version while the newer one still runs here, ` +
+      "and wait until it has taken a snapshot after that; nothing was changed."
+  })
 
 const nothingPromised: Persist<Uint8Array> = {
   _tag: "Persist",

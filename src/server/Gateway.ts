@@ -50,7 +50,7 @@ export interface GatewayOptions {
 export const defaultMaxBufferedBytes = 256 * 1024 * 1024
 
 type Response = HttpServerResponse.HttpServerResponse
-type Operation = (object: JsonObject) => Effect.Effect<Response>
+type Operation = (object: JsonObject, headers: HttpServerRequest["headers"]) => Effect.Effect<Response>
 type Page = (parameters: URLSearchParams) => Effect.Effect<Response>
 
 /** Serves until its scope closes. */
@@ -90,13 +90,14 @@ const operationsOf = (options: GatewayOptions): { readonly [path: string]: Opera
   const memberId = memberIdOf(cluster, replica.status().id)
   const headerAt = (revision: number): Header => ({ clusterId, memberId, revision, raftTerm: replica.status().term })
 
-  const write = (command: ReturnType<typeof GatewayRequest.put>): Effect.Effect<Response> =>
-    GatewayError.isGatewayError(command)
-      ? Effect.succeed(GatewayResponse.ofError(command))
-      : Effect.match(replica.propose(command), {
-          onSuccess: (result) => GatewayResponse.ofResult(result, headerAt),
-          onFailure: (error) => GatewayResponse.ofError(GatewayError.ofRequestError(error))
-        })
+  const write = (asked: ReturnType<typeof GatewayRequest.put>, key: string | undefined): Effect.Effect<Response> => {
+    const command = GatewayRequest.named(asked, key)
+    if (GatewayError.isGatewayError(command)) return Effect.succeed(GatewayResponse.ofError(command))
+    return Effect.match(replica.propose(command), {
+      onSuccess: (result) => GatewayResponse.ofStoreResult(result, headerAt),
+      onFailure: (error) => GatewayResponse.ofError(GatewayError.ofRequestError(error))
+    })
+  }
 
   const read = (request: ReturnType<typeof GatewayRequest.range>): Effect.Effect<Response> => {
     if (GatewayError.isGatewayError(request)) return Effect.succeed(GatewayResponse.ofError(request))
@@ -112,8 +113,9 @@ const operationsOf = (options: GatewayOptions): { readonly [path: string]: Opera
   }
 
   return {
-    "/v3/kv/put": (object) => write(GatewayRequest.put(object, maxRequestBytes)),
-    "/v3/kv/deleterange": (object) => write(GatewayRequest.deleteRange(object, maxRequestBytes)),
+    "/v3/kv/put": (object, headers) => write(GatewayRequest.put(object, maxRequestBytes), headers["idempotency-key"]),
+    "/v3/kv/deleterange": (object, headers) =>
+      write(GatewayRequest.deleteRange(object, maxRequestBytes), headers["idempotency-key"]),
     "/v3/kv/range": (object) => read(GatewayRequest.range(object, maxRequestBytes)),
     "/v3/maintenance/status": () =>
       Effect.map(Status.status(replica, cluster, options.dbSizeBytes?.() ?? 0, headerAt), (text) =>
@@ -153,7 +155,7 @@ const post = (body: RequestBody.BodyReader, operation: Operation) => (request: H
         const json = JsonBody.parse(text)
         return GatewayError.isGatewayError(json)
           ? Effect.succeed(GatewayResponse.ofError(json))
-          : operation(json.object)
+          : operation(json.object, request.headers)
       },
       // The rest of the body is not read, so nothing can follow it on this connection.
       onFailure: (error) =>

@@ -6,14 +6,13 @@
  * it runs ends the whole.
  */
 import { Context, Effect, Fiber, Layer, Scope } from "effect"
-import { KvCommandCodec } from "../codec/KvCommandCodec.ts"
-import { KvStateCodec } from "../codec/KvStateCodec.ts"
-import { KvMachine, unknownCommand } from "../kv/KvMachine.ts"
+import { StoreCommandCodec, StoreStateCodec } from "../codec/StoreCodec.ts"
 import * as Configurations from "../raft/Configuration.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
 import { leaderOf } from "../raft/ServerState.ts"
 import * as Replicated from "../runtime/Replicated.ts"
+import { StoreMachine, unknownCommand } from "../sessions/Store.ts"
 import * as FileStorage from "../storage/FileStorage.ts"
 import * as Identity from "../storage/Identity.ts"
 import { Storage } from "../storage/Storage.ts"
@@ -80,9 +79,9 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
     })
   )
   const { replicated, run, state, image } = yield* Replicated.make({
-    machine: KvMachine,
-    codec: KvCommandCodec,
-    state: KvStateCodec,
+    machine: StoreMachine,
+    codec: StoreCommandCodec,
+    state: StoreStateCodec,
     unknownCommand,
     id,
     configuration: Configurations.of(owner.voters),
@@ -120,7 +119,10 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
       const { log, snapshot } = replicated.status()
       return log.bytes + (snapshot?.bytes ?? 0)
     },
-    image,
+    image: () => {
+      const { value, ...rest } = image()
+      return { ...rest, value: value.value }
+    },
     version: options.version
   })
   yield* Layer.build(gateway.pipe(Layer.provide(ClientListener.layer(listenClient))))

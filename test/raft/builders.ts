@@ -2,6 +2,7 @@
  * Small words for what the tests of the core talk about: logs written as their terms, a state
  * of each role, events, and effects picked out by what they are.
  */
+import type { Amendment, MemberChange } from "../../src/raft/Amendment.ts"
 import * as Succession from "../../src/raft/Succession.ts"
 import * as Lease from "../../src/raft/Lease.ts"
 import * as Configurations from "../../src/raft/Configuration.ts"
@@ -107,6 +108,26 @@ export const logged = (
   term: Term(term),
   payload: { _tag: "Command", request: id, time, command }
 })
+export const configured = (
+  index: number,
+  term: number,
+  configuration: Configurations.Configuration,
+  id?: RequestId
+): LogEntry<string> => ({
+  index: Index(index),
+  term: Term(term),
+  payload: { _tag: "Configuration", configuration, request: id }
+})
+export const versioned = (
+  index: number,
+  term: number,
+  version: number,
+  { ceiling, id }: { readonly ceiling?: number; readonly id?: RequestId } = {}
+): LogEntry<string> => ({
+  index: Index(index),
+  term: Term(term),
+  payload: { _tag: "Version", version, ceiling, request: id }
+})
 export const position = (index: number, term: number): LogPosition => ({ index: Index(index), term: Term(term) })
 
 export interface Given {
@@ -138,12 +159,13 @@ const common = (given: Given) => {
   const stateMachine = StateMachines.apply(made, machine, () => {})
   const base = Index(given.base ?? 0)
   const incarnation = given.incarnation ?? 1
-  const configuration = given.configuration ?? Configurations.of(given.voters ?? members(3))
+  const founding = given.configuration ?? Configurations.of(given.voters ?? members(3))
+  const configurations = Succession.prune(Succession.restore(founding, Index(0), log), stateMachine.lastApplied)
   return {
     id: given.id ?? A,
     incarnation,
-    configuration,
-    configurations: Succession.begin(configuration, Index(0)),
+    configuration: Succession.last(configurations).configuration,
+    configurations,
     removedAt: undefined,
     patientUntil: Instant(0),
     currentTerm: Term(given.term ?? log.at(-1)?.term ?? 0),
@@ -241,10 +263,12 @@ const known = (match: number, more: Partial<Omit<Progresses.Replicate, "_tag" | 
   compared: more.compared
 })
 
+interface Leading extends Given, Partial<Pick<Leader, "transfer" | "lease" | "catchUps" | "announced">> {
+  readonly progress?: Readonly<Record<string, Progresses.Progress>>
+  readonly round?: number
+}
 /** Leads; peers that `progress` does not name hold everything. If all do, everything is committed. */
-export const leader = (
-  given: Given & { readonly progress?: Readonly<Record<string, Progresses.Progress>>; readonly round?: number } = {}
-): Leader => {
+export const leader = (given: Leading = {}): Leader => {
   const made = common(given.progress === undefined ? { commit: given.log?.length ?? 0, ...given } : given)
   const last = Logs.lastIndex(made.stateMachine.log)
   const peers = Configurations.peers(made.configuration, made.id)
@@ -258,10 +282,10 @@ export const leader = (
     asks: [],
     uncommittedBytes: 0,
     clock: { time: made.stateMachine.time, at: now },
-    lease: Lease.none,
-    transfer: undefined,
-    announced: Index(0),
-    catchUps: new Map()
+    lease: given.lease ?? Lease.none,
+    transfer: given.transfer,
+    announced: given.announced ?? Index(0),
+    catchUps: given.catchUps ?? new Map()
   }
 }
 
@@ -289,6 +313,21 @@ export const queried = (sequence: number, query: string, at: Instant = now, repl
   query,
   at
 })
+
+export const amending = (sequence: number, amendment: Amendment, at: Instant = now): RaftEvent => ({
+  _tag: "AmendmentSubmitted",
+  request: request(sequence),
+  amendment,
+  at
+})
+/** All of these changes, left by itself where it is joint. */
+export const changing = (...changes: ReadonlyArray<MemberChange>): Amendment & { readonly _tag: "Members" } => ({
+  _tag: "Members",
+  changes,
+  autoLeave: true,
+  force: false
+})
+export const transferring = (to?: ReplicaId, at: Instant = now): RaftEvent => ({ _tag: "TransferRequested", to, at })
 
 export const preVote = (term: number, last: LogPosition): Message => ({ _tag: "PreVote", term: Term(term), last })
 export const preVoteReply = (term: number, askedIn: number, granted: boolean, admitted = true): Message => ({
@@ -345,6 +384,30 @@ export const forward = (term: number, ...requests: ReadonlyArray<Messages.Reques
   _tag: "Forward",
   term: Term(term),
   requests
+})
+export const heartbeat = (term: number, round = 0): Message => ({ _tag: "Heartbeat", term: Term(term), round })
+export const heartbeatReply = (term: number, round = 0, sender = anybody): Message => ({
+  _tag: "HeartbeatReply",
+  term: Term(term),
+  round,
+  sender
+})
+export const timeoutNow = (term: number): Message => ({ _tag: "TimeoutNow", term: Term(term) })
+export const forwardTransfer = (term: number, to?: ReplicaId): Message => ({
+  _tag: "ForwardTransfer",
+  term: Term(term),
+  to
+})
+export const forwardAmendment = (term: number, id: RequestId, amendment: Amendment): Message => ({
+  _tag: "ForwardAmendment",
+  term: Term(term),
+  request: id,
+  amendment
+})
+export const notAMember = (term: number, index: number): Message => ({
+  _tag: "NotAMember",
+  term: Term(term),
+  index: Index(index)
 })
 export const readIndex = (term: number, number: number): Message => ({ _tag: "ReadIndex", term: Term(term), number })
 export const readIndexReply = (term: number, number: number, index: number): Message => ({

@@ -2,15 +2,13 @@
  * One replica that replicates nothing: the real machine, applied to at once and in order.
  * Tests change its status, and say how its next requests end.
  */
-import { unstamped } from "../../src/raft/Machine.ts"
 import { Effect } from "effect"
-import type { KvCommand, KvResult } from "../../src/kv/KvCommand.ts"
-import { KvMachine } from "../../src/kv/KvMachine.ts"
 import type { KvAnswer, KvQuery } from "../../src/kv/KvQuery.ts"
-import { Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import { ClusterTime, Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import type { ReplicaStatus } from "../../src/runtime/ReplicaStatus.ts"
 import { type RequestError, Unavailable } from "../../src/runtime/RequestError.ts"
 import type { KvReplica } from "../../src/server/KvReplica.ts"
+import { type StoreCommand, StoreMachine, type StoreResult } from "../../src/sessions/Store.ts"
 
 export interface FakeReplica extends KvReplica {
   /** What proposals and linearizable queries do instead of succeeding. */
@@ -21,25 +19,28 @@ export interface FakeReplica extends KvReplica {
   differing: Partial<ReplicaStatus>
   /** What the last linearizable query asked. */
   lastQuery: KvQuery | undefined
+  /** The cluster's time, in milliseconds. */
+  time: number
   /** How often each door was used. */
   readonly calls: { propose: number; query: number; queryLocal: number }
 }
 
 export const make = (): FakeReplica => {
-  let state = KvMachine.initial
+  let state = StoreMachine.initial
 
-  const apply = (command: KvCommand): KvResult => {
-    const [next, result] = KvMachine.apply(state, command, unstamped)
+  const apply = (command: StoreCommand): StoreResult => {
+    const [next, result] = StoreMachine.apply(state, command, { time: ClusterTime(fake.time), version: 2 })
     state = next
     return result
   }
-  const answer = (query: KvQuery): KvAnswer => KvMachine.query(state, query)
+  const answer = (query: KvQuery): KvAnswer => StoreMachine.query(state, query)
 
   const fake: FakeReplica = {
     instead: undefined,
     takes: Effect.void,
     differing: {},
     lastQuery: undefined,
+    time: 0,
     calls: { propose: 0, query: 0, queryLocal: 0 },
     propose: (command) =>
       Effect.suspend(() => {
@@ -72,6 +73,8 @@ const healthyLeader: ReplicaStatus = {
   available: true,
   admitted: true,
   divergedAt: undefined,
+  commandVersion: 2,
+  outdatedBy: undefined,
   diskFull: false,
   diskStuck: false,
   lastIndex: Index(22),

@@ -14,7 +14,7 @@ export interface TestServer {
   readonly port: number
   readonly url: string
   /** Sends text, or JSON made of anything else. */
-  readonly post: (path: string, body: unknown) => Promise<Answer>
+  readonly post: (path: string, body: unknown, headers?: Record<string, string>) => Promise<Answer>
   readonly get: (path: string) => Promise<Answer>
   readonly dial: () => Promise<RawConnection>
   /** Ends when the server has stopped; once. */
@@ -59,8 +59,8 @@ export const start = async (
     port,
     url,
     stop,
-    post: (path, body) =>
-      ask(url + path, { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body) }),
+    post: (path, body, headers = {}) =>
+      ask(url + path, { method: "POST", headers, body: typeof body === "string" ? body : JSON.stringify(body) }),
     get: (path) => ask(url + path, {}),
     dial: () => dial(port)
   }
