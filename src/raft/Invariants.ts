@@ -222,9 +222,9 @@ const stepRules = {
     )
   },
   /** Thesis §10.2.1: a leader may replicate while it writes; everybody else writes first. */
-  "only a leader's appends leave before Persist": ({ after, early }: Step) =>
-    early.every((effect) => effect._tag === "Send" && effect.message._tag === "AppendEntries") &&
-    (early.length === 0 || after._tag === "Leader"),
+  "only a leader's appends leave before Persist": (step: Step) =>
+    step.early.every((effect) => effect._tag === "Send" && effect.message._tag === "AppendEntries") &&
+    (step.early.length === 0 || leads(step)),
   /** §5.2: nobody may hear of a term or a vote that a crash could take back. */
   "nothing leaves before a new term or vote": ({ persist, early }: Step) =>
     (persist?.hardState === undefined && persist?.admitted === undefined) || early.length === 0,
@@ -253,8 +253,10 @@ const stepRules = {
         message.result.matchIndex <= Logs.lastIndex(after.stateMachine.log)
     ),
   /** §5.2, §5.3: appends come from the leader of their term, out of its log. */
-  "appends are a leader's, from its log": ({ after, sent }: Step) =>
-    sent.every(({ message }) => message._tag !== "AppendEntries" || isFromLog(after, message))
+  "appends are a leader's, from its log": (step: Step) =>
+    step.sent.every(
+      ({ message }) => message._tag !== "AppendEntries" || (leads(step) && isFromLog(step.after, message))
+    )
 }
 
 export type StateRule = keyof typeof stateRules
@@ -294,6 +296,10 @@ export const ofLog = (log: Logs.Log<unknown>): ReadonlyArray<LogRule> => {
   if (!ClusterRules.timeNeverFalls(entries)) broken.push("time never falls along the log")
   return broken
 }
+
+/** To the end of the step, or until the cluster did not count it any more in the same term. */
+const leads = ({ before, after }: Step): boolean =>
+  after._tag === "Leader" || (before._tag === "Leader" && before.currentTerm === after.currentTerm)
 
 const progressOf = (state: State): ReadonlyArray<Progress> =>
   state._tag === "Leader" ? [...state.progress.values()] : []
@@ -349,7 +355,6 @@ const isFromLog = (state: State, { term, prev, entries, leaderCommit }: AppendEn
   const holds = (entry: LogEntry<unknown> | undefined, index: number): boolean =>
     entry === undefined || (entry.index === index && (index <= log.base.index || Logs.get(log, entry.index) === entry))
   return (
-    state._tag === "Leader" &&
     term === state.currentTerm &&
     (prev.index < log.base.index || Logs.termAt(log, prev.index) === prev.term) &&
     holds(entries[0], prev.index + 1) &&
