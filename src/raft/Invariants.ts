@@ -193,15 +193,20 @@ const stepRules = {
   "a leader's commit is held by a majority": ({ before, after }: Step) =>
     after._tag !== "Leader" ||
     after.stateMachine.commitIndex === before.stateMachine.commitIndex ||
-    after.stateMachine.commitIndex <=
-      Configurations.quorumValue(after.configuration, (id) =>
-        id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
-      ),
+    // The last configuration counts, or the one before where this step has added the last.
+    after.configurations.slice(-2).some(
+      ({ configuration }, at, last) =>
+        (at === last.length - 1 || after.configuration !== before.configuration) &&
+        after.stateMachine.commitIndex <=
+          Configurations.quorumValue(configuration, (id) =>
+            id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
+          )
+    ),
   /** Thesis §10.2.1: what this step logged is on no disk yet. A sole voter speaks behind its own, to learners too. */
   "a leader commits what was on disk": ({ before, after, early }: Step) =>
     after._tag !== "Leader" ||
     after.stateMachine.commitIndex <= Logs.lastIndex(before.stateMachine.log) ||
-    (Configurations.isQuorum(after.configuration, new Set([after.id])) && early.length === 0),
+    ((isAlone(before) || isAlone(after)) && early.length === 0),
   /** One atomic write: one record under one checksum. */
   "at most one Persist": ({ late }: Step) => !late.some((effect) => effect._tag === "Persist"),
   /** Figure 2: persistent state is "updated on stable storage before responding"; all of it, and nothing else. */
@@ -222,9 +227,9 @@ const stepRules = {
     )
   },
   /** Thesis §10.2.1: a leader may replicate while it writes; everybody else writes first. */
-  "only a leader's appends leave before Persist": ({ after, early }: Step) =>
+  "only a leader's appends leave before Persist": ({ before, after, early }: Step) =>
     early.every((effect) => effect._tag === "Send" && effect.message._tag === "AppendEntries") &&
-    (early.length === 0 || after._tag === "Leader"),
+    (early.length === 0 || hasLed(before, after)),
   /** §5.2: nobody may hear of a term or a vote that a crash could take back. */
   "nothing leaves before a new term or vote": ({ persist, early }: Step) =>
     (persist?.hardState === undefined && persist?.admitted === undefined) || early.length === 0,
@@ -253,8 +258,10 @@ const stepRules = {
         message.result.matchIndex <= Logs.lastIndex(after.stateMachine.log)
     ),
   /** §5.2, §5.3: appends come from the leader of their term, out of its log. */
-  "appends are a leader's, from its log": ({ after, sent }: Step) =>
-    sent.every(({ message }) => message._tag !== "AppendEntries" || isFromLog(after, message))
+  "appends are a leader's, from its log": ({ before, after, sent }: Step) =>
+    sent.every(
+      ({ message }) => message._tag !== "AppendEntries" || (hasLed(before, after) && isFromLog(after, message))
+    )
 }
 
 export type StateRule = keyof typeof stateRules
@@ -343,13 +350,18 @@ const messages = (effects: Effects): ReadonlyArray<Sent> => {
   return sent
 }
 
+const isAlone = ({ configuration, id }: State): boolean => Configurations.isQuorum(configuration, new Set([id]))
+
+/** §6: one that is removed leads until that is committed, and steps down in that very step. */
+const hasLed = (before: State, after: State): boolean =>
+  after._tag === "Leader" || (before._tag === "Leader" && before.currentTerm === after.currentTerm)
+
 /** The ends are enough: between them entries are consecutive, and stand in the log by reference. */
 const isFromLog = (state: State, { term, prev, entries, leaderCommit }: AppendEntries<unknown>): boolean => {
   const { log, commitIndex } = state.stateMachine
   const holds = (entry: LogEntry<unknown> | undefined, index: number): boolean =>
     entry === undefined || (entry.index === index && (index <= log.base.index || Logs.get(log, entry.index) === entry))
   return (
-    state._tag === "Leader" &&
     term === state.currentTerm &&
     (prev.index < log.base.index || Logs.termAt(log, prev.index) === prev.term) &&
     holds(entries[0], prev.index + 1) &&
