@@ -85,6 +85,7 @@ export const recover = (oracle: Oracle, host: Host): Disks.Found => {
 /** It has just read its disk. */
 export const onStart = (oracle: Oracle, host: Host, state: State): void => {
   const { disk } = host
+  Standings.forget(oracle.standings, host.number)
   oracle.chains[host.number] = disk.chain.slice()
   const { currentTerm, votedFor } = disk.hardState
   require(state.currentTerm === currentTerm && state.votedFor === votedFor, "a restart keeps term and vote", () =>
@@ -170,7 +171,7 @@ export const onStep = (
   // A sole voter's entries are committed by its own disk, which has not got them yet.
   if ((isAlone(before) || isAlone(after)) && persist !== undefined) return
   onCommit(oracle, host, before, after)
-  Standings.checkFresh(oracle.standings, oracle.canon)
+  Standings.checkFresh(oracle.standings, host.number, oracle.canon)
 }
 
 /** Who has lost its disk has forgotten whom it voted for. */
@@ -220,7 +221,7 @@ const onLogChange = (
   require(!led || from > Logs.lastIndex(before.stateMachine.log), "a leader only appends (I2)", () => host.id)
   extend(chain, change.log)
   require(chain.length - 1 === Logs.lastIndex(after.stateMachine.log), "a log is consecutive", () => host.id)
-  Standings.onEntries(oracle.standings, chain, entries)
+  Standings.onEntries(oracle.standings, host.number, chain, entries)
   // What a sole voter has not written is known to nobody: its term and its entries may come again.
   if (!isAlone(before) && !isAlone(after)) onEntries(oracle, host, chain, entries)
   for (const entry of entries) {
@@ -347,5 +348,5 @@ export const onOwnSync = (oracle: Oracle, host: Host, record: Persist<unknown>):
   if (state === undefined) return
   if (record.log !== undefined) onEntries(oracle, host, disk.chain, record.log.entries)
   onCommit(oracle, host, state, state)
-  Standings.checkFresh(oracle.standings, oracle.canon)
+  Standings.checkFresh(oracle.standings, host.number, oracle.canon)
 }
