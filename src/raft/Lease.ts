@@ -21,7 +21,7 @@ const share = ({ maxClockDrift }: Options): number => (1 - maxClockDrift) / (1 +
 
 /** A round begins: what confirms it confirms that followers were patient from `at` on. */
 export const onRound = (lease: Lease, round: number, at: Instant, options: Options): Lease => {
-  if (!options.leaseReads) return lease
+  if (!options.leaseReads || lease.void) return lease
   const fresh = lease.sent.filter((one) => one.at + 2 * options.electionTimeoutMillis > at)
   return { ...lease, sent: [...fresh, { round, at }] }
 }
