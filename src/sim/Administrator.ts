@@ -25,6 +25,7 @@ import * as Worlds from "./World.ts"
 /** Something about the cluster itself is to change. */
 export const amend = (world: World, random: Random): string => {
   const { oracle, hosts } = world
+  if (oracle.suspect) return "nobody changes anything while somebody may differ"
   const { configuration } = oracle.standings.committed
   const voters = new Set(configurationsInForce(world).flatMap(Configurations.allVoters))
   const forgetful = hosts.find(({ id, disk }) => voters.has(id) && disk.admitted !== true)

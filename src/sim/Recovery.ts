@@ -68,7 +68,7 @@ const conclude = (world: World, healthy: ReadonlyArray<Host>): void => {
 
 /** Another member, or one less: not all of a cluster's life is trouble. */
 const reform = (world: World, healthy: ReadonlyArray<Host>): void => {
-  if (world.oracle.altered.size > 0) return
+  if (world.oracle.suspect) return
   const outside = world.hosts.find((host) => !isMember(world, host))
   const { voters } = present(world)
   if (outside !== undefined) {
