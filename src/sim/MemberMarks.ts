@@ -21,7 +21,6 @@ export const marks = [
   "a leader handed over from a follower's request",
   "a transfer given up",
   "a transfer overridden",
-  "a transfer whose target is no voter any more",
   "a target told again to stand",
   "TimeoutNow that comes too late",
   "a vote given though its leader is trusted",
@@ -98,15 +97,14 @@ const onConfigurations = ({ before, after }: Taken, mark: Marker): void => {
 }
 
 const onLeader = ({ before, after, events, effects, options }: Taken, led: Leading, mark: Marker): void => {
-  const at = events.at(-1)!.at
+  const { at } = events.at(-1)!
   const isGone = after._tag === "Follower" && !Configurations.isVoter(after.configuration, after.id)
   if (isGone && after.currentTerm === before.currentTerm) mark("a leader removed that stepped down")
   const { transfer } = led
   if (transfer !== undefined && after._tag === "Leader") {
-    if (after.transfer === undefined) {
-      const isLate = at >= transfer.deadline
-      mark(isLate ? "a transfer given up" : "a transfer whose target is no voter any more")
-    } else if (after.transfer.to !== transfer.to) mark("a transfer overridden")
+    // While it hands over a leader changes no members: its target stays a voter.
+    if (after.transfer === undefined) mark("a transfer given up")
+    else if (after.transfer.to !== transfer.to) mark("a transfer overridden")
     else if (after.transfer.askedAt !== transfer.askedAt && transfer.askedAt !== undefined) {
       mark("a target told again to stand")
     }

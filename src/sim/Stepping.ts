@@ -95,7 +95,10 @@ const ask = (world: World, client: number): void => {
   if (world.calm) return
   const { clients } = world.plan
   const random = world.chance.clients
-  const host = clients.sticky ? world.hosts[client % world.hosts.length]! : random.pick(world.hosts)
+  const drawn = clients.sticky ? world.hosts[client % world.hosts.length]! : random.pick(world.hosts)
+  // Who is no member is rarely asked twice.
+  const isAsked = isMember(world.oracle.standings.committed.configuration, drawn.id) || random.chance(0.2)
+  const host = isAsked ? drawn : random.pick(world.hosts)
   const queries = clients.sticky ? (client % 2 === 0 ? 0.05 : 0.95) : clients.queries
   if (host.state === undefined) {
     Worlds.plan(world, world.now + 1 + random.wait(clients.thinkMillis), { _tag: "Ask", client })
