@@ -9,6 +9,7 @@
  *
  *   deadline A                               time passes to A's next deadline, and A is told
  *   wait 50                                  time passes, nobody is told
+ *   pass 600 A                               as much, while A is told whenever it wants to be, and all is delivered
  *   put A x 1 / get A x                      a client of A
  *   resubmit A                               A's runtime asks again for what waits too long
  *   together A put x 1, get x, B->A          A is told of these at once, as one batch (of all that is
@@ -131,6 +132,15 @@ const handlers: Readonly<Record<string, (stage: Stage, words: ReadonlyArray<stri
   deadline: (stage, [name]) => Stages.deadline(stage, member(stage, name)),
   wait: (stage, [millis]) => {
     stage.now += Number(millis)
+  },
+  pass: (stage, [millis, name]) => {
+    const until = stage.now + Number(millis)
+    const of = member(stage, name)
+    while (of.state !== undefined && Stages.replicaOf(stage, of).nextDeadline(of.state) <= until) {
+      Stages.deadline(stage, of)
+      flush(stage)
+    }
+    stage.now = until
   },
   deliver: (stage, words) => (words.length === 0 ? flush(stage) : Stages.deliver(stage, chosen(stage, words))),
   together: (stage, [name, ...words]) => {
