@@ -350,7 +350,9 @@ const messages = (effects: Effects): ReadonlyArray<Sent> => {
   return sent
 }
 
-const isAlone = ({ configuration, id }: State): boolean => Configurations.isQuorum(configuration, new Set([id]))
+/** By any of its configurations: what follows one may be logged in the step that commits by it. */
+const isAlone = ({ configurations, id }: State): boolean =>
+  configurations.some(({ configuration }) => Configurations.isQuorum(configuration, new Set([id])))
 
 /** §6: one that is removed leads until that is committed, and steps down in that very step. */
 const hasLed = (before: State, after: State): boolean =>
