@@ -194,14 +194,16 @@ const stepRules = {
     after._tag !== "Leader" ||
     after.stateMachine.commitIndex === before.stateMachine.commitIndex ||
     // The last configuration counts, or the one before where this step has added the last.
-    after.configurations.slice(-2).some(
-      ({ configuration }, at, last) =>
-        (at === last.length - 1 || after.configuration !== before.configuration) &&
-        after.stateMachine.commitIndex <=
-          Configurations.quorumValue(configuration, (id) =>
-            id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
-          )
-    ),
+    after.configurations
+      .slice(-2)
+      .some(
+        ({ configuration }, at, last) =>
+          (at === last.length - 1 || after.configuration !== before.configuration) &&
+          after.stateMachine.commitIndex <=
+            Configurations.quorumValue(configuration, (id) =>
+              id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
+            )
+      ),
   /** Thesis §10.2.1: what this step logged is on no disk yet. A sole voter speaks behind its own, to learners too. */
   "a leader commits what was on disk": ({ before, after, early }: Step) =>
     after._tag !== "Leader" ||

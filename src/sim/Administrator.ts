@@ -38,6 +38,7 @@ export const amend = (world: World, random: Random): string => {
   const amendment = draw(world, random)
   if (amendment === undefined) return retire(world, random)
   prepare(world, amendment)
+  if (host.state === undefined) return `${host.id} is given another program`
   submit(world, host, amendment)
   return `${host.id} is asked: ${Members.amendment(amendment)}`
 }

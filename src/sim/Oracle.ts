@@ -113,8 +113,9 @@ const checkConfiguration = (oracle: Oracle, host: Host, { configuration }: State
 const standingOf = ({ standings, chains }: Oracle, { number }: Host): Standings.Standing =>
   Standings.at(standings, chains[number]!.at(-1)!)
 
-/** Alone it is a majority; then nobody but its disk has what it says. */
-const isAlone = ({ configuration, id }: State): boolean => Configurations.isQuorum(configuration, new Set([id]))
+/** Alone it is, or may just have been, a majority; then nobody but its disk has what it says. */
+const isAlone = ({ configurations, id }: State): boolean =>
+  configurations.some(({ configuration }) => Configurations.isQuorum(configuration, new Set([id])))
 
 /** Its disk is about to be lost; what it held counts until it is admitted again. */
 export const onForget = (oracle: Oracle, host: Host): void => {
