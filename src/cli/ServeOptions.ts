@@ -15,6 +15,8 @@ export interface ServeOptions {
   readonly cluster: string
   readonly listenClient: Endpoint.Endpoint
   readonly listenPeer: Endpoint.Endpoint
+  /** Whether these were given. One that joined once listens where it did then, unless they are. */
+  readonly given: { readonly client: boolean; readonly peer: boolean }
   readonly peers: ReadonlyMap<ReplicaId, { readonly peer: Endpoint.Endpoint }>
   /** How it joins a cluster that there is; `undefined` for one of those with whom the cluster begins. */
   readonly join: Join | undefined
@@ -33,9 +35,6 @@ export interface Join {
   /** Members' addresses for clients. */
   readonly members: ReadonlyArray<Endpoint.Endpoint>
   readonly learner: boolean
-  /** Whether the addresses to listen at were given; otherwise the server finds some beside the members'. */
-  readonly isClientGiven: boolean
-  readonly isPeerGiven: boolean
 }
 
 /** The flags as they were given. */
@@ -90,11 +89,11 @@ export const parse = (flags: ServeFlags, environment: Environment): Parsed<Serve
       listenClient: yield* listen("listen-client", flags.listenClient, clientBase),
       listenPeer: yield* listen("listen-peer", flags.listenPeer, peerBase),
       peers: new Map(named.map((peer) => [peer.id, { peer: peer.endpoint ?? at(peerBase, peer.id) }])),
-      join: yield* joinFrom(setting("join", flags.join ?? Option.none()), {
-        learner: flags.learner === true,
-        isClientGiven: setting("listen-client", flags.listenClient) !== undefined,
-        isPeerGiven: setting("listen-peer", flags.listenPeer) !== undefined
-      }),
+      given: {
+        client: setting("listen-client", flags.listenClient) !== undefined,
+        peer: setting("listen-peer", flags.listenPeer) !== undefined
+      },
+      join: yield* joinFrom(setting("join", flags.join ?? Option.none()), flags.learner === true),
       dataDir: setting("data-dir", flags.dataDir)?.value ?? `./balsa-data/${id}`,
       heartbeatMillis: heartbeat ? yield* Setting.millis(heartbeat, "serve") : defaultHeartbeatMillis,
       electionTimeoutMillis: electionTimeout
@@ -150,16 +149,16 @@ const endpointFrom = (source: string, text: string): Parsed<Endpoint.Endpoint> =
     onFailure: (reason) => fail(`${source}: "${text}" ${reason}`)
   })
 
-const joinFrom = (setting: Setting.Setting | undefined, rest: Omit<Join, "members">): Parsed<Join | undefined> =>
+const joinFrom = (setting: Setting.Setting | undefined, learner: boolean): Parsed<Join | undefined> =>
   Result.gen(function* () {
     if (setting === undefined) {
-      return rest.learner ? yield* fail("--learner is for a replica that joins; add --join HOST:PORT") : undefined
+      return learner ? yield* fail("--learner is for a replica that joins; add --join HOST:PORT") : undefined
     }
     const members: Array<Endpoint.Endpoint> = []
     for (const item of Setting.list(setting)) members.push(yield* endpointFrom(setting.source, item))
     if (members.length === 0)
       return yield* fail(`${setting.source} names no member; write HOST:PORT, an address for clients`)
-    return { members, ...rest }
+    return { members, learner }
   })
 
 /** A share of 1, or percent. */
@@ -213,7 +212,7 @@ const numberOf = (ids: ReadonlyArray<ReplicaId>): ((id: ReplicaId) => number) =>
 
 const checkAddresses = (options: ServeOptions): Parsed<void> => {
   // The places of one that joins are not known yet.
-  if (options.join !== undefined && !(options.join.isClientGiven && options.join.isPeerGiven)) {
+  if (options.join !== undefined && !(options.given.client && options.given.peer)) {
     return Result.succeed(undefined)
   }
   const used = [

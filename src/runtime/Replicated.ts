@@ -213,7 +213,8 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
     addresses,
     submit: (amendment) => admit<never>(amendment, undefined),
     requestTransfer: (to) => mailbox.put({ _tag: "TransferRequested", at: now(), to }),
-    hasEnded: () => ended
+    hasEnded: () => ended,
+    connected: () => new Set(transport.connections().flatMap(({ id, connected }) => (connected ? [id] : [])))
   })
 
   const replicated: Replicated<C, R, Q, A> = {

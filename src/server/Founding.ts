@@ -18,9 +18,6 @@ export interface Join {
   readonly members: ReadonlyArray<Address>
   /** It stays a learner. */
   readonly learner: boolean
-  /** Whether the operator said where it listens; otherwise a place is found beside the others. */
-  readonly isClientGiven: boolean
-  readonly isPeerGiven: boolean
 }
 
 export interface FoundingOptions {
@@ -28,6 +25,8 @@ export interface FoundingOptions {
   readonly cluster: string
   readonly listenClient: Address
   readonly listenPeer: Address
+  /** Whether the operator said so; otherwise one that joins finds a place beside the others, and stays there. */
+  readonly given?: { readonly client: boolean; readonly peer: boolean } | undefined
   readonly peers: ReadonlyMap<ReplicaId, unknown>
   readonly join?: Join | undefined
   readonly dataDir: string
@@ -58,8 +57,10 @@ export const find = Effect.fnUntraced(function* (
   }
   const asking = { id, cluster, join: join.members }
   const known = yield* Joining.learn(asking)
-  const place = join.isClientGiven && join.isPeerGiven ? undefined : Joining.defaultPlace(asking, known)
-  if (place instanceof ServerError) return yield* place
+  const place =
+    options.given?.client !== false && options.given?.peer !== false
+      ? undefined
+      : yield* Joining.defaultPlace(asking, known)
   const joined = {
     client: formatAddress(place?.client ?? listenClient),
     peer: formatAddress(place?.peer ?? listenPeer)
@@ -77,11 +78,11 @@ export const find = Effect.fnUntraced(function* (
 
 /** What the operator says holds; otherwise one that joined stays where it was. */
 const placeOf = (
-  { listenClient, listenPeer, join }: FoundingOptions,
+  { listenClient, listenPeer, given }: FoundingOptions,
   joined: Identity.Joined | undefined
 ): Pick<Founding, "listenClient" | "listenPeer"> => ({
-  listenClient: (join?.isClientGiven === false && joined && parseAddress(joined.client)) || listenClient,
-  listenPeer: (join?.isPeerGiven === false && joined && parseAddress(joined.peer)) || listenPeer
+  listenClient: (given?.client === false && joined && parseAddress(joined.client)) || listenClient,
+  listenPeer: (given?.peer === false && joined && parseAddress(joined.peer)) || listenPeer
 })
 
 /**
@@ -98,7 +99,7 @@ export const checkPeers = (
   if (!isKnown || owner.joined !== undefined || join !== undefined) return Effect.void
   const ids = members.map((member) => member.id)
   if (named.join() === ids.join()) return Effect.void
-  const neverChanged = index === 0 || ids.join() === owner.voters.join()
+  const neverChanged = owner.recovery === undefined && (index === 0 || ids.join() === owner.voters.join())
   if (neverChanged) {
     return Effect.fail(
       new ServerError({

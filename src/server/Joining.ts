@@ -7,8 +7,9 @@
  * removed must not come back because somebody restarted it.
  */
 import { Effect } from "effect"
+import { createServer } from "node:net"
 import { ReplicaId } from "../raft/LogEntry.ts"
-import { type Address, formatAddress } from "../transport/Address.ts"
+import { type Address, formatAddress, parseAddress } from "../transport/Address.ts"
 import { ServerError } from "./ServerError.ts"
 
 /** What a member says of its cluster. */
@@ -123,10 +124,10 @@ const tryToEnter = Effect.fnUntraced(function* (options: Entering): Effect.fn.Re
   for (const member of join) {
     const answer = yield* post(member, "/balsa/v1/members/amend", { changes: [change] })
     if (answer.status === 200) {
-      const how = promote ? "a voter once it has caught up" : "a learner"
+      const next = promote ? "it becomes a voter once it has caught up" : "it stays one"
       return yield* Effect.logInfo(
         listed === undefined
-          ? `joined the cluster as a learner at ${address}; it becomes ${how}`
+          ? `joined the cluster as a learner at ${address}; ${next}`
           : `the cluster reaches ${id} at ${address} from now on`
       )
     }
@@ -195,30 +196,50 @@ const readKnown = ({ status, body, reason }: Answer): { readonly known: Known; r
   return { known, leads: role === "Leader" }
 }
 
-export const clientBase = 7400
-export const peerBase = 7500
+const clientBase = 7400
+const peerBase = 7500
 
 /** Where one that joins listens, if nothing was said: on this machine, beside all the others. */
-export const defaultPlace = (
+export const defaultPlace = Effect.fnUntraced(function* (
   { id }: JoiningOptions,
   { members }: Known
-): { readonly client: Address; readonly peer: Address } | ServerError => {
+): Effect.fn.Return<{ readonly client: Address; readonly peer: Address }, ServerError> {
   const host = "127.0.0.1"
-  const own = members.find((member) => member.id === id)?.address
   const taken = new Set<number>()
-  for (const { address } of members) {
-    const at = address?.lastIndexOf(":") ?? -1
-    const name = address?.slice(0, at)
+  let own: number | undefined
+  for (const member of members) {
+    const address = parseAddress(member.address ?? "")
     if (address === undefined) continue
-    if (name !== host && name !== "localhost" && name !== "[::1]") {
-      return new ServerError({
-        message: `${id} cannot join without addresses of its own: the members are not on this machine (one is at ${address}); give --listen-peer and --listen-client HOST:PORT, as the others reach this one`
-      })
-    }
-    taken.add(Number(address.slice(at + 1)))
+    if (address.host !== host && address.host !== "localhost") return yield* elsewhere(id, address)
+    if (member.id === id) own = address.port
+    else taken.add(address.port)
   }
-  let number = members.length + 1
-  if (own?.startsWith(`${host}:`) === true) number = Number(own.slice(own.lastIndexOf(":") + 1)) - peerBase
-  else while (taken.has(peerBase + number)) number++
-  return { client: { host, port: clientBase + number }, peer: { host, port: peerBase + number } }
-}
+  const place = (number: number) => ({
+    client: { host, port: clientBase + number },
+    peer: { host, port: peerBase + number }
+  })
+  if (own !== undefined) return place(own - peerBase)
+  let number = preferred(id) ?? members.length + 1
+  while (taken.has(peerBase + number) || !(yield* areFree(place(number)))) number++
+  return place(number)
+})
+
+/** As the replicas of a trial cluster are numbered: then several that join at once do not want the same place. */
+const preferred = (id: ReplicaId): number | undefined =>
+  /^[A-Z]$/.test(id) ? id.charCodeAt(0) - "A".charCodeAt(0) + 1 : undefined
+
+const elsewhere = (id: ReplicaId, address: Address): ServerError =>
+  new ServerError({
+    message: `${id} cannot join without addresses of its own: the members are not on this machine (one is at ${formatAddress(address)}); give --listen-peer and --listen-client HOST:PORT, as the others reach this one`
+  })
+
+/** Several may join at the same time, and none of them is a member yet. */
+const areFree = (place: { readonly client: Address; readonly peer: Address }): Effect.Effect<boolean> =>
+  Effect.map(Effect.all([isFree(place.client), isFree(place.peer)]), ([client, peer]) => client && peer)
+
+const isFree = ({ host, port }: Address): Effect.Effect<boolean> =>
+  Effect.callback((resume) => {
+    const server = createServer()
+    server.once("error", () => resume(Effect.succeed(false)))
+    server.listen(port, host, () => server.close(() => resume(Effect.succeed(true))))
+  })

@@ -33,6 +33,7 @@ export interface ServerOptions {
   readonly cluster: string
   readonly listenClient: Address
   readonly listenPeer: Address
+  readonly given?: Founding.FoundingOptions["given"]
   readonly peers: ReadonlyMap<ReplicaId, { readonly peer: Address }>
   /** It is new to a cluster that there is; see Joining. */
   readonly join?: Founding.Join | undefined

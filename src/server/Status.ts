@@ -53,14 +53,21 @@ export const status = (
         errors.length === 0 ? "" : `,"errors":${JSON.stringify(errors)}`,
         GatewayJson.int64Field("dbSizeInUse", dbSizeBytes),
         isLearner ? `,"isLearner":true` : "",
-        `,"balsa":${JSON.stringify(ownFields(own))}`,
+        `,"balsa":${JSON.stringify({ ...ownFields(own), ...membershipOf(replica) })}`,
         "}"
       ].join("")
     })
   )
 
+/** Whether it votes, and whether that changes just now. */
+const membershipOf = (replica: KvReplica) => {
+  const { joint, members } = replica.members()
+  return { joint, member: members.find(({ id }) => id === replica.status().id)?.role }
+}
+
 /** Indexes and bytes are numbers here: they are far from what a JavaScript number holds. */
 const ownFields = ({
+  id,
   admitted,
   divergedAt,
   diskFull,
@@ -71,6 +78,7 @@ const ownFields = ({
   outdatedBy,
   handingOverTo
 }: ReplicaStatus) => ({
+  id,
   outside,
   outdatedBy,
   handingOverTo,

@@ -131,7 +131,9 @@ const decode = (file: string, text: string): Identity => {
   const { format, cluster, replica, voters, incarnation, checksum } = found ?? {}
   if (typeof format === "number" && format > formatVersion) throw newerFormat(file, format, formatVersion)
   const isKnown = format === 1 || format === formatVersion
-  if (isKnown && typeof cluster === "string" && typeof replica === "string") {
+  // A name of a field that is not what it was must not make its value a missing one.
+  const isWhole = format === 1 || (found?.["joined"] !== undefined && found["recovery"] !== undefined)
+  if (isKnown && isWhole && typeof cluster === "string" && typeof replica === "string") {
     if (typeof incarnation === "number" && Number.isSafeInteger(incarnation) && incarnation >= 0) {
       const joined = joinedIn(found?.["joined"])
       const names = Array.isArray(voters) ? voters.map((voter) => ReplicaId(String(voter))) : []
