@@ -31,7 +31,7 @@ export interface Words {
   readonly said: OrderedMap.OrderedMap<Said>
 }
 
-const words: Machine<Words, Say, Said, undefined, number> = {
+export const words: Machine<Words, Say, Said, undefined, number> = {
   initial: { count: 0, said: OrderedMap.empty },
   apply: ({ count, said }, { word }, { time }) => {
     const result: Said = { _tag: "Said", count: count + 1, time }
@@ -50,16 +50,18 @@ type Result = SessionResult<Said>
 const keys: Roster.RosterLimits = { lifetimeMillis: 4000, maxCount: 12, maxBytes: 1_000_000 }
 const clients: Roster.RosterLimits = { lifetimeMillis: 1e12, maxCount: 1000, maxBytes: 1_000_000 }
 
-export const machine = Sessions.over(words, {
+export const options: Sessions.SessionOptions<Say, Said> = {
   identify: ({ word }) => text(word) >>> 0,
   weigh: () => 16,
   limits: { keys, clients }
-})
+}
+
+export const machine = Sessions.over(words, options)
 
 /** A name of now or of a while ago: an earlier operation's, and with it its command, unless the client is careless. */
 const command = (random: Random, number: number): Command => {
   const meant = Math.max(1, number - random.pick([0, 0, 0, 1, 2, 5, 10, 20]))
-  const word = random.chance(0.03) ? "careless" : `word ${meant}`
+  const word = random.chance(0.08) ? "careless" : `word ${meant}`
   if (random.chance(0.05)) return { _tag: "Say", word: `plain ${number}` }
   if (random.chance(0.5)) return { session: { _tag: "Key", key: `k${meant}` }, command: { _tag: "Say", word } }
   const client = `c${meant % 3}`
