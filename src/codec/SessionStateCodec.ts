@@ -60,7 +60,7 @@ export const over = <S, R>({ inner, results, since }: SessionStateOptions<S, R>)
 const rosterPieces = function* <R>(roster: Roster.Roster<R>, results: ResultCodec<R>): Generator<Uint8Array, void> {
   let from: number | undefined = 0
   while (from !== undefined) {
-    const { piece, next } = pieceFrom(roster, from, results)
+    const { piece, next }: Slice = pieceFrom(roster, from, results)
     if (piece !== undefined) yield piece
     from = next
   }

@@ -1,4 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import { readFileSync } from "node:fs"
+import * as SnapshotCodec from "../../src/codec/SnapshotCodec.ts"
+import type { KvState } from "../../src/kv/KvMachine.ts"
+import type { Image } from "../../src/raft/Snapshot.ts"
 import { KvCommandCodec } from "../../src/codec/KvCommandCodec.ts"
 import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
 import { BackupStateCodec, StoreCommandCodec, StoreStateCodec } from "../../src/codec/StoreCodec.ts"
@@ -164,6 +168,17 @@ describe("the store's state with sessions", () => {
       [0, 1, 2, 3].map((agreed) => StoreStateCodec.versionFor!(agreed)),
       [1, 1, 2, 2]
     )
+  })
+
+  it("of a snapshot that was recorded before there were sessions is read", () => {
+    const recorded = readFileSync(new URL("fixtures/format-1.snap", import.meta.url))
+    const [before, now] = [KvStateCodec, StoreStateCodec].map((codec) => {
+      const decoder = SnapshotCodec.decoder<unknown>(codec as StateCodec<unknown>)
+      assert.isUndefined(decoder.push(Buffer.from(recorded)))
+      return decoder.finish()
+    }) as [Image<KvState>, Image<StoreState>]
+    assert.deepStrictEqual(now.last, before.last)
+    assert.deepStrictEqual(piecesOf(now.value, 1), [...KvStateCodec.encode(before.value)])
   })
 
   it("of a backup is read in either version, without sessions", () => {
