@@ -63,19 +63,19 @@ const readPayload = (from: Reader): Payload<Uint8Array> => {
     case 0:
       return noOp
     case 1:
-      return { _tag: "Command", time: ClusterTime(0), request: readRequestId(from), command: from.bytes() }
+      return { _tag: "Command", request: readRequestId(from), time: ClusterTime(0), command: from.bytes() }
     case 2: {
       const time = ClusterTime(from.safe())
-      return { _tag: "Command", time, request: readRequestId(from), command: from.bytes() }
+      return { _tag: "Command", request: readRequestId(from), time, command: from.bytes() }
     }
     case 3: {
       const request = readOptional(from, () => readRequestId(from))
-      return { _tag: "Configuration", request, configuration: readConfiguration(from) }
+      return { _tag: "Configuration", configuration: readConfiguration(from), request }
     }
     case 4: {
       const request = readOptional(from, () => readRequestId(from))
       const version = from.safe()
-      return { _tag: "Version", request, version, ceiling: readOptional(from, () => from.safe()) }
+      return { _tag: "Version", version, ceiling: readOptional(from, () => from.safe()), request }
     }
     default:
       from.fail()

@@ -7,6 +7,8 @@
  * replicas that have agreed on a version in the handshake do not send such.
  *
  * Decoded commands are views: they keep the bytes of the whole frame alive.
+ *
+ * Long because: each kind is written and read once, and the two are read beside each other.
  */
 import { Index, type LogEntry, ReplicaId, Term } from "../raft/LogEntry.ts"
 import type {

@@ -7,6 +7,7 @@ import * as Configurations from "./Configuration.ts"
 import { type Batch, type Core, type Received, send } from "./Core.ts"
 import * as Divergence from "./Divergence.ts"
 import * as Election from "./Election.ts"
+import * as Heartbeats from "./Heartbeats.ts"
 import type { ReplicaId } from "./LogEntry.ts"
 import type { Message } from "./Message.ts"
 import * as Reads from "./Reads.ts"
@@ -96,9 +97,9 @@ const onCurrent = <S, C, R, Q, A>(
     case "AppendEntriesReply":
       return Replication.onAppendEntriesReply(state, { from, message, at }, batch)
     case "Heartbeat":
-      return Replication.onHeartbeat(core, state, { from, message, at }, batch)
+      return Heartbeats.onHeartbeat(core, state, { from, message, at }, batch)
     case "HeartbeatReply":
-      return Replication.onHeartbeatReply(state, { from, message, at })
+      return Heartbeats.onHeartbeatReply(state, { from, message, at })
     case "TimeoutNow":
       return Election.onTimeoutNow(core, state, { from, message, at }, batch)
     case "NotAMember":

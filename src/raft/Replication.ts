@@ -9,14 +9,7 @@ import * as Divergence from "./Divergence.ts"
 import * as Logs from "./Log.ts"
 import { Index, type Instant, type LogEntry, type LogPosition, type ReplicaId, Term } from "./LogEntry.ts"
 import type { Machine } from "./Machine.ts"
-import type {
-  AppendEntries,
-  AppendEntriesReply,
-  AppendResult,
-  Heartbeat,
-  HeartbeatReply,
-  Introduce
-} from "./Message.ts"
+import type { AppendEntries, AppendEntriesReply, AppendResult, HeartbeatReply, Introduce } from "./Message.ts"
 import type { Options } from "./Options.ts"
 import * as Progresses from "./Progress.ts"
 import type { Progress } from "./Progress.ts"
@@ -128,7 +121,7 @@ export const onAppendEntriesReply = <S, C, R, Q, A>(
 }
 
 /** What any answer of a follower says, whatever it answers. */
-const hear = <S, C, Q>(
+export const hear = <S, C, Q>(
   state: Leader<S, C, Q>,
   before: Progress,
   { message, at }: Pick<Received<AppendEntriesReply | HeartbeatReply>, "message" | "at">
@@ -145,31 +138,6 @@ const hear = <S, C, Q>(
     confirmedRound: admitted ? Math.max(known.confirmedRound, message.round) : known.confirmedRound,
     compared: Divergence.compare(state, known.compared, applied)
   }
-}
-
-/** The leader lives, and what it sent before is still on its way. */
-export const onHeartbeat = <S, C, R, Q, A>(
-  core: Core<S, C, R, Q, A>,
-  state: ServerState<S, C, Q>,
-  { from, message, at }: Received<Heartbeat>,
-  batch: Batch<C, Q, R, A>
-): ServerState<S, C, Q> => {
-  if (hasAnotherLeader(state, from)) return state
-  const { currentTerm: term } = state
-  const { round } = message
-  const next = becomeFollower(state, core.options, { term, leader: from, at, quorumLost: false })
-  send(batch, from, { _tag: "HeartbeatReply", term, round, sender: Admission.sender(core, next) })
-  return next
-}
-
-export const onHeartbeatReply = <S, C, Q>(
-  state: ServerState<S, C, Q>,
-  { from, message, at }: Received<HeartbeatReply>
-): ServerState<S, C, Q> => {
-  const before = state._tag === "Leader" ? state.progress.get(from) : undefined
-  if (state._tag !== "Leader" || before === undefined || message.round > state.round) return state
-  if (message.sender.incarnation < before.incarnation) return state
-  return { ...state, progress: new Map(state.progress).set(from, hear(state, before, { message, at })) }
 }
 
 /** Another start of a replica that is not admitted makes itself known before it answers any append. */

@@ -127,24 +127,20 @@ const follow = <S, C, R, Q, A>(
   at: Instant,
   batch: Batch<C, Q, R, A>
 ): Follower<S, C, Q> => {
-  if (state.leader === undefined) return state
-  for (const requests of inPieces(
-    core,
-    batch.commands.filter((command) => isOwn(state, command))
-  )) {
-    send(batch, state.leader, { _tag: "Forward", term: state.currentTerm, requests })
-  }
   const { leader, currentTerm: term } = state
-  for (const one of batch.amendments)
-    if (isOwn(state, one)) send(batch, leader, { _tag: "ForwardAmendment", term, ...one })
+  if (leader === undefined) return state
+  const commands = batch.commands.filter((command) => isOwn(state, command))
+  for (const requests of inPieces(core, commands)) send(batch, leader, { _tag: "Forward", term, requests })
+  const amendments = batch.amendments.filter((amendment) => isOwn(state, amendment))
+  for (const one of amendments) send(batch, leader, { _tag: "ForwardAmendment", term, ...one })
   for (const to of batch.transfers) send(batch, leader, { _tag: "ForwardTransfer", term, to })
   const [overdue, reads] = Reads.overdue(state.reads, at, core.options.readRetryMillis)
-  for (const { number } of overdue) send(batch, state.leader, { _tag: "ReadIndex", term: state.currentTerm, number })
+  for (const { number } of overdue) send(batch, leader, { _tag: "ReadIndex", term, number })
   if (reads.arrived === undefined || reads.asked.length >= core.options.maxReadRounds) {
     return reads === state.reads ? state : { ...state, reads }
   }
   const asked = Reads.ask(reads, at)
-  send(batch, state.leader, { _tag: "ReadIndex", term: state.currentTerm, number: asked.number })
+  send(batch, leader, { _tag: "ReadIndex", term, number: asked.number })
   return { ...state, reads: asked }
 }
 

@@ -13,6 +13,7 @@ import * as Replica from "../raft/Replica.ts"
 import { isOutside, leaderOf, type ServerState } from "../raft/ServerState.ts"
 import type { Image } from "../raft/Snapshot.ts"
 import * as StateMachines from "../raft/StateMachine.ts"
+import * as Succession from "../raft/Succession.ts"
 import { Storage, type StorageError } from "../storage/Storage.ts"
 import { Transport, type TransportError } from "../transport/Transport.ts"
 import * as Amendments from "./Amendments.ts"
@@ -239,8 +240,8 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   )
   /** All that is applied and carried out, for backups. */
   const image = (): Image<S> => {
-    const { stateMachine, configuration } = interpreter.carriedOut()
-    return StateMachines.image(stateMachine, configuration)
+    const { stateMachine, configurations } = interpreter.carriedOut()
+    return StateMachines.image(stateMachine, Succession.at(configurations, stateMachine.lastApplied))
   }
   return { replicated, run, state: interpreter.state, image }
 })

@@ -11,7 +11,7 @@ import * as Epoch from "../../src/codec/Epoch.ts"
 import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
 import * as SnapshotCodec from "../../src/codec/SnapshotCodec.ts"
 import { KvMachine, type KvState } from "../../src/kv/KvMachine.ts"
-import { Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import { ClusterTime, Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import type { Image } from "../../src/raft/Snapshot.ts"
 import * as Restoration from "../../src/maintenance/Restoration.ts"
 import { run as runCli } from "./InProcess.ts"
@@ -41,6 +41,9 @@ const image: Image<KvState> = {
   applied: new Map([[ReplicaId("A"), { replica: ReplicaId("A"), incarnation: 9e12, sequence: 4 }]]),
   hash: 0xabcdef,
   epoch: 2,
+  time: ClusterTime(0),
+  version: 1,
+  ceiling: undefined,
   value: stateOf(1000)
 }
 const whole = Buffer.concat([...SnapshotCodec.encode(image, KvStateCodec)])

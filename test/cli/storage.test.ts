@@ -9,7 +9,7 @@ import { afterEach, describe, expect, test } from "vitest"
 import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
 import * as SnapshotCodec from "../../src/codec/SnapshotCodec.ts"
 import { KvMachine } from "../../src/kv/KvMachine.ts"
-import { ReplicaId } from "../../src/raft/LogEntry.ts"
+import { ClusterTime, ReplicaId } from "../../src/raft/LogEntry.ts"
 import { clusterIdOf, memberIdOf } from "../../src/server/Ids.ts"
 import * as Fixture from "../storage/Fixture.ts"
 import { FakeGateway, type Reply } from "./FakeGateway.ts"
@@ -36,6 +36,9 @@ const directoryOf = async (voters = ["A", "B", "C"]): Promise<string> => {
     applied: new Map(),
     hash: 1,
     epoch: 0,
+    time: ClusterTime(0),
+    version: 1,
+    ceiling: undefined,
     value: KvMachine.initial
   }
   await Effect.runPromise(storage.snapshots.write(image.last, SnapshotCodec.encode(image, KvStateCodec)))

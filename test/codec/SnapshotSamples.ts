@@ -7,7 +7,7 @@ import * as SnapshotCodec from "../../src/codec/SnapshotCodec.ts"
 import type { KvCommand } from "../../src/kv/KvCommand.ts"
 import { KvMachine, type KvState } from "../../src/kv/KvMachine.ts"
 import * as OrderedMap from "../../src/kv/OrderedMap.ts"
-import { Index, ReplicaId, type RequestId, Term } from "../../src/raft/LogEntry.ts"
+import { ClusterTime, Index, ReplicaId, type RequestId, Term } from "../../src/raft/LogEntry.ts"
 import type { Image } from "../../src/raft/Snapshot.ts"
 
 export const put = (key: string, value: string | Uint8Array): KvCommand => ({
@@ -41,6 +41,9 @@ export const imageOf = <S>(value: S): Image<S> => ({
   applied: new Map(requests.map((request) => [request.replica, request])),
   hash: 0xfedc_ba98,
   epoch: 2,
+  time: ClusterTime(0),
+  version: 1,
+  ceiling: undefined,
   value
 })
 

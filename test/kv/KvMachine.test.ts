@@ -244,7 +244,7 @@ describe("a slow model of a store", () => {
           revision++
           const next = kv(key, String(step), old?.createRevision ?? revision, revision, (old?.version ?? 0) + 1)
           model.set(key, next)
-          const [after, result] = KvMachine.apply(state, put(key, String(step), true))
+          const [after, result] = KvMachine.apply(state, put(key, String(step), true), unstamped)
           state = after
           assert.deepStrictEqual(result, { _tag: "Put", revision, prevKv: old })
         } else {

@@ -138,12 +138,13 @@ const common = (given: Given) => {
   const stateMachine = StateMachines.apply(made, machine, () => {})
   const base = Index(given.base ?? 0)
   const incarnation = given.incarnation ?? 1
-  const configuration = given.configuration ?? Configurations.of(given.voters ?? members(3))
+  const founding = given.configuration ?? Configurations.of(given.voters ?? members(3))
+  const configurations = Succession.prune(Succession.restore(founding, Index(0), log), stateMachine.lastApplied)
   return {
     id: given.id ?? A,
     incarnation,
-    configuration,
-    configurations: Succession.begin(configuration, Index(0)),
+    configuration: Succession.last(configurations).configuration,
+    configurations,
     removedAt: undefined,
     patientUntil: Instant(0),
     currentTerm: Term(given.term ?? log.at(-1)?.term ?? 0),
@@ -241,10 +242,12 @@ const known = (match: number, more: Partial<Omit<Progresses.Replicate, "_tag" | 
   compared: more.compared
 })
 
+interface Leading extends Given, Partial<Pick<Leader, "transfer" | "lease" | "catchUps" | "announced">> {
+  readonly progress?: Readonly<Record<string, Progresses.Progress>>
+  readonly round?: number
+}
 /** Leads; peers that `progress` does not name hold everything. If all do, everything is committed. */
-export const leader = (
-  given: Given & { readonly progress?: Readonly<Record<string, Progresses.Progress>>; readonly round?: number } = {}
-): Leader => {
+export const leader = (given: Leading = {}): Leader => {
   const made = common(given.progress === undefined ? { commit: given.log?.length ?? 0, ...given } : given)
   const last = Logs.lastIndex(made.stateMachine.log)
   const peers = Configurations.peers(made.configuration, made.id)
@@ -258,10 +261,10 @@ export const leader = (
     asks: [],
     uncommittedBytes: 0,
     clock: { time: made.stateMachine.time, at: now },
-    lease: Lease.none,
-    transfer: undefined,
-    announced: Index(0),
-    catchUps: new Map()
+    lease: given.lease ?? Lease.none,
+    transfer: given.transfer,
+    announced: given.announced ?? Index(0),
+    catchUps: given.catchUps ?? new Map()
   }
 }
 

@@ -296,6 +296,8 @@ export class Cluster {
         waiting.delete(request.sequence)
         this.#known = Math.max(this.#known, outcome.result)
         return
+      // Nobody asks for any here.
+      case "Amended":
       case "Superseded":
       // Another copy may be in a log all the same: nobody can tell.
       case "Declined":

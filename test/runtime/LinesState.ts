@@ -1,7 +1,7 @@
 /** The smallest state with pieces: lines of text, one to a piece; and images of it. Counts what is asked of it. */
 import * as Configurations from "../../src/raft/Configuration.ts"
 import type { StateCodec } from "../../src/codec/StateCodec.ts"
-import { Index, type LogPosition, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import { ClusterTime, Index, type LogPosition, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import type { Image } from "../../src/raft/Snapshot.ts"
 
 export type Lines = ReadonlyArray<string>
@@ -45,5 +45,8 @@ export const imageOf = (last: LogPosition, value: Lines): Image<Lines> => ({
   applied: new Map(),
   hash: 7,
   epoch: 0,
+  time: ClusterTime(0),
+  version: 1,
+  ceiling: undefined,
   value
 })

@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from "vitest"
 import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
 import * as SnapshotCodec from "../../src/codec/SnapshotCodec.ts"
 import { KvMachine, type KvState } from "../../src/kv/KvMachine.ts"
-import { Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import { ClusterTime, Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import type { Image } from "../../src/raft/Snapshot.ts"
 import { Unavailable } from "../../src/runtime/RequestError.ts"
 import { blobBytes, maxAtOnce, stallMillis } from "../../src/server/SnapshotRoute.ts"
@@ -30,6 +30,9 @@ const imageOf = (value: KvState): Image<KvState> => ({
   applied: new Map(),
   hash: 7,
   epoch: 3,
+  time: ClusterTime(0),
+  version: 1,
+  ceiling: undefined,
   value
 })
 

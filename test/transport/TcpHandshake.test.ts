@@ -317,7 +317,7 @@ describe("a peer that breaks the protocol", () => {
   }
   const undecodable = () => {
     const writer = Frame.open(20)
-    writer.raw(Buffer.from([2, 77, 0, 0, 0, 0, 0, 0, 0, 0]))
+    writer.raw(Buffer.from([3, 77, 0, 0, 0, 0, 0, 0, 0, 0]))
     return Frame.seal(writer)
   }
   for (const [kind, bytes, reason] of [

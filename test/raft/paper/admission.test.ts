@@ -2,6 +2,7 @@
  * Figure 2 takes it for granted that what is persistent persists. Who has lost its disk, or never had
  * one, has promised nothing that it knows of, and makes no promise until it has caught up.
  */
+import * as Succession from "../../../src/raft/Succession.ts"
 import * as Configurations from "../../../src/raft/Configuration.ts"
 import { describe, expect, test } from "vitest"
 import type { Progress } from "../../../src/raft/Progress.ts"
@@ -238,7 +239,8 @@ describe("it is admitted", () => {
   })
 
   test("in a cluster of five, all four others are asked: it may have promised something to each", () => {
-    const five = { ...state, configuration: Configurations.of(members(5)) }
+    const configuration = Configurations.of(members(5))
+    const five = { ...state, configuration, configurations: Succession.begin(configuration, Index(0)) }
     let next: ServerState = step(five, received(B, leaderSays))[0]
     for (const one of [C, D]) next = step(next, received(one, introduced(3, 1, 0)))[0]
     expect(step(next, received(B, commit(4)))[0].admitted).toBe(false)

@@ -12,6 +12,7 @@ import {
   after,
   append,
   applied,
+  anybody,
   B,
   C,
   D,
@@ -225,8 +226,7 @@ describe("the leader compares what its followers have applied with its own", () 
     const state = leader({ term: 2, log: long })
     const [mark] = state.stateMachine.marks
     const told = matched(2, 70, 0, {
-      incarnation: 1,
-      admitted: true,
+      ...anybody,
       applied: [checkpoint(64, mark!.hash ^ 1), checkpoint(69, 1)]
     })
     const [, effects] = hears(state, [C, says(state.stateMachine.hash, 70, 70)], [B, told])

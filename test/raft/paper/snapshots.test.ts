@@ -2,7 +2,7 @@
 import * as Configurations from "../../../src/raft/Configuration.ts"
 import { describe, expect, test } from "vitest"
 import * as Logs from "../../../src/raft/Log.ts"
-import { Index } from "../../../src/raft/LogEntry.ts"
+import { ClusterTime, Index } from "../../../src/raft/LogEntry.ts"
 import {
   A,
   after,
@@ -71,6 +71,9 @@ describe("§7, taking a snapshot", () => {
         ]),
         hash: next.stateMachine.hash,
         epoch: 0,
+        time: ClusterTime(0),
+        version: 1,
+        ceiling: undefined,
         value: ["x", "y", "z"]
       }
     ])
@@ -332,7 +335,7 @@ describe("[63] [76] [114] a replica that starts from a snapshot", () => {
 
   test("[107] its members are those of the snapshot", () => {
     const two = { ...image, configuration: Configurations.of([A, B]) }
-    expect(start({ ...given, image: two, base: position(3, 2) }).configuration).toEqual({ voters: [A, B] })
+    expect(start({ ...given, image: two, base: position(3, 2) }).configuration).toEqual(Configurations.of([A, B]))
   })
 
   test("alone it leads at once, and goes on from there", () => {
