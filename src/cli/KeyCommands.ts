@@ -118,6 +118,7 @@ export const getCommand = Command.make(
     const format = options.output ?? (host.terminal && !single ? "table" : "plain")
     const { base64, base64Keys } = input
     yield* host.out(RangeOutput.render(answer, { format, base64, base64Keys, single, terminal: host.terminal }))
+    if (stale && answer.staleness !== undefined) yield* host.err(describeStaleness(answer.staleness))
     if (answer.kvs.length === 0) return yield* new NotFound({ key: input.key, prefix: input.prefix })
     if (answer.more && format !== "json") yield* host.err(`${answer.kvs.length} of ${answer.count} keys shown`)
   })
@@ -132,6 +133,11 @@ export const getCommand = Command.make(
     { command: "balsa get hello --consistency stale", description: "Works without a majority; may be out of date" }
   ])
 )
+
+const describeStaleness = ({ appliedIndex, leaderHeardMillis }: Gateway.Staleness): string =>
+  leaderHeardMillis === undefined
+    ? `stale: as of entry ${appliedIndex}, by a replica that knows no leader; it may be of any age`
+    : `stale: as of entry ${appliedIndex}, by a replica that last heard of the leader ${leaderHeardMillis} ms ago`
 
 export const delCommand = Command.make(
   "del",

@@ -44,6 +44,8 @@ export interface AmendmentsOptions {
   readonly submit: (amendment: Amendment) => Effect.Effect<void, RequestError>
   readonly requestTransfer: (to: ReplicaId | undefined) => void
   readonly hasEnded: () => boolean
+  /** Who is connected just now: one that has stopped is not missed by the core before an election timeout is over. */
+  readonly connected: () => ReadonlySet<ReplicaId>
 }
 
 /** So many election timeouts may a change wait for the one before it, or for a leader to be ready. */
@@ -61,7 +63,8 @@ export const make = ({
   addresses,
   submit,
   requestTransfer,
-  hasEnded
+  hasEnded,
+  connected
 }: AmendmentsOptions): {
   readonly amend: (amendment: Amendment) => Effect.Effect<void, RequestError>
   readonly plan: (amendment: MembersAmendment) => Effect.Effect<Plan, RequestError>
@@ -122,7 +125,7 @@ export const make = ({
         return leader
       const isDue = askedAt === undefined || now() >= askedAt + options.electionTimeoutMillis
       if (leader !== undefined && isDue) {
-        requestTransfer(to)
+        requestTransfer(to ?? bestOf(state(), options, connected(), now()))
         askedAt = now()
       }
       yield* Effect.sleep(lookMillis)
@@ -132,6 +135,21 @@ export const make = ({
   })
 
   return { amend, plan, transferLeadership }
+}
+
+/** Of the voters that are there the one that holds most; `undefined` leaves it to the core. */
+const bestOf = (
+  state: ServerState<unknown, unknown, unknown>,
+  options: Options,
+  connected: ReadonlySet<ReplicaId>,
+  at: Instant
+): ReplicaId | undefined => {
+  if (state._tag !== "Leader") return undefined
+  const candidates = state.configuration.voters.filter(
+    (id) => connected.has(id) && Amending.isInReach(options, state, id, at)
+  )
+  const matchIndex = (id: ReplicaId): number => state.progress.get(id)?.matchIndex ?? -1
+  return candidates.toSorted((one, other) => matchIndex(other) - matchIndex(one))[0]
 }
 
 const strengthOf = (configuration: Configuration, isInReach: (id: ReplicaId) => boolean): Strength => {

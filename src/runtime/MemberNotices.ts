@@ -15,7 +15,7 @@ export const describe = (before: State, after: State): ReadonlyArray<Notice> => 
   if (before.configuration !== after.configuration) notices.push(info(describeMembers(before, after)))
   for (const id of newlyCaughtUp(before, after)) notices.push(info(`learner ${id} has caught up`))
   notices.push(...describeTransfer(before, after).map(info))
-  if (!isGone(before) && isGone(after)) notices.push({ level: "Warn", text: removed(after.id) })
+  if (!isGone(before) && isGone(after)) notices.push({ level: "Warn", text: removed })
   if (isGone(before) && !isGone(after)) notices.push(info("is a member of the cluster again"))
   const { outdated } = after.stateMachine
   if (before.stateMachine.outdated === undefined && outdated !== undefined) {
@@ -75,8 +75,8 @@ const describeTransfer = (before: State, after: State): ReadonlyArray<string> =>
   return [leader === undefined ? `has handed over: ${was!.to} was told to stand` : `has handed over to ${leader}`]
 }
 
-const removed = (id: ReplicaId): string =>
-  `${id} was removed from the cluster and serves nobody any more. Stop it; to bring it back, start it in an empty data ` +
+const removed =
+  "was removed from the cluster and serves nobody any more. Stop it; to bring it back, start it in an empty data " +
   "directory with --join"
 
 const outdatedBy = (version: number): string =>

@@ -203,7 +203,7 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
       const message =
         `the cluster has agreed on version ${version} of its commands, which does not have this one: not all replicas ` +
         "understand it yet, or the version is limited; nothing was done"
-      return Effect.fail(new NotUnderstood({ message, version }))
+      return Effect.fail(new NotUnderstood({ message, version, outcomeUnknown: false }))
     })
 
   const amendments = Amendments.make({
@@ -213,7 +213,8 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
     addresses,
     submit: (amendment) => admit<never>(amendment, undefined),
     requestTransfer: (to) => mailbox.put({ _tag: "TransferRequested", at: now(), to }),
-    hasEnded: () => ended
+    hasEnded: () => ended,
+    connected: () => new Set(transport.connections().flatMap(({ id, connected }) => (connected ? [id] : [])))
   })
 
   const replicated: Replicated<C, R, Q, A> = {

@@ -37,7 +37,8 @@ export class AmendmentRefused extends Schema.TaggedError<AmendmentRefused>()("Am
 export class NotUnderstood extends Schema.TaggedError<NotUnderstood>()("NotUnderstood", {
   message: Schema.String,
   /** On what it has agreed. */
-  version: Schema.Finite
+  version: Schema.Finite,
+  outcomeUnknown: Schema.Literal(false)
 }) {}
 
 export type RequestError = NotUnderstood | Unavailable | RequestTimeout | ResourceExhausted | AmendmentRefused

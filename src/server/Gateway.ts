@@ -19,6 +19,7 @@ import { clusterIdOf, memberIdOf } from "./Ids.ts"
 import * as JsonBody from "./JsonBody.ts"
 import type { KvReplica } from "./KvReplica.ts"
 import * as RequestBody from "./RequestBody.ts"
+import * as MembersRoute from "./MembersRoute.ts"
 import type { JsonObject } from "./RequestFields.ts"
 import * as SnapshotRoute from "./SnapshotRoute.ts"
 import * as Status from "./Status.ts"
@@ -29,6 +30,9 @@ export interface GatewayOptions {
   readonly cluster: string
   /** Asked anew for each answer: addresses may be known later than the gateway. */
   readonly members: () => ReadonlyArray<Status.Member>
+  /** With whom the cluster began. */
+  readonly founding: MembersRoute.Founding
+  readonly probe: MembersRoute.MembersRouteOptions["probe"]
   /** Balsa's own version, for `/version`. */
   readonly version?: string | undefined
   readonly dbSizeBytes?: (() => number) | undefined
@@ -97,9 +101,13 @@ const operationsOf = (options: GatewayOptions): { readonly [path: string]: Opera
 
   const read = (request: ReturnType<typeof GatewayRequest.range>): Effect.Effect<Response> => {
     if (GatewayError.isGatewayError(request)) return Effect.succeed(GatewayResponse.ofError(request))
-    const answer = request.serializable ? replica.queryLocal(request.query) : replica.query(request.query)
+    const { serializable } = request
+    const answer = serializable ? replica.queryLocal(request.query) : replica.query(request.query)
     return Effect.match(answer, {
-      onSuccess: (answer) => GatewayResponse.ofAnswer(answer, headerAt),
+      onSuccess: (answer) => {
+        const response = GatewayResponse.ofAnswer(answer, headerAt)
+        return serializable ? GatewayResponse.withStaleness(response, replica.staleness()) : response
+      },
       onFailure: (error) => GatewayResponse.ofError(GatewayError.ofRequestError(error))
     })
   }
@@ -119,8 +127,7 @@ const operationsOf = (options: GatewayOptions): { readonly [path: string]: Opera
       headerAt,
       version: options.version
     }),
-    "/v3/cluster/member/list": () =>
-      Effect.sync(() => GatewayResponse.json(Status.memberList(options.members(), cluster, headerAt(0))))
+    ...MembersRoute.make({ ...options, headerAt })
   }
 }
 

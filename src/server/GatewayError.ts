@@ -101,6 +101,26 @@ export const ofRequestError = (error: RequestError): GatewayError => {
   }
 }
 
+export const memberNotFound = make(
+  404,
+  5,
+  "etcdserver: member not found",
+  "there is no such member; see them with: balsa member list"
+)
+export const memberExists = (id: string, address: string): GatewayError =>
+  make(
+    412,
+    9,
+    "etcdserver: member ID already exist",
+    `${id} is a member already, at ${address}; if it has moved: balsa member update ${id} --address HOST:PORT`
+  )
+export const peerUrlExists = (address: string): GatewayError =>
+  make(412, 9, "etcdserver: Peer URLs already exists", `${address} is the address of another member`)
+export const memberUnreachable = (id: string, why: string): GatewayError =>
+  make(412, 9, "etcdserver: unhealthy cluster", `${id} is not taken in: ${why}`)
+export const badTransferee = (reason?: string): GatewayError =>
+  make(412, 9, "etcdserver: bad leader transferee", reason ?? "there is no such member; see: balsa member list")
+
 /** Why sessions did not let a command through. */
 export const ofObjection = (reason: Objection): GatewayError => {
   switch (reason) {
@@ -120,6 +140,8 @@ const amendmentRefused = (reason: string, message: string): GatewayError => {
   switch (reason) {
     case "NotAMember":
       return make(404, 5, "etcdserver: member not found", message)
+    case "NotAVoter":
+      return badTransferee(message)
     case "NotCaughtUp":
       return make(412, 9, "etcdserver: can only promote a learner member which is in sync with leader", message)
     case "WouldLoseQuorum":

@@ -7,6 +7,7 @@ import { Stream } from "effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { KeyValue } from "../kv/KeyValue.ts"
 import type { KvResult } from "../kv/KvCommand.ts"
+import type { Staleness } from "../runtime/Membership.ts"
 import type { StoreResult } from "../sessions/Store.ts"
 import type { KvAnswer } from "../kv/KvQuery.ts"
 import * as GatewayError from "./GatewayError.ts"
@@ -53,6 +54,13 @@ export const ofAnswer = (answer: KvAnswer, headerAt: HeaderAt): Response => {
       return ofError(GatewayError.compacted)
   }
 }
+
+/** How old a local answer may be, beside it: its body is etcd's. Without a leader nobody can tell how old. */
+export const withStaleness = (response: Response, { appliedIndex, heardLeaderMillisAgo }: Staleness): Response =>
+  HttpServerResponse.setHeaders(response, {
+    "balsa-applied-index": String(appliedIndex),
+    ...(heardLeaderMillisAgo === undefined ? {} : { "balsa-leader-heard-millis": String(heardLeaderMillisAgo) })
+  })
 
 /** Of a write that may have come with an `Idempotency-Key`: the same answer as the first time, and a header that says so. */
 export const ofStoreResult = (result: StoreResult, headerAt: HeaderAt): Response => {

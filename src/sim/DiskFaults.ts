@@ -3,6 +3,7 @@
  * with it, so one at a time may be, and only while all others are up, may vote, and have something
  * in their logs: the core says what it can tell, and that is as far as it goes (raft/Admission.ts).
  */
+import { isJoint, isVoter } from "../raft/Configuration.ts"
 import * as Disks from "./Disk.ts"
 import type { Host } from "./Host.ts"
 import * as Lives from "./Life.ts"
@@ -10,6 +11,7 @@ import * as Marks from "./Marks.ts"
 import * as Oracles from "./Oracle.ts"
 import { type Random, stream } from "./Random.ts"
 import * as Recordings from "./Recording.ts"
+import { configurationsInForce } from "./Target.ts"
 import type { World } from "./World.ts"
 import * as Worlds from "./World.ts"
 
@@ -21,12 +23,20 @@ export const kill = (world: World, host: Host, millis: number): void => {
 }
 
 /** Whether its promises may be lost now. */
-const mayForget = ({ hosts, oracle }: World, host: Host): boolean =>
-  hosts.length >= 3 &&
-  !oracle.suspect &&
-  hosts.every(({ disk }) => disk.admitted && disk.snapshots.every(({ damaged }) => !damaged)) &&
-  hosts.every(({ state, disk }) => state?.admitted === true && Disks.lastIndex(disk) > 0) &&
-  host.state?.admitted === true
+const mayForget = (world: World, host: Host): boolean => {
+  const { hosts, oracle, now, amendedAt, plan } = world
+  const inForce = configurationsInForce(world)
+  const voters = hosts.filter(({ id }) => inForce.some((configuration) => isVoter(configuration, id)))
+  return (
+    // Whoever changes the members knows who may vote.
+    now - amendedAt > 10 * plan.options.electionTimeoutMillis &&
+    inForce.every((configuration) => configuration.voters.length >= 3 && !isJoint(configuration)) &&
+    voters.includes(host) &&
+    !oracle.suspect &&
+    voters.every(({ disk }) => disk.admitted && disk.snapshots.every(({ damaged }) => !damaged)) &&
+    voters.every(({ state, disk }) => state?.admitted === true && Disks.lastIndex(disk) > 0)
+  )
+}
 
 /** Its directory is empty when it starts again. */
 export const wipe = (world: World, host: Host, millis: number): string => {

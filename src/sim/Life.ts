@@ -33,13 +33,18 @@ export const start = (world: World, host: Host): void => {
   if (disk.entries.length > 0) Marks.hit(world.marks, "restart with a log")
   if (disk.hardState.votedFor !== undefined) Marks.hit(world.marks, "restart with a vote in the present term")
   disk.incarnation++
+  const { versions } = world.plan
+  if (host.version === 1 && world.chance.programs.chance(versions.replaced)) {
+    host.version = 2
+    Marks.hit(world.marks, "a program replaced by a later one")
+  }
   const seed = world.chance.seeds.below(0x7fffffff)
   const at = Instant(Hosts.localTime(host, world.now))
   if (world.recording !== undefined) Recordings.onStart(world.recording, host, seed, at)
-  host.state = world.replica.init({
+  host.state = Worlds.replicaOf(world, host).init({
     id: host.id,
     incarnation: disk.incarnation,
-    configuration: Configurations.of(world.hosts.map((other) => other.id)),
+    configuration: Configurations.of(host.founders),
     at,
     seed,
     ...Disks.contents(disk)

@@ -34,7 +34,9 @@ export const worldMarks = [
   "restart with a vote in the present term",
   "a request applied after it was submitted again",
   "a request applied after a change of leader",
-  "a client gave up"
+  "a client gave up",
+  "a program replaced by a later one",
+  "a removed replica loses its disk"
 ] as const
 
 export const names = [

@@ -29,7 +29,9 @@ export const faultKinds = [
   "rot",
   "alter",
   "lag",
-  "amnesia"
+  "amnesia",
+  "amend",
+  "transfer"
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
 
@@ -50,12 +52,17 @@ export const toggles = [
   "timer",
   "cutShort",
   "impair",
-  "lockstep"
+  "lockstep",
+  "lease",
+  "version"
 ] as const
 export type Toggle = (typeof toggles)[number]
 
 export interface Plan {
+  /** How many found the cluster, and how many machines there are in all: the others are there to be added. */
   readonly size: number
+  readonly hosts: number
+  readonly versions: Versions
   readonly options: Options
   /** Faults end after so many steps of the world. */
   readonly steps: number
@@ -73,6 +80,14 @@ export interface Plan {
   readonly cutShort: number
   readonly strikes: ReadonlyArray<Strike>
   readonly recovery: RecoveryPlan
+}
+
+/** Of the programs that replicas run. */
+export interface Versions {
+  /** What each understands at first. */
+  readonly first: ReadonlyArray<number>
+  /** How likely a start is that of a later one. */
+  readonly replaced: number
 }
 
 export interface DiskPlan {
@@ -140,11 +155,18 @@ export interface Strike {
 export const draw = (seed: number, off: ReadonlySet<Toggle>, size?: number): Plan => {
   const shape = stream(seed, "plan.shape")
   const drawn = shape.pick([1, 2, 2, 3, 3, 3, 3, 3, 3, 3, 4, 4, 5, 5, 5, 5, 5, 6, 7])
-  const options = drawOptions(stream(seed, "plan.options"), stream(seed, "plan.snapshotOptions"))
+  const drift = drawDrift(stream(seed, "plan.lease"), off)
+  const options = {
+    ...drawOptions(stream(seed, "plan.options"), stream(seed, "plan.snapshotOptions")),
+    ...(drift === undefined ? {} : { leaseReads: true, maxClockDrift: drift })
+  }
   const timeout = options.electionTimeoutMillis
   const number = size ?? drawn
+  const spare = stream(seed, "plan.hosts")
   const plan: Plan = {
     size: number,
+    hosts: Math.min(maxHosts, number + spare.pick([1, 1, 2, 2, 3])),
+    versions: drawVersions(stream(seed, "plan.versions"), off),
     options,
     steps: 600 + shape.below(2400),
     clients: {
@@ -158,7 +180,7 @@ export const draw = (seed: number, off: ReadonlySet<Toggle>, size?: number): Pla
     network: drawNetwork(stream(seed, "plan.network"), timeout, off),
     disk: drawDisk(stream(seed, "plan.disk"), timeout, off),
     snapshots: drawSnapshots(stream(seed, "plan.snapshots"), timeout, off),
-    clocks: drawClocks(stream(seed, "plan.clock"), off),
+    clocks: drawClocks(stream(seed, "plan.clock"), drift, off),
     lateTimer: on(stream(seed, "plan.timer").pick([0, 0, 0.3, 0.9]), "timer", off),
     cutShort: on(stream(seed, "plan.cutShort").pick([0, 0.001, 0.01, 0.03]), "cutShort", off),
     strikes: drawStrikes(seed, timeout).filter((strike) => !off.has(strike.kind)),
@@ -167,6 +189,9 @@ export const draw = (seed: number, off: ReadonlySet<Toggle>, size?: number): Pla
   const more = stream(seed, "plan.busy")
   return more.chance(0.25) ? busy(plan, more, off) : plan
 }
+
+/** Their names and bits are as few. */
+const maxHosts = 7
 
 const drawRecovery = (random: Random, off: ReadonlySet<Toggle>): RecoveryPlan => ({
   impaired: on(random.pick([0, 0xff, random.below(256)]), "impair", off),
@@ -197,7 +222,7 @@ const drawOptions = (random: Random, snapshots: Random): Options => {
     snapshotChunkBytes: snapshots.pick([24, 40, 100, 200]),
     snapshotRetryMillis: electionTimeoutMillis * snapshots.pick([0.3, 1, 2]),
     snapshotPatienceMillis: electionTimeoutMillis * snapshots.pick([0.3, 0.3, 1, 1, 3, 10]),
-    heartbeatBesideBytes: 64 * 1024,
+    heartbeatBesideBytes: snapshots.pick([1, 100, 64 * 1024]),
     leaseReads: false,
     maxClockDrift: 0.05
   }
@@ -241,9 +266,22 @@ const drawSnapshots = (random: Random, timeout: number, off: ReadonlySet<Toggle>
   spoil: on(random.pick([0, 0, 0.01, 0.05]), "spoil", off)
 })
 
-const drawClocks = (random: Random, off: ReadonlySet<Toggle>): ReadonlyArray<number> => {
-  const spread = random.pick([0, 0, 0.02, 0.2, 0.7])
-  return Array.from({ length: 7 }, () => (off.has("clock") ? 1 : random.between(1 - spread, 1 + spread)))
+/** Where reads rest on clocks, how wrong these may be. */
+const drawDrift = (random: Random, off: ReadonlySet<Toggle>): number | undefined => {
+  const drift = random.pick([undefined, undefined, 0.01, 0.1, 0.3])
+  return off.has("lease") ? undefined : drift
+}
+
+const drawVersions = (random: Random, off: ReadonlySet<Toggle>): Versions => {
+  const share = random.pick([0, 0.5, 1])
+  const first = Array.from({ length: maxHosts }, () => (random.chance(share) && !off.has("version") ? 2 : 1))
+  return { first, replaced: on(random.pick([0, 0.1, 0.5]), "version", off) }
+}
+
+const drawClocks = (random: Random, drift: number | undefined, off: ReadonlySet<Toggle>): ReadonlyArray<number> => {
+  const wild = random.pick([0, 0, 0.02, 0.2, 0.7])
+  const spread = drift ?? wild
+  return Array.from({ length: maxHosts }, () => (off.has("clock") ? 1 : random.between(1 - spread, 1 + spread)))
 }
 
 /** A sequence of its own, for which the others must leave room. */
@@ -264,6 +302,12 @@ const likely: { readonly [Kind in FaultKind]?: number } = {
   amnesia: 0.2
 }
 
+/** Every seed has these, some of them rarely. */
+const rhythms: { readonly [Kind in FaultKind]?: ReadonlyArray<number> } = {
+  amend: [1.5, 4, 10, 30],
+  transfer: [3, 10, 30, 60]
+}
+
 const lasting: { readonly [Kind in FaultKind]?: ReadonlyArray<number> } = { bounce: [0.1], overtake: [0.1] }
 
 /** Some seeds have many kinds of faults, some hardly any, some just one: they get in each other's way. */
@@ -274,8 +318,9 @@ const drawStrikes = (seed: number, timeout: number): ReadonlyArray<Strike> => {
   return faultKinds.flatMap((kind) => {
     const random = stream(seed, `plan.${kind}`)
     const drawn = random.chance((likely[kind] ?? 0.4) * density)
-    const chosen = only === undefined ? drawn : kind === only
-    const everyMillis = timeout * random.pick(staged.includes(kind) ? [6, 8, 12] : [2, 6, 20])
+    const always = kind === "amend" || kind === "transfer"
+    const chosen = always || (only === undefined ? drawn : kind === only)
+    const everyMillis = timeout * random.pick(rhythms[kind] ?? (staged.includes(kind) ? [6, 8, 12] : [2, 6, 20]))
     const lastMillis = timeout * random.pick(lasting[kind] ?? [0.3, 1.5, 5])
     return chosen ? [{ kind, everyMillis, lastMillis }] : []
   })

@@ -20,7 +20,7 @@ import * as Oracles from "./Oracle.ts"
 import * as Promises from "./Promises.ts"
 import * as Recordings from "./Recording.ts"
 import type { Operation } from "./Operation.ts"
-import type { AnyEvent, State } from "./Subject.ts"
+import type { AnyEvent, AnyMessage, State } from "./Subject.ts"
 import * as Traces from "./Trace.ts"
 import { require } from "./Violation.ts"
 import type { Happening, World } from "./World.ts"
@@ -40,6 +40,7 @@ const happen = (world: World, what: Happening): void => {
   switch (what._tag) {
     case "Arrive":
       if (Links.isCut(world.links, what, what.message._tag) || what.wipes < world.hosts[what.to]!.wipes) return
+      if (world.calm && isGivenUp(world, what.message)) return
       return Worlds.deliver(world, world.hosts[what.to]!, {
         _tag: "MessageReceived",
         from: world.hosts[what.from]!.id,
@@ -79,6 +80,14 @@ const happen = (world: World, what: Happening): void => {
     case "Mend":
       return world.calm ? undefined : what.mend(world)
   }
+}
+
+/** Nobody waits for it any more: with the faults ends what was asked for under them. */
+const isGivenUp = ({ hosts }: World, message: AnyMessage): boolean => {
+  if (message._tag !== "ForwardAmendment") return false
+  const { replica, incarnation, sequence } = message.request
+  const { desk } = hosts[replicaNumber(replica)]!
+  return desk.incarnation !== incarnation || !desk.waiting.has(sequence)
 }
 
 const ask = (world: World, client: number): void => {
@@ -134,7 +143,7 @@ const gather = (world: World, host: Host, state: State): Array<AnyEvent> => {
   for (const arrival of taken) events.push({ ...arrival, at })
   const stuck = world.now < host.timerStuckUntil
   const overlooked = stuck || (taken.length > 0 && !world.calm && batch.chance(world.plan.lateTimer))
-  if (!overlooked && at >= world.replica.nextDeadline(state)) {
+  if (!overlooked && at >= Worlds.replicaOf(world, host).nextDeadline(state)) {
     const deadline: AnyEvent = { _tag: "DeadlineReached", at }
     if (batch.chance(0.5)) events.push(deadline)
     else events.unshift(deadline)
@@ -143,7 +152,7 @@ const gather = (world: World, host: Host, state: State): Array<AnyEvent> => {
 }
 
 const reduce = (world: World, host: Host, before: State, events: ReadonlyArray<AnyEvent>): void => {
-  const [after, effects] = world.replica.reduceAll(before, events)
+  const [after, effects] = Worlds.replicaOf(world, host).reduceAll(before, events)
   world.events += events.length
   if (world.recording !== undefined) Recordings.onStep(world.recording, host, events[0]!.at, events)
   host.state = after
@@ -154,7 +163,9 @@ const reduce = (world: World, host: Host, before: State, events: ReadonlyArray<A
   Marks.onStep(world.marks, { options: world.plan.options, before, after, events, effects })
   const told = events.some((event) => event._tag === "DeadlineReached")
   const goesOn = after.stateMachine.lastApplied > before.stateMachine.lastApplied
-  require(!told || goesOn || world.replica.nextDeadline(after) > events[0]!.at, "a deadline that passed moves on", () =>
+  require(!told ||
+    goesOn ||
+    Worlds.replicaOf(world, host).nextDeadline(after) > events[0]!.at, "a deadline that passed moves on", () =>
     `${host.id} (${after._tag}) would spin`)
   const { cutShort } = world.chance
   const dies = !world.calm && world.plan.cutShort > 0 && cutShort.chance(world.plan.cutShort)
@@ -179,7 +190,7 @@ const carryOut = (world: World, host: Host): void => {
         if (syncFails(world)) return failedSync(world, host)
         host.syncing = false
         Oracles.onSynced(world.oracle, host, effect)
-        Oracles.onOwnSync(world.oracle, host)
+        Oracles.onOwnSync(world.oracle, host, effect)
         break
       }
       case "Send":
@@ -265,7 +276,7 @@ const carryOn = (world: World, host: Host): void => {
 const rest = (world: World, host: Host): void => {
   if (host.state === undefined) return
   if (host.inbox.length > 0) return Worlds.wake(world, host, world.now)
-  const deadline = Hosts.worldTime(host, world.replica.nextDeadline(host.state))
+  const deadline = Hosts.worldTime(host, Worlds.replicaOf(world, host).nextDeadline(host.state))
   const { batch } = world.chance
   const late = !world.calm && batch.chance(world.plan.lateTimer)
   const by = late ? batch.wait(world.plan.options.electionTimeoutMillis * 2) : 0.01

@@ -39,7 +39,7 @@ export interface Options {
   /** All of the cluster's, this replica included; a directory keeps to those that it began with. */
   readonly voters: ReadonlyArray<ReplicaId>
   /** For a new directory: it is of a replica that is added to a cluster that there is. */
-  readonly joined?: boolean
+  readonly joined?: Identity.Joined | undefined
   readonly recovery?: string | undefined
   readonly segmentBytes?: number
   /** With less room than this on the disk, no commands are taken; 64 MiB or a sixteenth of the disk otherwise. */
@@ -68,7 +68,7 @@ const open = Effect.fnUntraced(function* (
     cluster,
     replica,
     voters: options.voters.toSorted(),
-    ...(options.joined === true ? { joined: true } : {}),
+    ...(options.joined === undefined ? {} : { joined: options.joined }),
     ...(options.recovery === undefined ? {} : { recovery: options.recovery })
   }
   yield* attempt(`use ${directory} as a data directory`, "Unreadable", () => DurableFile.makeDirectory(directory))

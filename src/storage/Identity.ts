@@ -21,9 +21,15 @@ export interface Owner {
   /** With whom the cluster began, sorted: replicas of other founders are of another cluster. */
   readonly voters: ReadonlyArray<ReplicaId>
   /** It was added to a cluster that there was: it need not be one of `voters`, and begins no cluster. */
-  readonly joined?: boolean
+  readonly joined?: Joined | undefined
   /** Which cluster it is that somebody forced on from what was left of an earlier one; see Forcing. */
   readonly recovery?: string | undefined
+}
+
+/** Where one that joined listens unless it is told otherwise: another start may not find out the same again. */
+export interface Joined {
+  readonly client: string
+  readonly peer: string
 }
 
 export interface Identity extends Owner {
@@ -104,15 +110,20 @@ const checksumOf = (format: number, { cluster, replica, voters, incarnation, joi
       replica,
       voters,
       incarnation,
-      ...(format === 1 ? [] : [joined === true, recovery ?? null])
+      ...(format === 1 ? [] : [joined === undefined ? null : [joined.client, joined.peer], recovery ?? null])
     ])
   )
 
 const encode = (identity: Identity): string => {
-  const { cluster, replica, voters, incarnation, joined = false, recovery = null } = identity
+  const { cluster, replica, voters, incarnation, joined = null, recovery = null } = identity
   const checksum = checksumOf(formatVersion, identity)
   const fields = { format: formatVersion, cluster, replica, voters, incarnation, joined, recovery, checksum }
   return `${JSON.stringify(fields)}\n`
+}
+
+const joinedIn = (value: unknown): Joined | undefined => {
+  const { client, peer } = (value ?? {}) as Readonly<Record<string, unknown>>
+  return typeof client === "string" && typeof peer === "string" ? { client, peer } : undefined
 }
 
 const decode = (file: string, text: string): Identity => {
@@ -120,15 +131,18 @@ const decode = (file: string, text: string): Identity => {
   const { format, cluster, replica, voters, incarnation, checksum } = found ?? {}
   if (typeof format === "number" && format > formatVersion) throw newerFormat(file, format, formatVersion)
   const isKnown = format === 1 || format === formatVersion
-  if (isKnown && typeof cluster === "string" && typeof replica === "string") {
+  // A name of a field that is not what it was must not make its value a missing one.
+  const isWhole = format === 1 || (found?.["joined"] !== undefined && found["recovery"] !== undefined)
+  if (isKnown && isWhole && typeof cluster === "string" && typeof replica === "string") {
     if (typeof incarnation === "number" && Number.isSafeInteger(incarnation) && incarnation >= 0) {
+      const joined = joinedIn(found?.["joined"])
       const names = Array.isArray(voters) ? voters.map((voter) => ReplicaId(String(voter))) : []
       const identity: Identity = {
         cluster,
         replica: ReplicaId(replica),
         voters: names,
         incarnation,
-        ...(found?.["joined"] === true ? { joined: true } : {}),
+        ...(joined === undefined ? {} : { joined }),
         ...(typeof found?.["recovery"] === "string" ? { recovery: found["recovery"] } : {})
       }
       if (checksum === checksumOf(format, identity)) return identity

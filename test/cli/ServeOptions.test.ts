@@ -36,6 +36,7 @@ describe("default addresses", () => {
       cluster: "balsa",
       listenClient: local(7401),
       listenPeer: local(7501),
+      given: { client: false, peer: false },
       peers: new Map([
         ["B", { peer: local(7502) }],
         ["C", { peer: local(7503) }]
@@ -105,6 +106,7 @@ describe("environment", () => {
       cluster: "test",
       listenClient: local(1),
       listenPeer: local(2),
+      given: { client: true, peer: true },
       peers: new Map([
         ["A", { peer: local(7501) }],
         ["C", { peer: local(7503) }]

@@ -80,7 +80,9 @@ test("an answer too long to keep is not given again, and the request not carried
 
 test("where not all replicas understand it, nothing is done and this is said", async () => {
   const server = await start()
-  server.replica.instead = Effect.fail(new NotUnderstood({ message: "the cluster has agreed on 1", version: 1 }))
+  server.replica.instead = Effect.fail(
+    new NotUnderstood({ message: "the cluster has agreed on 1", version: 1, outcomeUnknown: false })
+  )
   const answer = await server.post("/v3/kv/put", body, keyOf("one"))
   expect(answer.status).toBe(501)
   expect(JSON.parse(answer.text)).toMatchObject({ code: 12, message: expect.stringContaining("not all replicas") })

@@ -41,7 +41,14 @@ export const start = async (
   options: Partial<Gateway.GatewayOptions> & Partial<ClientListener.ListenOptions> = {}
 ): Promise<TestServer> => {
   const replica = FakeReplica.make()
-  const gateway = Gateway.layer({ replica, cluster: "test", members: () => [memberA], ...options })
+  const gateway = Gateway.layer({
+    replica,
+    cluster: "test",
+    members: () => [memberA],
+    founding: { voters: [ReplicaId("A")], recovery: undefined },
+    probe: () => Effect.succeed(undefined),
+    ...options
+  })
   const listener = ClientListener.layer({ host: "127.0.0.1", port: 0, ...options })
   const scope = Scope.makeUnsafe()
   const context = await Effect.runPromise(Layer.buildWithScope(Layer.provideMerge(gateway, listener), scope))
