@@ -25,7 +25,7 @@ export const over = <C extends object>(
   { mark, since }: SessionCommandOptions
 ): CommandCodec<SessionCommand<C>> => {
   const encode = (command: SessionCommand<C>, version: number): Uint8Array | undefined => {
-    if (!("session" in command)) return inner.encode(command as C, version)
+    if (!("session" in command)) return inner.encode(command, version)
     if (version < since) return undefined
     const to = new Writer()
     to.u8(mark)

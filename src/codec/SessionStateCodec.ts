@@ -58,15 +58,31 @@ export const over = <S, R>({ inner, results, since }: SessionStateOptions<S, R>)
 }
 
 const rosterPieces = function* <R>(roster: Roster.Roster<R>, results: ResultCodec<R>): Generator<Uint8Array, void> {
-  for (let from = 0, left = Roster.size(roster); left > 0; ) {
-    const to = new Writer(targetBytes + 1024)
-    Roster.walk(roster, from, (name, one, place) => {
-      writeRemembered(to, name, one, results)
-      from = place + 1
-      left--
-      return to.length < targetBytes
-    })
-    yield to.finish()
+  let from: number | undefined = 0
+  while (from !== undefined) {
+    const { piece, next }: Slice = pieceFrom(roster, from, results)
+    if (piece !== undefined) yield piece
+    from = next
+  }
+}
+
+interface Slice {
+  readonly piece: Uint8Array | undefined
+  /** The place from which to go on; `undefined` at the end. */
+  readonly next: number | undefined
+}
+
+const pieceFrom = <R>(roster: Roster.Roster<R>, from: number, results: ResultCodec<R>): Slice => {
+  const to = new Writer(1024)
+  let last = from
+  Roster.walk(roster, from, (name, one, place) => {
+    writeRemembered(to, name, one, results)
+    last = place
+    return to.length < targetBytes
+  })
+  return {
+    piece: to.length > 0 ? to.finish() : undefined,
+    next: to.length < targetBytes ? undefined : last + 1
   }
 }
 

@@ -193,15 +193,22 @@ const stepRules = {
   "a leader's commit is held by a majority": ({ before, after }: Step) =>
     after._tag !== "Leader" ||
     after.stateMachine.commitIndex === before.stateMachine.commitIndex ||
-    after.stateMachine.commitIndex <=
-      Configurations.quorumValue(after.configuration, (id) =>
-        id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
+    // The last configuration counts, or the one before where this step has added the last.
+    after.configurations
+      .slice(-2)
+      .some(
+        ({ configuration }, at, last) =>
+          (at === last.length - 1 || after.configuration !== before.configuration) &&
+          after.stateMachine.commitIndex <=
+            Configurations.quorumValue(configuration, (id) =>
+              id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
+            )
       ),
   /** Thesis §10.2.1: what this step logged is on no disk yet. A sole voter speaks behind its own, to learners too. */
   "a leader commits what was on disk": ({ before, after, early }: Step) =>
     after._tag !== "Leader" ||
     after.stateMachine.commitIndex <= Logs.lastIndex(before.stateMachine.log) ||
-    (Configurations.isQuorum(after.configuration, new Set([after.id])) && early.length === 0),
+    ((isAlone(before) || isAlone(after)) && early.length === 0),
   /** One atomic write: one record under one checksum. */
   "at most one Persist": ({ late }: Step) => !late.some((effect) => effect._tag === "Persist"),
   /** Figure 2: persistent state is "updated on stable storage before responding"; all of it, and nothing else. */
@@ -222,9 +229,9 @@ const stepRules = {
     )
   },
   /** Thesis §10.2.1: a leader may replicate while it writes; everybody else writes first. */
-  "only a leader's appends leave before Persist": ({ after, early }: Step) =>
-    early.every((effect) => effect._tag === "Send" && effect.message._tag === "AppendEntries") &&
-    (early.length === 0 || after._tag === "Leader"),
+  "only a leader's appends leave before Persist": (step: Step) =>
+    step.early.every((effect) => effect._tag === "Send" && effect.message._tag === "AppendEntries") &&
+    (step.early.length === 0 || leads(step)),
   /** §5.2: nobody may hear of a term or a vote that a crash could take back. */
   "nothing leaves before a new term or vote": ({ persist, early }: Step) =>
     (persist?.hardState === undefined && persist?.admitted === undefined) || early.length === 0,
@@ -253,8 +260,10 @@ const stepRules = {
         message.result.matchIndex <= Logs.lastIndex(after.stateMachine.log)
     ),
   /** §5.2, §5.3: appends come from the leader of their term, out of its log. */
-  "appends are a leader's, from its log": ({ after, sent }: Step) =>
-    sent.every(({ message }) => message._tag !== "AppendEntries" || isFromLog(after, message))
+  "appends are a leader's, from its log": (step: Step) =>
+    step.sent.every(
+      ({ message }) => message._tag !== "AppendEntries" || (leads(step) && isFromLog(step.after, message))
+    )
 }
 
 export type StateRule = keyof typeof stateRules
@@ -294,6 +303,10 @@ export const ofLog = (log: Logs.Log<unknown>): ReadonlyArray<LogRule> => {
   if (!ClusterRules.timeNeverFalls(entries)) broken.push("time never falls along the log")
   return broken
 }
+
+/** To the end of the step, or until the cluster did not count it any more in the same term. */
+const leads = ({ before, after }: Step): boolean =>
+  after._tag === "Leader" || (before._tag === "Leader" && before.currentTerm === after.currentTerm)
 
 const progressOf = (state: State): ReadonlyArray<Progress> =>
   state._tag === "Leader" ? [...state.progress.values()] : []
@@ -343,13 +356,16 @@ const messages = (effects: Effects): ReadonlyArray<Sent> => {
   return sent
 }
 
+/** By any of its configurations: what follows one may be logged in the step that commits by it. */
+const isAlone = ({ configurations, id }: State): boolean =>
+  configurations.some(({ configuration }) => Configurations.isQuorum(configuration, new Set([id])))
+
 /** The ends are enough: between them entries are consecutive, and stand in the log by reference. */
 const isFromLog = (state: State, { term, prev, entries, leaderCommit }: AppendEntries<unknown>): boolean => {
   const { log, commitIndex } = state.stateMachine
   const holds = (entry: LogEntry<unknown> | undefined, index: number): boolean =>
     entry === undefined || (entry.index === index && (index <= log.base.index || Logs.get(log, entry.index) === entry))
   return (
-    state._tag === "Leader" &&
     term === state.currentTerm &&
     (prev.index < log.base.index || Logs.termAt(log, prev.index) === prev.term) &&
     holds(entries[0], prev.index + 1) &&

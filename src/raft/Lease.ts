@@ -19,9 +19,14 @@ export const none: Lease = { sent: [], until: Instant(0), void: false }
 /** As much of a promise as a clock that is too slow may count of one that another measures with a clock that is too fast. */
 const share = ({ maxClockDrift }: Options): number => (1 - maxClockDrift) / (1 + maxClockDrift)
 
-/** A round begins: what confirms it confirms that followers were patient from `at` on. */
+/**
+ * A round begins: what confirms it confirms that followers were patient from `at` on. One that begins shortly after
+ * another is taken for that one, so that few need be remembered however many there are.
+ */
 export const onRound = (lease: Lease, round: number, at: Instant, options: Options): Lease => {
-  if (!options.leaseReads) return lease
+  const last = lease.sent.at(-1)
+  const isSoon = last !== undefined && at < last.at + options.heartbeatMillis / 4
+  if (!options.leaseReads || lease.void || isSoon) return lease
   const fresh = lease.sent.filter((one) => one.at + 2 * options.electionTimeoutMillis > at)
   return { ...lease, sent: [...fresh, { round, at }] }
 }

@@ -1,4 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import { readFileSync } from "node:fs"
+import * as SnapshotCodec from "../../src/codec/SnapshotCodec.ts"
+import type { KvState } from "../../src/kv/KvMachine.ts"
+import type { Image } from "../../src/raft/Snapshot.ts"
 import { KvCommandCodec } from "../../src/codec/KvCommandCodec.ts"
 import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
 import { BackupStateCodec, StoreCommandCodec, StoreStateCodec } from "../../src/codec/StoreCodec.ts"
@@ -166,6 +170,17 @@ describe("the store's state with sessions", () => {
     )
   })
 
+  it("of a snapshot that was recorded before there were sessions is read", () => {
+    const recorded = readFileSync(new URL("fixtures/format-1.snap", import.meta.url))
+    const [before, now] = [KvStateCodec, StoreStateCodec].map((codec) => {
+      const decoder = SnapshotCodec.decoder<unknown>(codec as StateCodec<unknown>)
+      assert.isUndefined(decoder.push(Buffer.from(recorded)))
+      return decoder.finish()
+    }) as [Image<KvState>, Image<StoreState>]
+    assert.deepStrictEqual(now.last, before.last)
+    assert.deepStrictEqual(piecesOf(now.value, 1), [...KvStateCodec.encode(before.value)])
+  })
+
   it("of a backup is read in either version, without sessions", () => {
     const backups = [load(BackupStateCodec, piecesOf(sample, 1), 1), load(BackupStateCodec, piecesOf(sample, 2), 2)]
     for (const backup of backups) {
@@ -180,7 +195,7 @@ describe("the store's state with sessions", () => {
     assert.deepStrictEqual(hex.slice(0, 3), [
       "0100000001000000000000000100000000000000",
       hex[1]!,
-      "01000000630000000000000000000000000000000081000000000000000100000000000000" + "00"
+      "0100000063000000000000000000000000000000008100000000000000010000000000000000"
     ])
     assert.match(
       hex[1]!,

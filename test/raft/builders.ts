@@ -2,7 +2,6 @@
  * Small words for what the tests of the core talk about: logs written as their terms, a state
  * of each role, events, and effects picked out by what they are.
  */
-import type { Amendment, MemberChange } from "../../src/raft/Amendment.ts"
 import * as Succession from "../../src/raft/Succession.ts"
 import * as Lease from "../../src/raft/Lease.ts"
 import * as Configurations from "../../src/raft/Configuration.ts"
@@ -107,26 +106,6 @@ export const logged = (
   index: Index(index),
   term: Term(term),
   payload: { _tag: "Command", request: id, time, command }
-})
-export const configured = (
-  index: number,
-  term: number,
-  configuration: Configurations.Configuration,
-  id?: RequestId
-): LogEntry<string> => ({
-  index: Index(index),
-  term: Term(term),
-  payload: { _tag: "Configuration", configuration, request: id }
-})
-export const versioned = (
-  index: number,
-  term: number,
-  version: number,
-  { ceiling, id }: { readonly ceiling?: number; readonly id?: RequestId } = {}
-): LogEntry<string> => ({
-  index: Index(index),
-  term: Term(term),
-  payload: { _tag: "Version", version, ceiling, request: id }
 })
 export const position = (index: number, term: number): LogPosition => ({ index: Index(index), term: Term(term) })
 
@@ -314,21 +293,6 @@ export const queried = (sequence: number, query: string, at: Instant = now, repl
   at
 })
 
-export const amending = (sequence: number, amendment: Amendment, at: Instant = now): RaftEvent => ({
-  _tag: "AmendmentSubmitted",
-  request: request(sequence),
-  amendment,
-  at
-})
-/** All of these changes, left by itself where it is joint. */
-export const changing = (...changes: ReadonlyArray<MemberChange>): Amendment & { readonly _tag: "Members" } => ({
-  _tag: "Members",
-  changes,
-  autoLeave: true,
-  force: false
-})
-export const transferring = (to?: ReplicaId, at: Instant = now): RaftEvent => ({ _tag: "TransferRequested", to, at })
-
 export const preVote = (term: number, last: LogPosition): Message => ({ _tag: "PreVote", term: Term(term), last })
 export const preVoteReply = (term: number, askedIn: number, granted: boolean, admitted = true): Message => ({
   _tag: "PreVoteReply",
@@ -384,30 +348,6 @@ export const forward = (term: number, ...requests: ReadonlyArray<Messages.Reques
   _tag: "Forward",
   term: Term(term),
   requests
-})
-export const heartbeat = (term: number, round = 0): Message => ({ _tag: "Heartbeat", term: Term(term), round })
-export const heartbeatReply = (term: number, round = 0, sender = anybody): Message => ({
-  _tag: "HeartbeatReply",
-  term: Term(term),
-  round,
-  sender
-})
-export const timeoutNow = (term: number): Message => ({ _tag: "TimeoutNow", term: Term(term) })
-export const forwardTransfer = (term: number, to?: ReplicaId): Message => ({
-  _tag: "ForwardTransfer",
-  term: Term(term),
-  to
-})
-export const forwardAmendment = (term: number, id: RequestId, amendment: Amendment): Message => ({
-  _tag: "ForwardAmendment",
-  term: Term(term),
-  request: id,
-  amendment
-})
-export const notAMember = (term: number, index: number): Message => ({
-  _tag: "NotAMember",
-  term: Term(term),
-  index: Index(index)
 })
 export const readIndex = (term: number, number: number): Message => ({ _tag: "ReadIndex", term: Term(term), number })
 export const readIndexReply = (term: number, number: number, index: number): Message => ({

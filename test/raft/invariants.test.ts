@@ -8,19 +8,18 @@ import * as Succession from "../../src/raft/Succession.ts"
 import { ClusterTime, type Index, Term } from "../../src/raft/LogEntry.ts"
 import type { Known } from "../../src/raft/Reads.ts"
 import * as Snapshots from "../../src/raft/Snapshot.ts"
+import { configured, heartbeat, timeoutNow, versioned } from "./amendments.ts"
 import {
   A,
   append,
   B,
   C,
   candidate,
-  configured,
   D,
   E,
   entriesFrom,
   entry,
   follower,
-  heartbeat,
   installing,
   leader,
   logged,
@@ -36,9 +35,7 @@ import {
   requestVoteReply,
   request,
   send,
-  type ServerState,
-  timeoutNow,
-  versioned
+  type ServerState
 } from "./builders.ts"
 import { checkpoint, imageIn, snapshotAt, takeSnapshot } from "./images.ts"
 

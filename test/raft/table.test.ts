@@ -1,10 +1,7 @@
 /** Every event in every role, as the table has it. */
 import { describe, expect, test } from "vitest"
 import {
-  append,
   amending,
-  B,
-  C,
   changing,
   forwardAmendment,
   forwardTransfer,
@@ -12,7 +9,12 @@ import {
   heartbeatReply,
   notAMember,
   timeoutNow,
-  transferring,
+  transferring
+} from "./amendments.ts"
+import {
+  append,
+  B,
+  C,
   candidate,
   deadline,
   follower,

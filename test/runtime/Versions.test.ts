@@ -60,6 +60,11 @@ describe("a cluster of two programs", () => {
         yield* replace(cluster, id, present)
         const isLast = id === cluster.ids.at(-1)
         if (isLast) break
+        // Whoever could raise it leads, and hears from those who do not understand it.
+        const leader = yield* cluster.leader
+        if (leader.id !== id) yield* cluster.ended(leader.replicated.transferLeadership(id))
+        assert.strictEqual((yield* cluster.leader).id, id)
+        yield* write(cluster, `led by ${id} `)
         assert.deepStrictEqual(new Set(cluster.versions()), new Set([1]))
         const refused = yield* cluster.ended(cluster.get(id).replicated.propose(once("early", put("x", "1"))))
         assert.strictEqual(refused.error()?._tag, "NotUnderstood")

@@ -1,6 +1,7 @@
 /** §5.1: terms are a logical clock; whoever is behind catches up, whoever is ahead is believed. */
 import * as Configurations from "../../../src/raft/Configuration.ts"
 import { describe, expect, test } from "vitest"
+import { forwardAmendment, forwardTransfer, heartbeat, heartbeatReply, notAMember, timeoutNow } from "../amendments.ts"
 import {
   A,
   append,
@@ -12,12 +13,6 @@ import {
   entries,
   follower,
   forward,
-  forwardAmendment,
-  forwardTransfer,
-  heartbeat,
-  heartbeatReply,
-  notAMember,
-  timeoutNow,
   forwardRefused,
   introduce,
   leader,
