@@ -4,7 +4,10 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Members from "../client/Members.ts"
+import * as Endpoint from "../client/Endpoint.ts"
 import * as ClientOptions from "./ClientOptions.ts"
+import { ExitCode } from "./ExitCode.ts"
+import { Failure } from "./Failure.ts"
 import { Host } from "./Host.ts"
 import * as MemberChanges from "./MemberChanges.ts"
 import * as MemberOutput from "./MemberOutput.ts"
@@ -35,6 +38,20 @@ const show = Effect.fnUntraced(function* (members: Members.Members, output: Clie
   const host = yield* Host
   yield* host.out(MemberOutput.render(members, output ?? (host.terminal ? "table" : "plain")))
 })
+
+/** Asking again is harmless here, other than with writes. */
+const amend = (...asked: Parameters<typeof Members.amend>) =>
+  Members.amend(...asked).pipe(
+    Effect.catchTag("OutcomeUnknown", ({ attempt }) =>
+      Effect.fail(
+        new Failure({
+          code: "BALSA_OUTCOME_UNKNOWN",
+          message: `sent, but without an answer (${Endpoint.show(attempt.endpoint)} ${attempt.reason}). The change may have been made, or may still be. See: balsa member list. It may be asked for again: what is so already stays so`,
+          exitCode: ExitCode.outcomeUnknown
+        })
+      )
+    )
+  )
 
 const listCommand = Command.make(
   "list",
@@ -74,7 +91,7 @@ const addCommand = Command.make(
     const at = yield* Effect.fromResult(MemberChanges.addressOf("member add", input.address))
     const id = yield* Effect.fromResult(MemberChanges.nameOf("member add", input.id))
     const change = { type: "add", name: id, address: at, promote: !input.learner } as const
-    const added = yield* Members.amend(options, [change], input.force)
+    const added = yield* amend(options, [change], input.force)
     if (input.learner || input.noWait) return yield* show(added, options.output)
     yield* host.err(`${id} is a learner at ${at}, and becomes a voter once it has caught up`)
     yield* show(yield* MemberWaiting.untilVoter(options, id, host), options.output)
@@ -97,7 +114,7 @@ const simple = (kind: "promote" | "demote" | "remove", description: string, shor
     Effect.fnUntraced(function* (input) {
       const options = yield* optionsOf(`member ${kind}`, input)
       const name = yield* Effect.fromResult(MemberChanges.nameOf(`member ${kind}`, input.id))
-      yield* show(yield* Members.amend(options, [{ type: kind, name }], input.force), options.output)
+      yield* show(yield* amend(options, [{ type: kind, name }], input.force), options.output)
     })
   ).pipe(Command.withDescription(description), Command.withShortDescription(short))
 
@@ -108,7 +125,7 @@ const updateCommand = Command.make(
     const options = yield* optionsOf("member update", input)
     const name = yield* Effect.fromResult(MemberChanges.nameOf("member update", input.id))
     const to = yield* Effect.fromResult(MemberChanges.addressOf("member update", input.address))
-    yield* show(yield* Members.amend(options, [{ type: "move", name, address: to }], input.force), options.output)
+    yield* show(yield* amend(options, [{ type: "move", name, address: to }], input.force), options.output)
   })
 ).pipe(
   Command.withDescription(

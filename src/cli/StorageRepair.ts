@@ -139,7 +139,7 @@ const votersOf = (cluster: ClientOptions.ClientOptions, identity: Identity): Eff
     Effect.map(({ cluster, members }) =>
       cluster === identity.cluster ? members.filter(({ role }) => role !== "learner").map(({ id }) => id) : []
     ),
-    Effect.catch(() => Effect.succeed<ReadonlyArray<string>>([])),
+    Effect.orElseSucceed((): ReadonlyArray<string> => []),
     Effect.map((now) => (now.length === 0 ? identity.voters : now))
   )
 

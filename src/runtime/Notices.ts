@@ -30,6 +30,10 @@ export const notAdmitted: Notice = {
     "nor counts until it has caught up and every other voter has answered it"
 }
 
+/** Of a replica that joins. */
+export const newHere =
+  "begins with an empty disk: it is sent everything, and neither votes nor counts until it has caught up"
+
 const describeAdmission = ({ admitted }: State): Notice =>
   admitted
     ? { level: "Info", text: "admitted: it holds all that it can have promised, votes, and counts" }

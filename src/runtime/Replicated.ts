@@ -105,7 +105,10 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
     joined: options.joined === true,
     understood
   })
-  if (from.admitted === false) yield* Effect.logWarning(Notices.notAdmitted.text)
+  if (from.admitted === false) {
+    const isNew = options.joined === true && from.entries.length === 0 && from.image === undefined
+    yield* isNew ? Effect.logInfo(Notices.newHere) : Effect.logWarning(Notices.notAdmitted.text)
+  }
   const seed = yield* Random.nextInt
   const timeoutMillis = options.requestTimeoutMillis ?? 5000
   const { electionTimeoutMillis: patienceMillis } = replica.options

@@ -133,6 +133,12 @@ test("a refusal says why, once, and changes nothing elsewhere", async () => {
   expect(second.asked).toEqual([])
 })
 
+test("a change without an answer may be asked for again", async () => {
+  const { at } = await gateway(() => "drop")
+  const { code, err } = await run(["member", "remove", "B", "-e", at])
+  expect([code, err]).toEqual([5, expect.stringMatching(/^BALSA_OUTCOME_UNKNOWN: .*may be asked for again/)])
+})
+
 describe("plan", () => {
   const strength = (voters: ReadonlyArray<string>, inReach = voters) => {
     const quorum = Math.floor(voters.length / 2) + 1
