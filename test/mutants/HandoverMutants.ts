@@ -159,15 +159,6 @@ export const handoverMutants: ReadonlyArray<Mutant> = [
     ["Lease.ts", "    at < state.lease.until &&\n", "    at > 0 && state.lease.until > 0 &&\n"]
   ),
   mutant(
-    "a lease serves before an entry of the own term is committed",
-    ["tikv#6340", "I16 [138]"],
-    [
-      "Lease.ts",
-      "    at < state.lease.until &&\n    Logs.termAt(log, commitIndex) === state.currentTerm",
-      "    at < state.lease.until"
-    ]
-  ),
-  mutant(
     "leases are used where nobody opted for them",
     ["own", "[142]"],
     [
