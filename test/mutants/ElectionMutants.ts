@@ -82,7 +82,7 @@ export const electionMutants: ReadonlyArray<Mutant> = [
     ["hashicorp#661", "I9 [77]"],
     [
       "Durability.ts",
-      "if (hardState !== undefined || admitted !== undefined || isAlone) return [persist, ...effects]",
+      "if (hardState !== undefined || admitted !== undefined || isAhead) return [persist, ...effects]",
       "if (hardState !== undefined) return [{ ...persist, base: undefined, log: undefined, hardState: { ...hardState, currentTerm: before.currentTerm } }, persist, ...effects]"
     ]
   ),
@@ -91,7 +91,7 @@ export const electionMutants: ReadonlyArray<Mutant> = [
     ["hashicorp#661", "I10"],
     [
       "Durability.ts",
-      "if (hardState !== undefined || admitted !== undefined || isAlone) return [persist, ...effects]",
+      "if (hardState !== undefined || admitted !== undefined || isAhead) return [persist, ...effects]",
       "if (hardState !== undefined) return [...effects, persist]"
     ]
   ),

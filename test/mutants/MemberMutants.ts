@@ -254,8 +254,8 @@ export const memberMutants: ReadonlyArray<Mutant> = [
     ["etcd 14370", "I6, I10 [127]"],
     [
       "Durability.ts",
-      "const isAlone = Configurations.isQuorum(after.configuration, new Set([after.id]))",
-      "const isAlone = Configurations.members(after.configuration).length === 1"
+      "const isAhead = after.stateMachine.commitIndex > Logs.lastIndex(before.stateMachine.log)",
+      "const isAhead = after.configuration.voters.length + after.configuration.learners.length === 1"
     ]
   ),
   mutant(

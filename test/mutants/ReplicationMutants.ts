@@ -123,8 +123,8 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
     ["own, thesis §10.2.1", "I10"],
     [
       "Durability.ts",
-      "if (hardState !== undefined || admitted !== undefined || isAlone) return [persist, ...effects]",
-      "if (isAlone) return [persist, ...effects]"
+      "if (hardState !== undefined || admitted !== undefined || isAhead) return [persist, ...effects]",
+      "if (isAhead) return [persist, ...effects]"
     ]
   ),
   mutant(
@@ -132,7 +132,7 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
     ["own", "I7"],
     [
       "Durability.ts",
-      "if (hardState !== undefined || admitted !== undefined || isAlone) return [persist, ...effects]",
+      "if (hardState !== undefined || admitted !== undefined || isAhead) return [persist, ...effects]",
       "if (hardState !== undefined) return [{ ...persist, log: undefined }, ...effects]"
     ]
   ),
