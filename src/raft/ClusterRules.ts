@@ -84,7 +84,7 @@ export const stepRules = {
       if (message._tag !== "Heartbeat" && message._tag !== "TimeoutNow") return true
       const leads = after._tag === "Leader" && after.currentTerm === message.term
       // Who is deposed says so with its last breath.
-      const led = message._tag === "TimeoutNow" && before._tag === "Leader" && before.currentTerm === message.term
+      const led = before._tag === "Leader" && before.currentTerm === message.term
       return leads || led
     }),
   /** LogEntry.ts: the cluster's time never falls along a log. */

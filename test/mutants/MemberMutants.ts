@@ -259,6 +259,15 @@ export const memberMutants: ReadonlyArray<Mutant> = [
     ]
   ),
   mutant(
+    "a sole voter that is to be one of two speaks before the disk",
+    ["own", "I6, I10 [127]"],
+    [
+      "Durability.ts",
+      "const isAhead = after.stateMachine.commitIndex > Logs.lastIndex(before.stateMachine.log)",
+      "const isAhead = after.configuration.outgoing.length === 0 && after.configuration.voters.length === 1"
+    ]
+  ),
+  mutant(
     "who waits hears of a change before it is over",
     ["own", "[119]"],
     [
