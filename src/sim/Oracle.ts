@@ -117,9 +117,9 @@ const checkConfiguration = (oracle: Oracle, host: Host, { configuration }: State
 const standingOf = ({ standings, chains }: Oracle, { number }: Host): Standings.Standing =>
   Standings.at(standings, chains[number]!.at(-1)!)
 
-/** Alone it is, or may just have been, a majority; then nobody but its disk has what it says. */
-const isAlone = ({ configurations, id }: State): boolean =>
-  configurations.some(({ configuration }) => Configurations.isQuorum(configuration, new Set([id])))
+/** Alone it is, or was for a moment of this step, a majority; then nobody but its disk has what it says. */
+const isAlone = (before: State, { configurations, id }: State): boolean =>
+  [before, ...configurations].some(({ configuration }) => Configurations.isQuorum(configuration, new Set([id])))
 
 /** Its disk is about to be lost; what it held counts until it is admitted again. */
 export const onForget = (oracle: Oracle, host: Host): void => {
@@ -174,7 +174,7 @@ export const onStep = (
   require(outdated === undefined, "nobody has to apply what it does not understand", () => `${host.id}: ${outdated}`)
   if (after._tag === "Leader") onLeader(oracle, host, after)
   // A sole voter's entries are committed by its own disk, which has not got them yet.
-  if ((isAlone(before) || isAlone(after)) && persist !== undefined) {
+  if (isAlone(before, after) && persist !== undefined) {
     oracle.unwritten.set(host.number, before)
     return
   }
@@ -231,7 +231,7 @@ const onLogChange = (
   require(chain.length - 1 === Logs.lastIndex(after.stateMachine.log), "a log is consecutive", () => host.id)
   Standings.onEntries(oracle.standings, host.number, chain, entries)
   // What a sole voter has not written is known to nobody: its term and its entries may come again.
-  if (!isAlone(before) && !isAlone(after)) onEntries(oracle, host, chain, entries)
+  if (!isAlone(before, after)) onEntries(oracle, host, chain, entries)
   for (const entry of entries) {
     require(entry.term <= after.currentTerm, "no entry is from a later term", () => `${host.id} at ${entry.index}`)
   }
