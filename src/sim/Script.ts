@@ -51,7 +51,7 @@
  *
  * Long because: it is the language, with the words for every command beside what it does.
  */
-import { defaults, type Options } from "../raft/Options.ts"
+import { defaults } from "../raft/Options.ts"
 import { ReplicaId } from "../raft/LogEntry.ts"
 import * as Dictation from "./Dictation.ts"
 import * as Disks from "./Disk.ts"
