@@ -142,7 +142,9 @@ const gather = (world: World, host: Host, state: State): Array<AnyEvent> => {
   const at = Instant(Hosts.localTime(host, world.now))
   host.inbox.push(...Desks.overdue(host.desk, at, world.plan.options.electionTimeoutMillis))
   const { batch } = world.chance
-  const taken = host.inbox.splice(0, 1 + batch.below(world.plan.batch.most))
+  // Whatever the plan says, a crowd is not taken one by one for ever: a runtime takes all that is there.
+  const most = Math.max(world.plan.batch.most, world.calm ? host.inbox.length / 4 : 0)
+  const taken = host.inbox.splice(0, 1 + batch.below(most))
   const events: Array<AnyEvent> = []
   for (const arrival of taken) events.push({ ...arrival, at })
   const stuck = world.now < host.timerStuckUntil
