@@ -98,7 +98,10 @@ const change = (world: World, healthy: ReadonlyArray<Host>, changes: ReadonlyArr
       Administrators.submit(world, host, { _tag: "Members", changes, autoLeave: true, force: false })
     )
   }
-  require(told === "Done", "a healthy cluster changes its members (I20)", () => `${inWords(changes)}: ${told}`)
+  // One that nobody was told of may have been the one that did it.
+  const isLeft = changes[0]?._tag === "Leave" && !Configurations.isJoint(present(world))
+  require(told === "Done" || isLeft, "a healthy cluster changes its members (I20)", () =>
+    `${inWords(changes)}: ${told}`)
 }
 
 /** Nobody enters a later term for one that is no member any more, or not yet. */

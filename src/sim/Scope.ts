@@ -66,9 +66,13 @@ export const standard: ReadonlyArray<readonly [name: string, scope: Scope]> = [
     "snapshots instead of logs, two replicas, and a crash",
     { ...least, replicas: 2, logs: [[1, 1], []], snapshotEntries: 1, terms: 2, entries: 3, beats: 1, crashes: 1 }
   ],
-  ["two become three", { ...least, replicas: 2, spares: 1, entries: 3, amendments: 1 }],
-  ["three become two", { ...least, entries: 3, amendments: 1 }],
-  ["a transfer", { ...least, terms: 2, entries: 3, transfers: 1 }]
+  [
+    "two become three, across two terms",
+    { ...least, replicas: 2, spares: 1, terms: 2, elections: 2, entries: 4, amendments: 1 }
+  ],
+  ["two become three, and a crash", { ...least, replicas: 2, spares: 1, entries: 3, amendments: 1, crashes: 1 }],
+  ["three become two, across two terms", { ...least, terms: 2, elections: 2, entries: 4, amendments: 1 }],
+  ["a transfer and a crash", { ...least, terms: 2, entries: 3, transfers: 1, crashes: 1 }]
 ]
 
 /** Minutes rather than seconds, and so by hand. */
@@ -76,9 +80,7 @@ export const larger: typeof standard = [
   ["a command that is logged twice", { ...least, entries: 3, commands: 1 }],
   ["a command across two terms, and a crash", { ...least, terms: 2, elections: 2, commands: 1, crashes: 1 }],
   ["a read whose question is doubled", { ...least, queries: 1, rounds: 2 }],
-  [
-    "two become three, across two terms",
-    { ...least, replicas: 2, spares: 1, terms: 2, elections: 2, entries: 4, amendments: 1 }
-  ],
+  ["three become four, across two terms", { ...least, spares: 1, terms: 2, elections: 2, entries: 4, amendments: 1 }],
+  ["a transfer across three terms", { ...least, terms: 3, elections: 2, entries: 4, transfers: 1 }],
   ["three terms", { ...least, terms: 3, elections: 3, entries: 3 }]
 ]
