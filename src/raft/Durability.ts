@@ -32,10 +32,12 @@ export const seal = <S, C, Q, R, A>(
   const change = Logs.difference(before.stateMachine.log, after.stateMachine.log)
   if (hardState === undefined && admitted === undefined && change === undefined) return effects
   const persist: Persist<C> = { _tag: "Persist", hardState, admitted, base: change?.base, log: change?.log }
-  // A sole voter may have committed in this very batch, and would say so before its disk can; also where it has
-  // then made a voter of another.
+  // A sole voter may have committed in this very batch, and would say so before its disk can; also where it has become
+  // one in it, or has then made a voter of another.
   const self = new Set([after.id])
-  const isAlone = [before, after].some(({ configuration }) => Configurations.isQuorum(configuration, self))
+  const isAlone = [before, ...after.configurations].some(({ configuration }) =>
+    Configurations.isQuorum(configuration, self)
+  )
   if (hardState !== undefined || admitted !== undefined || isAlone) return [persist, ...effects]
   return [...effects.filter(mayLeaveEarly), persist, ...effects.filter((effect) => !mayLeaveEarly(effect))]
 }

@@ -193,15 +193,22 @@ const stepRules = {
   "a leader's commit is held by a majority": ({ before, after }: Step) =>
     after._tag !== "Leader" ||
     after.stateMachine.commitIndex === before.stateMachine.commitIndex ||
-    after.stateMachine.commitIndex <=
-      Configurations.quorumValue(after.configuration, (id) =>
-        id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
+    // The last configuration counts, or the one before where this step has added the last.
+    after.configurations
+      .slice(-2)
+      .some(
+        ({ configuration }, at, last) =>
+          (at === last.length - 1 || after.configuration !== before.configuration) &&
+          after.stateMachine.commitIndex <=
+            Configurations.quorumValue(configuration, (id) =>
+              id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
+            )
       ),
   /** Thesis §10.2.1: what this step logged is on no disk yet. A sole voter speaks behind its own, to learners too. */
   "a leader commits what was on disk": ({ before, after, early }: Step) =>
     after._tag !== "Leader" ||
     after.stateMachine.commitIndex <= Logs.lastIndex(before.stateMachine.log) ||
-    (Configurations.isQuorum(after.configuration, new Set([after.id])) && early.length === 0),
+    ((isAlone(before) || isAlone(after)) && early.length === 0),
   /** One atomic write: one record under one checksum. */
   "at most one Persist": ({ late }: Step) => !late.some((effect) => effect._tag === "Persist"),
   /** Figure 2: persistent state is "updated on stable storage before responding"; all of it, and nothing else. */
@@ -348,6 +355,10 @@ const messages = (effects: Effects): ReadonlyArray<Sent> => {
   for (const effect of effects) if (effect._tag === "Send") sent.push(effect)
   return sent
 }
+
+/** By any of its configurations: what follows one may be logged in the step that commits by it. */
+const isAlone = ({ configurations, id }: State): boolean =>
+  configurations.some(({ configuration }) => Configurations.isQuorum(configuration, new Set([id])))
 
 /** The ends are enough: between them entries are consecutive, and stand in the log by reference. */
 const isFromLog = (state: State, { term, prev, entries, leaderCommit }: AppendEntries<unknown>): boolean => {

@@ -25,6 +25,7 @@ import * as Worlds from "./World.ts"
 /** Something about the cluster itself is to change. */
 export const amend = (world: World, random: Random): string => {
   const { oracle, hosts } = world
+  if (oracle.suspect) return "nobody changes anything while somebody may differ"
   const { configuration } = oracle.standings.committed
   const voters = new Set(configurationsInForce(world).flatMap(Configurations.allVoters))
   const forgetful = hosts.find(({ id, disk }) => voters.has(id) && disk.admitted !== true)
@@ -37,6 +38,7 @@ export const amend = (world: World, random: Random): string => {
   const amendment = draw(world, random)
   if (amendment === undefined) return retire(world, random)
   prepare(world, amendment)
+  if (host.state === undefined) return `${host.id} is given another program`
   submit(world, host, amendment)
   return `${host.id} is asked: ${Members.amendment(amendment)}`
 }
@@ -65,7 +67,7 @@ const draw = (world: World, random: Random): Amendment | undefined => {
   const { configuration } = world.oracle.standings.committed
   const leave = members({ _tag: "Leave" })
   if (Configurations.isJoint(configuration) && random.chance(0.6)) return leave
-  if (random.chance(0.12)) return { _tag: "Version", ceiling: random.pick([undefined, undefined, 1, 2]) }
+  if (random.chance(0.12)) return { _tag: "Version", ceiling: random.pick([undefined, undefined, 0, 1, 2]) }
   if (random.chance(0.04)) return leave
   if (random.chance(0.15) && outsiders(world).some(({ disk }) => disk.admitted)) return undefined
   const several = random.chance(0.3) ? 2 + random.below(2) : 1
@@ -144,6 +146,12 @@ export const transfer = (world: World, random: Random): string => {
   const leaders = hosts.filter(({ state }) => state?._tag === "Leader")
   const host = random.pick(leaders.length > 0 && random.chance(0.7) ? leaders : hosts)
   const to = random.chance(0.3) ? undefined : random.pick(hosts).id
+  const instead = random.pick(hosts).id
   Worlds.deliver(world, host, { _tag: "TransferRequested", to })
+  if (random.chance(0.3)) {
+    const soon = world.now + world.plan.options.electionTimeoutMillis * random.between(0, 0.5)
+    const mend = (): void => Worlds.deliver(world, host, { _tag: "TransferRequested", to: instead })
+    Worlds.plan(world, soon, { _tag: "Mend", mend })
+  }
   return `${host.id} shall see to it that ${to ?? "another"} leads`
 }

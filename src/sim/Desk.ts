@@ -22,6 +22,8 @@ export interface Waiting {
   readonly request: RequestId
   /** When it was last submitted, on the replica's clock. */
   since: number
+  /** How long it then waits for an answer: longer each time. */
+  patience: number
   /** More than once means that an earlier copy may be in a log somewhere. */
   submissions: number
   /** Once because another leader was known. */
@@ -45,7 +47,7 @@ export const open = (replica: ReplicaId, incarnation: number): Desk => ({
 
 export const submit = (desk: Desk, operation: Operation, at: number): Submission => {
   const request = { replica: desk.replica, incarnation: desk.incarnation, sequence: ++desk.sequence }
-  const waiting: Waiting = { operation, request, since: at, submissions: 1, moved: false }
+  const waiting: Waiting = { operation, request, since: at, patience: 1, submissions: 1, moved: false }
   desk.waiting.set(request.sequence, waiting)
   return submission(waiting)
 }
@@ -64,11 +66,12 @@ export const submission = ({
   }
 }
 
-/** Commands and amendments that have waited for longer than `patience`: whatever carried them may be lost. */
+/** Commands and amendments that have waited for longer than their patience, which begins with `patience`: whatever carried them may be lost. */
 export const overdue = (desk: Desk, at: number, patience: number): ReadonlyArray<Submission> => {
   const again: Array<Submission> = []
   for (const waiting of desk.waiting.values()) {
-    if (waiting.operation.kind !== "Query" && at - waiting.since >= patience) again.push(resubmit(waiting, at))
+    if (waiting.operation.kind !== "Query" && at - waiting.since >= patience * waiting.patience)
+      again.push(resubmit(waiting, at))
   }
   return again
 }
@@ -76,6 +79,7 @@ export const overdue = (desk: Desk, at: number, patience: number): ReadonlyArray
 const resubmit = (waiting: Waiting, at: number): Submission => {
   waiting.since = at
   waiting.submissions++
+  waiting.patience *= 2
   return submission(waiting)
 }
 

@@ -22,15 +22,18 @@ export const kill = (world: World, host: Host, millis: number): void => {
   Worlds.plan(world, world.now + millis, { _tag: "Restart", host: host.number })
 }
 
+/** Enough voters, and nobody changes them: whoever does knows who may vote, and who is to be believed. */
+const isAtRest = (world: World): boolean =>
+  world.now - world.amendedAt > 10 * world.plan.options.electionTimeoutMillis &&
+  configurationsInForce(world).every((one) => one.voters.length >= 3 && !isJoint(one))
+
 /** Whether its promises may be lost now. */
 const mayForget = (world: World, host: Host): boolean => {
-  const { hosts, oracle, now, amendedAt, plan } = world
+  const { hosts, oracle } = world
   const inForce = configurationsInForce(world)
   const voters = hosts.filter(({ id }) => inForce.some((configuration) => isVoter(configuration, id)))
   return (
-    // Whoever changes the members knows who may vote.
-    now - amendedAt > 10 * plan.options.electionTimeoutMillis &&
-    inForce.every((configuration) => configuration.voters.length >= 3 && !isJoint(configuration)) &&
+    isAtRest(world) &&
     voters.includes(host) &&
     !oracle.suspect &&
     voters.every(({ disk }) => disk.admitted && disk.snapshots.every(({ damaged }) => !damaged)) &&
@@ -90,7 +93,8 @@ export const empty = (world: World, host: Host): void => {
 /** Its memory changes under it, once in a run, and not where one more may not vote. */
 export const alter = (world: World, random: Random): string => {
   const followers = world.hosts.filter(({ state }) => state?._tag === "Follower" && state.diverged === undefined)
-  const isWell = world.hosts.length >= 3 && world.hosts.every(({ disk }) => disk.admitted)
+  const voters = configurationsInForce(world).flatMap((one) => one.voters)
+  const isWell = isAtRest(world) && world.hosts.every(({ id, disk }) => disk.admitted || !voters.includes(id))
   if (world.oracle.suspect || !isWell || followers.length === 0) return "nothing to alter"
   const host = random.pick(followers)
   const seed = random.below(0x7fffffff)

@@ -10,10 +10,12 @@
  */
 import type { Configuration } from "../raft/Configuration.ts"
 import * as Configurations from "../raft/Configuration.ts"
+import * as Disks from "./Disk.ts"
 import type { Host } from "./Host.ts"
 import * as Lives from "./Life.ts"
 import * as Links from "./Links.ts"
 import { type Random, stream } from "./Random.ts"
+import * as Standings from "./Standings.ts"
 import { configurationsInForce } from "./Target.ts"
 import * as Traces from "./Trace.ts"
 import type { World } from "./World.ts"
@@ -27,7 +29,7 @@ export const impair = (world: World): void => {
   const healthy = new Set(hosts)
   if (mayAil(world, inForce)) {
     shuffled.forEach((host, place) => {
-      if (((plan.recovery.impaired >> place) & 1) === 1 && isSpared(inForce, healthy, host)) healthy.delete(host)
+      if (((plan.recovery.impaired >> place) & 1) === 1 && isSpared(world, healthy, host)) healthy.delete(host)
     })
   }
   for (const host of shuffled) if (!healthy.has(host)) ail(world, random, host, healthy)
@@ -54,14 +56,31 @@ const mayAil = ({ hosts, oracle }: World, inForce: ReadonlyArray<Configuration>)
   )
 }
 
-/** Whether the others are a majority of all that may be in force. Who is to be a voter will be one. */
-const isSpared = (inForce: ReadonlyArray<Configuration>, healthy: ReadonlySet<Host>, host: Host): boolean => {
-  const others = new Set([...healthy].filter((other) => other !== host).map(({ id }) => id))
-  return inForce.every(
-    (configuration) =>
-      Configurations.isQuorum(configuration, others) &&
-      !configuration.learners.some(({ id, promote }) => promote && id === host.id)
+/**
+ * Whether the others are a majority of all that may be in force, and the one of them that can win an election, for its log
+ * is the newest, is a voter by it. Who is to be a voter will be one.
+ */
+const isSpared = (world: World, healthy: ReadonlySet<Host>, host: Host): boolean => {
+  const inForce = configurationsInForce(world)
+  const others = [...healthy].filter((other) => other !== host)
+  const ids = new Set(others.map(({ id }) => id))
+  const [best] = others.toSorted(byLog)
+  const own = best && Standings.at(world.oracle.standings, best.disk.chain.at(-1)!).configuration
+  return (
+    own !== undefined &&
+    Configurations.isVoter(own, best!.id) &&
+    inForce.every(
+      (configuration) =>
+        Configurations.isQuorum(configuration, ids) &&
+        !configuration.learners.some(({ id, promote }) => promote && id === host.id)
+    )
   )
+}
+
+/** The newest first. */
+const byLog = ({ disk: one }: Host, { disk: other }: Host): number => {
+  const [mine, theirs] = [one, other].map((disk) => disk.entries.at(-1)?.term ?? disk.base.term)
+  return theirs! - mine! || Disks.lastIndex(other) - Disks.lastIndex(one)
 }
 
 /** One of the minority: dead, alone, deaf, dumb, or half a link to each. */

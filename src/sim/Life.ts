@@ -6,6 +6,7 @@ import * as Desks from "./Desk.ts"
 import * as Disks from "./Disk.ts"
 import type { Host } from "./Host.ts"
 import * as Hosts from "./Host.ts"
+import * as Members from "./MemberMarks.ts"
 import * as Marks from "./Marks.ts"
 import * as Oracles from "./Oracle.ts"
 import * as Recordings from "./Recording.ts"
@@ -51,6 +52,9 @@ export const start = (world: World, host: Host): void => {
   })
   host.desk = Desks.open(host.id, disk.incarnation)
   Oracles.onStart(world.oracle, host, host.state)
+  if (Members.onStart(host.state, world.oracle.canon.entries.length - 1)) {
+    Marks.hit(world.marks, "an uncommitted configuration found at start")
+  }
   Traces.note(world.trace, world.now, host.number, "starts")
   if (host.full) host.inbox.push({ _tag: "DiskSpaceChanged", full: true })
   Worlds.wake(world, host, world.now)

@@ -39,6 +39,8 @@ export interface Oracle {
   readonly former: Array<ReadonlyArray<number>>
   /** Who has lost a disk and is not admitted again. */
   readonly forgetful: Set<number>
+  /** What a sole voter was before the step whose record is on its way. */
+  readonly unwritten: Map<number, State>
   readonly leaders: Map<Term, ReplicaId>
   /** Which log an entry ends, by term and index: the Log Matching Property as a table. */
   readonly entries: Map<number, number>
@@ -65,6 +67,7 @@ export const make = (
   chains: hosts.map(() => [0]),
   former: hosts.map(() => [0]),
   forgetful: new Set(),
+  unwritten: new Map(),
   leaders: new Map(),
   entries: new Map(),
   votes: new Map(),
@@ -85,6 +88,8 @@ export const recover = (oracle: Oracle, host: Host): Disks.Found => {
 /** It has just read its disk. */
 export const onStart = (oracle: Oracle, host: Host, state: State): void => {
   const { disk } = host
+  Standings.forget(oracle.standings, host.number)
+  oracle.unwritten.delete(host.number)
   oracle.chains[host.number] = disk.chain.slice()
   const { currentTerm, votedFor } = disk.hardState
   require(state.currentTerm === currentTerm && state.votedFor === votedFor, "a restart keeps term and vote", () =>
@@ -112,8 +117,9 @@ const checkConfiguration = (oracle: Oracle, host: Host, { configuration }: State
 const standingOf = ({ standings, chains }: Oracle, { number }: Host): Standings.Standing =>
   Standings.at(standings, chains[number]!.at(-1)!)
 
-/** Alone it is a majority; then nobody but its disk has what it says. */
-const isAlone = ({ configuration, id }: State): boolean => Configurations.isQuorum(configuration, new Set([id]))
+/** Alone it is, or may just have been, a majority; then nobody but its disk has what it says. */
+const isAlone = ({ configurations, id }: State): boolean =>
+  configurations.some(({ configuration }) => Configurations.isQuorum(configuration, new Set([id])))
 
 /** Its disk is about to be lost; what it held counts until it is admitted again. */
 export const onForget = (oracle: Oracle, host: Host): void => {
@@ -168,9 +174,12 @@ export const onStep = (
   require(outdated === undefined, "nobody has to apply what it does not understand", () => `${host.id}: ${outdated}`)
   if (after._tag === "Leader") onLeader(oracle, host, after)
   // A sole voter's entries are committed by its own disk, which has not got them yet.
-  if ((isAlone(before) || isAlone(after)) && persist !== undefined) return
+  if ((isAlone(before) || isAlone(after)) && persist !== undefined) {
+    oracle.unwritten.set(host.number, before)
+    return
+  }
   onCommit(oracle, host, before, after)
-  Standings.checkFresh(oracle.standings, oracle.canon)
+  Standings.checkFresh(oracle.standings, host.number, oracle.canon)
 }
 
 /** Who has lost its disk has forgotten whom it voted for. */
@@ -220,7 +229,7 @@ const onLogChange = (
   require(!led || from > Logs.lastIndex(before.stateMachine.log), "a leader only appends (I2)", () => host.id)
   extend(chain, change.log)
   require(chain.length - 1 === Logs.lastIndex(after.stateMachine.log), "a log is consecutive", () => host.id)
-  Standings.onEntries(oracle.standings, chain, entries)
+  Standings.onEntries(oracle.standings, host.number, chain, entries)
   // What a sole voter has not written is known to nobody: its term and its entries may come again.
   if (!isAlone(before) && !isAlone(after)) onEntries(oracle, host, chain, entries)
   for (const entry of entries) {
@@ -344,8 +353,10 @@ export const onSynced = (oracle: Oracle, host: Host, record: Persist<unknown>): 
 /** What a sole voter has logged and committed counts once its record is written. */
 export const onOwnSync = (oracle: Oracle, host: Host, record: Persist<unknown>): void => {
   const { state, disk } = host
+  const before = oracle.unwritten.get(host.number)
+  oracle.unwritten.delete(host.number)
   if (state === undefined) return
   if (record.log !== undefined) onEntries(oracle, host, disk.chain, record.log.entries)
-  onCommit(oracle, host, state, state)
-  Standings.checkFresh(oracle.standings, oracle.canon)
+  onCommit(oracle, host, before ?? state, state)
+  Standings.checkFresh(oracle.standings, host.number, oracle.canon)
 }

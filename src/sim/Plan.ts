@@ -304,8 +304,8 @@ const likely: { readonly [Kind in FaultKind]?: number } = {
 
 /** Every seed has these, some of them rarely. */
 const rhythms: { readonly [Kind in FaultKind]?: ReadonlyArray<number> } = {
-  amend: [1.5, 4, 10, 30],
-  transfer: [3, 10, 30, 60]
+  amend: [1, 3, 8, 25],
+  transfer: [1.5, 5, 15, 40]
 }
 
 const lasting: { readonly [Kind in FaultKind]?: ReadonlyArray<number> } = { bounce: [0.1], overtake: [0.1] }

@@ -17,19 +17,21 @@ export interface Standing {
   readonly chain: number
   readonly configuration: Configuration
   readonly before: Standing | undefined
+  /** Who logged it first. */
+  readonly by: number
 }
 
 export interface Standings {
   /** By a log's digest. */
   readonly known: Map<number, Standing>
-  /** Those that appeared in this step. */
+  /** Those that somebody has logged in its last step. */
   fresh: ReadonlyArray<Standing>
   /** The last one that is committed. */
   committed: Standing
 }
 
 export const begin = (voters: ReadonlyArray<ReplicaId>): Standings => {
-  const founding: Standing = { index: 0, chain: 0, configuration: of(voters), before: undefined }
+  const founding: Standing = { index: 0, chain: 0, configuration: of(voters), before: undefined, by: -1 }
   return { known: new Map([[0, founding]]), fresh: [], committed: founding }
 }
 
@@ -38,6 +40,7 @@ export const at = ({ known }: Standings, chain: number): Standing => known.get(c
 /** A log has come to hold these; `chain` has their digests. */
 export const onEntries = (
   standings: Standings,
+  by: number,
   chain: ReadonlyArray<number>,
   entries: ReadonlyArray<LogEntry<unknown>>
 ): void => {
@@ -49,16 +52,21 @@ export const onEntries = (
       standings.known.set(own, before)
       continue
     }
-    const standing: Standing = { index, chain: own, configuration: payload.configuration, before }
+    const standing: Standing = { index, chain: own, configuration: payload.configuration, before, by }
     standings.known.set(own, standing)
     standings.fresh = [...standings.fresh, standing]
   }
 }
 
+/** What it has logged may have been lost with its memory. */
+export const forget = (standings: Standings, by: number): void => {
+  if (standings.fresh.length > 0) standings.fresh = standings.fresh.filter((standing) => standing.by !== by)
+}
+
 /** Changes come one at a time, each after the last one is committed, and no two that may both be in force miss each other (I11). */
-export const checkFresh = (standings: Standings, canon: CanonicalLog): void => {
-  const { fresh } = standings
-  standings.fresh = []
+export const checkFresh = (standings: Standings, by: number, canon: CanonicalLog): void => {
+  const fresh = standings.fresh.filter((standing) => standing.by === by)
+  forget(standings, by)
   for (const { index, configuration, before } of fresh) {
     const follows = before!
     require(canon.entries[follows.index]?.chain === follows.chain, "one change of members at a time (I11)", () =>

@@ -2,6 +2,7 @@
  * What happens to a world, one thing at a time. Here a host does what the runtime will do:
  * take some of what waits, reduce it, carry out the effects from left to right.
  */
+import { isMember } from "../raft/Configuration.ts"
 import { Instant, type RequestId } from "../raft/LogEntry.ts"
 import * as Agendas from "./Agenda.ts"
 import * as Background from "./Background.ts"
@@ -94,7 +95,10 @@ const ask = (world: World, client: number): void => {
   if (world.calm) return
   const { clients } = world.plan
   const random = world.chance.clients
-  const host = clients.sticky ? world.hosts[client % world.hosts.length]! : random.pick(world.hosts)
+  const drawn = clients.sticky ? world.hosts[client % world.hosts.length]! : random.pick(world.hosts)
+  // Who is no member is rarely asked twice.
+  const isAsked = isMember(world.oracle.standings.committed.configuration, drawn.id) || random.chance(0.2)
+  const host = isAsked ? drawn : random.pick(world.hosts)
   const queries = clients.sticky ? (client % 2 === 0 ? 0.05 : 0.95) : clients.queries
   if (host.state === undefined) {
     Worlds.plan(world, world.now + 1 + random.wait(clients.thinkMillis), { _tag: "Ask", client })
@@ -161,6 +165,7 @@ const reduce = (world: World, host: Host, before: State, events: ReadonlyArray<A
   Traces.step(world.trace, { at: world.now, host: host.number, before, after, events, effects })
   Oracles.onStep(world.oracle, host, { before, after, effects })
   Marks.onStep(world.marks, { options: world.plan.options, before, after, events, effects })
+  if (world.settled && after.currentTerm > before.currentTerm) checkDisturbed(world, host, events)
   const told = events.some((event) => event._tag === "DeadlineReached")
   const goesOn = after.stateMachine.lastApplied > before.stateMachine.lastApplied
   require(!told ||
@@ -171,6 +176,16 @@ const reduce = (world: World, host: Host, before: State, events: ReadonlyArray<A
   const dies = !world.calm && world.plan.cutShort > 0 && cutShort.chance(world.plan.cutShort)
   host.crashAt = dies ? cutShort.below(effects.length + 1) : Number.POSITIVE_INFINITY
   carryOut(world, host)
+}
+
+const checkDisturbed = ({ oracle }: World, { id }: Host, events: ReadonlyArray<AnyEvent>): void => {
+  const { configuration } = oracle.standings.committed
+  if (!isMember(configuration, id)) return
+  for (const event of events) {
+    const outsider = event._tag === "MessageReceived" && !isMember(configuration, event.from) ? event : undefined
+    const heeded = outsider?.message._tag === "RequestVote" && events.length === 1
+    require(!heeded, "who is no member disturbs nobody", () => `${id} enters a term of ${outsider?.from}`)
+  }
 }
 
 /** Left to right. A Persist takes time, a frozen host goes on later, a crash cuts the rest off. */

@@ -57,6 +57,8 @@ export interface World {
   amendedAt: number
   /** The faults are over: what was to begin does not, and clients ask no more. */
   calm: boolean
+  /** Calm for so long that nobody from outside has anything to say that others must heed. */
+  settled: boolean
   /** Calm, and every message and every timer takes its time to the dot. */
   lockstep: boolean
 }
@@ -160,6 +162,7 @@ export const make = (seed: number, plan: Plan, subject: AnySubject, { cuts = non
     asks: 0,
     amendedAt: Number.NEGATIVE_INFINITY,
     calm: false,
+    settled: false,
     lockstep: false
   }
   return world
