@@ -50,7 +50,10 @@ const isMember = (world: World, { id }: Host): boolean => Configurations.isMembe
 const giveUp = (world: World): void => {
   for (const host of world.hosts) {
     host.inbox = host.inbox.filter(({ _tag }) => _tag !== "AmendmentSubmitted")
-    for (const { operation } of [...host.desk.waiting.values()]) {
+    for (const waiting of host.desk.waiting.values()) {
+      const { operation } = waiting
+      // Patience that grew under faults is no measure of what a healthy cluster owes.
+      waiting.patience = 1
       if (operation.kind !== "Amendment") continue
       Desks.forget(host.desk, operation)
       Worlds.resolve(world, operation, "Unknown", "GaveUp")
