@@ -41,9 +41,15 @@ const arrows: Readonly<Record<string, Readonly<Record<string, Door>>>> = {
   main: { cli: all, server: all, client: all, sim: all, raft: raftTypes, runtime: types }
 }
 
-/** Wiring happens in one file, which alone sees the disk and the network from above. */
+/** What an address is, and no more of the network. */
+const addresses: Door = { kind: "types", valuesOf: ["src/transport/Address.ts"] }
+
+/** Wiring happens in one file, which alone sees the disk and the network from above; what it is started from stands beside it. */
 const wiring: Readonly<Record<string, Readonly<Record<string, Door>>>> = {
-  "src/server/Server.ts": { storage: all, transport: all }
+  "src/server/Server.ts": { storage: all, transport: all, raft: all },
+  "src/server/Founding.ts": { storage: all, transport: addresses },
+  "src/server/Joining.ts": { transport: addresses },
+  "src/server/MemberRequest.ts": { transport: addresses }
 }
 
 /** Nothing from outside: no `node:`, no `effect`, no package. */

@@ -46,7 +46,9 @@ export const serveFlags = {
   ),
   learner: Flag.Boolean("learner").pipe(
     Flag.withoutNegation,
-    Flag.withDescription("With --join: stay a learner, which is sent everything and does not vote"),
+    Flag.withDescription(
+      "With --join: stay a learner, which is sent everything and does not vote (BALSA_LEARNER=true)"
+    ),
     Flag.withDefault(false)
   ),
   readLease: Flag.Boolean("read-lease").pipe(

@@ -93,7 +93,10 @@ export const parse = (flags: ServeFlags, environment: Environment): Parsed<Serve
         client: setting("listen-client", flags.listenClient) !== undefined,
         peer: setting("listen-peer", flags.listenPeer) !== undefined
       },
-      join: yield* joinFrom(setting("join", flags.join ?? Option.none()), flags.learner === true),
+      join: yield* joinFrom(
+        setting("join", flags.join ?? Option.none()),
+        flags.learner === true || environment["BALSA_LEARNER"] === "true"
+      ),
       dataDir: setting("data-dir", flags.dataDir)?.value ?? `./balsa-data/${id}`,
       heartbeatMillis: heartbeat ? yield* Setting.millis(heartbeat, "serve") : defaultHeartbeatMillis,
       electionTimeoutMillis: electionTimeout

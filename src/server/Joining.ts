@@ -154,7 +154,7 @@ const post = (address: Address, path: string, body: object): Effect.Effect<Answe
       const text = await response.text()
       const parsed = parse(text)
       const reason = parsed["reason"] ?? parsed["message"] ?? `HTTP status ${response.status}`
-      return { status: response.status, body: parsed, reason: String(reason) }
+      return { status: response.status, body: parsed, reason: textOf(reason) }
     },
     catch: (error) => error as Error & { readonly cause?: { readonly code?: string } }
   }).pipe(
@@ -166,6 +166,8 @@ const post = (address: Address, path: string, body: object): Effect.Effect<Answe
       })
     )
   )
+
+const textOf = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value))
 
 const parse = (text: string): Answer["body"] => {
   try {

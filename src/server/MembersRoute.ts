@@ -4,7 +4,7 @@
  * is added: a mistyped address would otherwise cost the cluster a vote that nobody can give.
  */
 import { Effect } from "effect"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { MemberChange } from "../raft/Amendment.ts"
 import { ReplicaId } from "../raft/LogEntry.ts"
 import type { MembersAmendment, Plan } from "../runtime/Amendments.ts"

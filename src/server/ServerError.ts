@@ -1,3 +1,4 @@
+/** How a server ends that cannot go on. */
 import { Schema } from "effect"
 
 /** Why a replica could not start, or had to stop; the message says what to do. */
