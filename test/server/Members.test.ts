@@ -97,7 +97,12 @@ test.each([
   ["nobody", "/v3/cluster/member/remove", {}, /say which member/],
   ["a number that is none", "/v3/cluster/member/remove", { ID: "x" }, /unsigned 64-bit/],
   ["no changes", "/balsa/v1/members/amend", { changes: [] }, /1 to 64 changes/],
-  ["too many changes", "/balsa/v1/members/amend", { changes: Array(65).fill({ type: "leave" }) }, /1 to 64 changes/],
+  [
+    "too many changes",
+    "/balsa/v1/members/amend",
+    { changes: Array.from({ length: 65 }, () => ({ type: "leave" })) },
+    /1 to 64 changes/
+  ],
   ["an unknown change", "/balsa/v1/members/plan", { changes: [{ type: "swap", name: "B" }] }, /must be one of add/],
   ["a move to nowhere", "/balsa/v1/members/amend", { changes: [{ type: "move", name: "B" }] }, /needs an "address"/]
 ])("a request with %s is refused, and says why", async (_what, path, body, message) => {
