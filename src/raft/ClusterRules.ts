@@ -13,9 +13,10 @@ export const stateRules = {
     configurations.at(-1)?.configuration === configuration &&
     configurations.every(({ index, configuration: one }, at, all) => {
       if (at > 0 && index <= all[at - 1]!.index) return false
+      // The first one may be a snapshot's, of what was in force there.
+      if (at === 0) return true
       const payload = Logs.get(log, index)?.payload
-      // The first one may be a snapshot's, which stands for an entry before.
-      return payload?._tag === "Configuration" ? payload.configuration === one : at === 0
+      return payload?._tag === "Configuration" && payload.configuration === one
     }),
   /** Succession.ts: a snapshot holds the configuration at what is applied, so that one is kept. */
   "the configuration at what is applied is kept": ({ configurations, stateMachine }: State) =>

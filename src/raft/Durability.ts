@@ -8,7 +8,6 @@
  * vote were durable before: others may store entries while the leader does (thesis §10.2.1).
  */
 import type { Configuration } from "./Configuration.ts"
-import * as Configurations from "./Configuration.ts"
 import * as Logs from "./Log.ts"
 import type { HardState, Persist, RaftEffect } from "./RaftEffect.ts"
 import { leaderOf, quorumLost, type ServerState } from "./ServerState.ts"
@@ -32,13 +31,9 @@ export const seal = <S, C, Q, R, A>(
   const change = Logs.difference(before.stateMachine.log, after.stateMachine.log)
   if (hardState === undefined && admitted === undefined && change === undefined) return effects
   const persist: Persist<C> = { _tag: "Persist", hardState, admitted, base: change?.base, log: change?.log }
-  // A sole voter may have committed in this very batch, and would say so before its disk can; also where it has become
-  // one in it, or has then made a voter of another.
-  const self = new Set([after.id])
-  const isAlone = [before, ...after.configurations].some(({ configuration }) =>
-    Configurations.isQuorum(configuration, self)
-  )
-  if (hardState !== undefined || admitted !== undefined || isAlone) return [persist, ...effects]
+  // A sole voter commits what it has just logged, and would say so before its disk can; perhaps it is not the sole one any more.
+  const isAhead = after.stateMachine.commitIndex > Logs.lastIndex(before.stateMachine.log)
+  if (hardState !== undefined || admitted !== undefined || isAhead) return [persist, ...effects]
   return [...effects.filter(mayLeaveEarly), persist, ...effects.filter((effect) => !mayLeaveEarly(effect))]
 }
 

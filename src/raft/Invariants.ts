@@ -10,9 +10,10 @@
  *
  * Long because: it is one list of rules, each two or three lines, and is read as a list.
  */
+import type { Configuration } from "./Configuration.ts"
 import * as Configurations from "./Configuration.ts"
 import * as Logs from "./Log.ts"
-import { Index, type LogEntry } from "./LogEntry.ts"
+import { Index, type LogEntry, type ReplicaId } from "./LogEntry.ts"
 import type { AppendEntries } from "./Message.ts"
 import type { Progress } from "./Progress.ts"
 import type { Persist } from "./RaftEffect.ts"
@@ -190,25 +191,18 @@ const stepRules = {
     after.stateMachine.commitIndex === before.stateMachine.commitIndex ||
     Logs.termAt(after.stateMachine.log, after.stateMachine.commitIndex) === after.currentTerm,
   /** Figure 2: "a majority of matchIndex[i] >= N". */
-  "a leader's commit is held by a majority": ({ before, after }: Step) =>
-    after._tag !== "Leader" ||
-    after.stateMachine.commitIndex === before.stateMachine.commitIndex ||
-    // The last configuration counts, or the one before where this step has added the last.
-    after.configurations
-      .slice(-2)
-      .some(
-        ({ configuration }, at, last) =>
-          (at === last.length - 1 || after.configuration !== before.configuration) &&
-          after.stateMachine.commitIndex <=
-            Configurations.quorumValue(configuration, (id) =>
-              id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
-            )
-      ),
+  "a leader's commit is held by a majority": (step: Step) => {
+    const { before, after } = step
+    if (after._tag !== "Leader" || after.stateMachine.commitIndex === before.stateMachine.commitIndex) return true
+    const held = (id: ReplicaId): number =>
+      id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
+    return inForce(step).some((one) => after.stateMachine.commitIndex <= Configurations.quorumValue(one, held))
+  },
   /** Thesis §10.2.1: what this step logged is on no disk yet. A sole voter speaks behind its own, to learners too. */
-  "a leader commits what was on disk": ({ before, after, early }: Step) =>
-    after._tag !== "Leader" ||
-    after.stateMachine.commitIndex <= Logs.lastIndex(before.stateMachine.log) ||
-    ((isAlone(before) || isAlone(after)) && early.length === 0),
+  "a leader commits what was on disk": (step: Step) =>
+    step.after._tag !== "Leader" ||
+    step.after.stateMachine.commitIndex <= Logs.lastIndex(step.before.stateMachine.log) ||
+    (step.early.length === 0 && inForce(step).some((one) => Configurations.isQuorum(one, new Set([step.after.id])))),
   /** One atomic write: one record under one checksum. */
   "at most one Persist": ({ late }: Step) => !late.some((effect) => effect._tag === "Persist"),
   /** Figure 2: persistent state is "updated on stable storage before responding"; all of it, and nothing else. */
@@ -304,6 +298,14 @@ export const ofLog = (log: Logs.Log<unknown>): ReadonlyArray<LogRule> => {
   return broken
 }
 
+/** At some time in this step: what was committed may have made room for the next one. */
+const inForce = ({ before, after, change }: Step): ReadonlyArray<Configuration> => {
+  const logged = (change?.log?.entries ?? []).flatMap(({ payload }) =>
+    payload._tag === "Configuration" ? [payload.configuration] : []
+  )
+  return [before.configuration, after.configuration, ...logged]
+}
+
 /** To the end of the step, or until the cluster did not count it any more in the same term. */
 const leads = ({ before, after }: Step): boolean =>
   after._tag === "Leader" || (before._tag === "Leader" && before.currentTerm === after.currentTerm)
@@ -355,10 +357,6 @@ const messages = (effects: Effects): ReadonlyArray<Sent> => {
   for (const effect of effects) if (effect._tag === "Send") sent.push(effect)
   return sent
 }
-
-/** By any of its configurations: what follows one may be logged in the step that commits by it. */
-const isAlone = ({ configurations, id }: State): boolean =>
-  configurations.some(({ configuration }) => Configurations.isQuorum(configuration, new Set([id])))
 
 /** The ends are enough: between them entries are consecutive, and stand in the log by reference. */
 const isFromLog = (state: State, { term, prev, entries, leaderCommit }: AppendEntries<unknown>): boolean => {

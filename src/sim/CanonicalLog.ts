@@ -98,6 +98,10 @@ export const commit = (
     applied = new Map(applied).set(request.replica, request)
     tookEffect(canon, command, canon.entries.length)
   }
+  if (version !== before.version && subject.machine.migrate !== undefined) {
+    value = subject.machine.migrate(value, version)
+    digest = subject.digest(value)
+  }
   const hash = Chain.extend(before.hash, entry.index, entry.term, said)
   canon.entries.push({ ...at, term: entry.term, value, digest, result, hash, applied, time, version })
 }

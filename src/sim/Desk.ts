@@ -168,8 +168,9 @@ const refused = (desk: Desk, waiting: Waiting, reason: string, resolve: Resolve)
   return []
 }
 
-/** Back among those who wait, in order. */
+/** Back among those who wait, in order. What is refused lengthens no log, so it is asked for again as soon as at first. */
 const restore = (desk: Desk, waiting: Waiting): void => {
+  waiting.patience = 1
   const all = [...desk.waiting, [waiting.request.sequence, waiting] as const].sort(([one], [other]) => one - other)
   desk.waiting.clear()
   for (const [sequence, one] of all) desk.waiting.set(sequence, one)

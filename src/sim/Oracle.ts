@@ -13,9 +13,11 @@ import { extend } from "./Disk.ts"
 import * as Disks from "./Disk.ts"
 import { dismiss, holdersOf, idsOf, recount, recountAll } from "./Holders.ts"
 import * as Images from "./ImageRules.ts"
+import * as Leaders from "./LeaderRules.ts"
+import * as Members from "./MemberRules.ts"
 import * as Standings from "./Standings.ts"
 import { checkStep } from "./StepRules.ts"
-import { type AnyEffect, type AnyImage, inWords, type State } from "./Subject.ts"
+import type { AnyEffect, AnyImage, State } from "./Subject.ts"
 import { require } from "./Violation.ts"
 
 /** A replica, with what the oracle looks at. */
@@ -102,24 +104,8 @@ export const onStart = (oracle: Oracle, host: Host, state: State): void => {
   require(lastApplied === from && commitIndex === from, "a restart begins with its snapshot", () =>
     `${host.id} has applied ${lastApplied}, its snapshot is at ${from}`)
   Images.checkApplied(oracle, host, state)
-  checkConfiguration(oracle, host, state)
+  Members.checkConfiguration(oracle, host, state)
 }
-
-/** It goes by the last one in its log; before there is one, by what it was told at its first start. */
-const checkConfiguration = (oracle: Oracle, host: Host, { configuration }: State): void => {
-  const expected = standingOf(oracle, host)
-  if (expected.index === 0) return
-  require(inWords(configuration) ===
-    inWords(expected.configuration), "the last configuration in the log is in force (I11)", () =>
-    `${host.id} has ${inWords(configuration)}, not that at ${expected.index}`)
-}
-
-const standingOf = ({ standings, chains }: Oracle, { number }: Host): Standings.Standing =>
-  Standings.at(standings, chains[number]!.at(-1)!)
-
-/** Alone it is, or may just have been, a majority; then nobody but its disk has what it says. */
-const isAlone = ({ configurations, id }: State): boolean =>
-  configurations.some(({ configuration }) => Configurations.isQuorum(configuration, new Set([id])))
 
 /** Its disk is about to be lost; what it held counts until it is admitted again. */
 export const onForget = (oracle: Oracle, host: Host): void => {
@@ -159,7 +145,7 @@ export const onStep = (
 ): void => {
   const { before, after, effects } = step
   const persist = effects.find((effect) => effect._tag === "Persist")
-  checkForgetful(oracle, host, step)
+  Leaders.checkForgetful(oracle, host, step)
   if (before === after) {
     require(persist === undefined, "what did not change is not written", () => host.id)
     return
@@ -169,35 +155,17 @@ export const onStep = (
   if (after.diverged !== before.diverged && after.diverged !== undefined) {
     require(oracle.suspect, "nobody is called different without a reason", () => host.id)
   }
-  if (after.configuration !== before.configuration) checkConfiguration(oracle, host, after)
+  if (after.configuration !== before.configuration) Members.checkConfiguration(oracle, host, after)
   const { outdated } = after.stateMachine
   require(outdated === undefined, "nobody has to apply what it does not understand", () => `${host.id}: ${outdated}`)
-  if (after._tag === "Leader") onLeader(oracle, host, after)
+  if (after._tag === "Leader") Leaders.onLeader(oracle, host, after)
   // A sole voter's entries are committed by its own disk, which has not got them yet.
-  if ((isAlone(before) || isAlone(after)) && persist !== undefined) {
+  if (Members.isAlone(before, after) && persist !== undefined) {
     oracle.unwritten.set(host.number, before)
     return
   }
   onCommit(oracle, host, before, after)
   Standings.checkFresh(oracle.standings, host.number, oracle.canon)
-}
-
-/** Who has lost its disk has forgotten whom it voted for. */
-const checkForgetful = (
-  oracle: Oracle,
-  host: Host,
-  {
-    before,
-    after,
-    effects
-  }: { readonly before: State; readonly after: State; readonly effects: ReadonlyArray<AnyEffect> }
-): void => {
-  if (!oracle.forgetful.has(host.number) || before.admitted) return
-  const stands = after._tag === "Candidate" || after._tag === "Leader"
-  const votes = effects.some(
-    (effect) => effect._tag === "Send" && effect.message._tag === "RequestVoteReply" && effect.message.granted
-  )
-  require(!stands && !votes, "who has lost its disk does not vote", () => `${host.id} in term ${after.currentTerm}`)
 }
 
 const onLogChange = (
@@ -231,7 +199,7 @@ const onLogChange = (
   require(chain.length - 1 === Logs.lastIndex(after.stateMachine.log), "a log is consecutive", () => host.id)
   Standings.onEntries(oracle.standings, host.number, chain, entries)
   // What a sole voter has not written is known to nobody: its term and its entries may come again.
-  if (!isAlone(before) && !isAlone(after)) onEntries(oracle, host, chain, entries)
+  if (!Members.isAlone(before, after)) onEntries(oracle, host, chain, entries)
   for (const entry of entries) {
     require(entry.term <= after.currentTerm, "no entry is from a later term", () => `${host.id} at ${entry.index}`)
   }
@@ -249,32 +217,6 @@ const onEntries = (
     if (known === undefined) oracle.entries.set(key, chain[entry.index]!)
     else require(known === chain[entry.index], "log matching (I3)", () => `${host.id} at ${entry.index}@${entry.term}`)
   }
-}
-
-const onLeader = (oracle: Oracle, host: Host, after: State): void => {
-  const leader = oracle.leaders.get(after.currentTerm)
-  if (leader === host.id) return
-  require(leader === undefined, "one leader a term (I1)", () => `${leader} and ${host.id} in ${after.currentTerm}`)
-  oracle.leaders.set(after.currentTerm, host.id)
-  elected(oracle, host, after)
-  const { entries } = oracle.canon
-  let index = entries.length - 1
-  while (index > 0 && entries[index]!.committedIn >= after.currentTerm) index--
-  complete(oracle, host, index)
-}
-
-/** Its own vote is counted when it leads; of the others those that have left their voters, on disk. */
-const elected = (oracle: Oracle, host: Host, { currentTerm: term, configuration }: State): void => {
-  const voted = oracle.hosts.filter(({ id }) => id === host.id || oracle.votes.get(`${id} ${term}`) === host.id)
-  const votes = new Set(voted.map(({ id }) => id))
-  require(Configurations.isQuorum(configuration, votes), "a leader has the votes of a majority (I1)", () =>
-    `${host.id} leads term ${term} with ${[...votes].join(" ")} in ${inWords(configuration)}`)
-}
-
-const complete = (oracle: Oracle, host: Host, index: number): void => {
-  const committed = oracle.canon.entries[index]!
-  require(oracle.chains[host.number]![index] === committed.chain, "a leader has all that is committed (I4)", () =>
-    `${host.id} leads without entry ${index}, which was committed in term ${committed.committedIn}`)
 }
 
 /** It claims that entries are committed, and what applying them gave. */
@@ -304,7 +246,7 @@ const commitOne = (oracle: Oracle, host: Host, after: State, index: Index): void
   const holding = idsOf(oracle, holders)
   // What follows a configuration that is committed in this step may be logged in it, too.
   const { fresh } = oracle.standings
-  const standing = standingOf(oracle, host)
+  const standing = Members.standingOf(oracle, host)
   const counted = fresh.includes(standing) && standing.index > index ? standing.before!.configuration : undefined
   const isHeld = [after.configuration, counted].some((one) => one && Configurations.isQuorum(one, holding))
   require(isHeld, "what is committed is on a majority's disks (I6)", () =>
@@ -312,20 +254,11 @@ const commitOne = (oracle: Oracle, host: Host, after: State, index: Index): void
   const entry = Logs.get(after.stateMachine.log, index)!
   Canon.commit(oracle.canon, entry, { chain, committedIn: after.currentTerm, holders })
   if (Standings.onCommit(oracle.standings, index, chain)) recountAll(oracle)
-  checkVersion(oracle, entry)
+  Members.checkVersion(oracle, entry)
   for (const other of oracle.hosts) {
     const leads = other.state?._tag === "Leader" && other.state.currentTerm > after.currentTerm
-    if (leads) complete(oracle, other, index)
+    if (leads) Leaders.complete(oracle, other, index)
   }
-}
-
-/** All members understand what the cluster agrees on. */
-const checkVersion = ({ standings, hosts }: Oracle, { payload, index }: LogEntry<unknown>): void => {
-  if (payload._tag !== "Version") return
-  const members = Standings.allMembers([standings.committed.configuration])
-  const behind = hosts.find(({ id, version }) => members.has(id) && version < payload.version)
-  require(behind === undefined, "all members understand the version that is agreed on", () =>
-    `version ${payload.version} at ${index}, and ${behind?.id} understands ${behind?.version}`)
 }
 
 /** A record is on the disk. */

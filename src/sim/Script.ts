@@ -48,8 +48,10 @@
  *
  * WHICH is any of links and one message type: `A->B`, `A->` (to anybody), `->B`, `RequestVote`.
  * WHERE is any of links and replicas; a replica is all of its links.
+ *
+ * Long because: it is the language, with the words for every command beside what it does.
  */
-import { defaults, type Options } from "../raft/Options.ts"
+import { defaults } from "../raft/Options.ts"
 import { ReplicaId } from "../raft/LogEntry.ts"
 import * as Dictation from "./Dictation.ts"
 import * as Disks from "./Disk.ts"
@@ -104,7 +106,7 @@ const cluster = (words: ReadonlyArray<string>): Stage => {
   }
   const stage = Stages.make(
     words.filter((one) => !one.includes("=")),
-    options as Partial<Options>
+    options
   )
   stage.lines.push(`${[...stage.members.keys()].join(", ")} follow nobody in term 0`)
   return stage

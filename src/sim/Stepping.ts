@@ -22,6 +22,7 @@ import * as Promises from "./Promises.ts"
 import * as Recordings from "./Recording.ts"
 import type { Operation } from "./Operation.ts"
 import type { AnyEvent, AnyMessage, State } from "./Subject.ts"
+import { checkDisturbed } from "./StepRules.ts"
 import * as Traces from "./Trace.ts"
 import { require } from "./Violation.ts"
 import type { Happening, World } from "./World.ts"
@@ -142,7 +143,9 @@ const gather = (world: World, host: Host, state: State): Array<AnyEvent> => {
   const at = Instant(Hosts.localTime(host, world.now))
   host.inbox.push(...Desks.overdue(host.desk, at, world.plan.options.electionTimeoutMillis))
   const { batch } = world.chance
-  const taken = host.inbox.splice(0, 1 + batch.below(world.plan.batch.most))
+  // Whatever the plan says, a crowd is not taken one by one for ever: a runtime takes all that is there.
+  const most = Math.max(world.plan.batch.most, world.calm ? host.inbox.length / 4 : 0)
+  const taken = host.inbox.splice(0, 1 + batch.below(most))
   const events: Array<AnyEvent> = []
   for (const arrival of taken) events.push({ ...arrival, at })
   const stuck = world.now < host.timerStuckUntil
@@ -165,8 +168,10 @@ const reduce = (world: World, host: Host, before: State, events: ReadonlyArray<A
   Traces.step(world.trace, { at: world.now, host: host.number, before, after, events, effects })
   Oracles.onStep(world.oracle, host, { before, after, effects })
   Marks.onStep(world.marks, { options: world.plan.options, before, after, events, effects })
-  if (world.settled && after.currentTerm > before.currentTerm) checkDisturbed(world, host, events)
-  const told = events.some((event) => event._tag === "DeadlineReached")
+  if (world.settled && after.currentTerm > before.currentTerm)
+    checkDisturbed(world.oracle.standings.committed.configuration, host.id, events)
+  // What comes behind it may bring another deadline, which has passed as well.
+  const told = events.at(-1)?._tag === "DeadlineReached"
   const goesOn = after.stateMachine.lastApplied > before.stateMachine.lastApplied
   require(!told ||
     goesOn ||
@@ -176,16 +181,6 @@ const reduce = (world: World, host: Host, before: State, events: ReadonlyArray<A
   const dies = !world.calm && world.plan.cutShort > 0 && cutShort.chance(world.plan.cutShort)
   host.crashAt = dies ? cutShort.below(effects.length + 1) : Number.POSITIVE_INFINITY
   carryOut(world, host)
-}
-
-const checkDisturbed = ({ oracle }: World, { id }: Host, events: ReadonlyArray<AnyEvent>): void => {
-  const { configuration } = oracle.standings.committed
-  if (!isMember(configuration, id)) return
-  for (const event of events) {
-    const outsider = event._tag === "MessageReceived" && !isMember(configuration, event.from) ? event : undefined
-    const heeded = outsider?.message._tag === "RequestVote" && events.length === 1
-    require(!heeded, "who is no member disturbs nobody", () => `${id} enters a term of ${outsider?.from}`)
-  }
 }
 
 /** Left to right. A Persist takes time, a frozen host goes on later, a crash cuts the rest off. */

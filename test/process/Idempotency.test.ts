@@ -53,10 +53,10 @@ describe("three real replicas", () => {
     for (const id of three.ids) three.start(id)
     await three.leader()
     const written = new Map<string, Written>()
-    let stopped = false
+    const stopped = new AbortController()
     const writing = Promise.all(
       [0, 1, 2, 3].map(async (writer) => {
-        for (let n = 0; !stopped; n++) {
+        for (let n = 0; !stopped.signal.aborted; n++) {
           const key = `w${writer}-${n}`
           written.set(key, await insist(three, key, writer))
         }
@@ -70,7 +70,7 @@ describe("three real replicas", () => {
       await three.leader(three.ids.filter((id) => id !== leader))
       three.start(leader)
     }
-    stopped = true
+    stopped.abort()
     await writing
     // All at once, and all have it only in their logs and snapshots.
     await Promise.all(three.ids.map((id) => three.kill(id)))

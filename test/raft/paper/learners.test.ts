@@ -13,6 +13,7 @@ import {
   C,
   D,
   deadline,
+  E,
   entries,
   follower,
   type Leader,
@@ -47,6 +48,8 @@ describe("[64] a learner", () => {
     expect(next.configuration.learners).toEqual([{ id: D, promote: true }])
     expect(Configurations.isJoint(next.configuration)).toBe(false)
     expect(sent(effects, D)).toMatchObject([{ _tag: "AppendEntries" }])
+    // Nothing is known of it yet.
+    expect((next as Leader).progress.get(D)).toMatchObject({ _tag: "Probe", matchIndex: 0, incarnation: 0 })
   })
 
   test('"is not yet counted towards majorities for voting or commitment purposes"', () => {
@@ -158,6 +161,20 @@ describe("[117] catching up", () => {
     expect(next.configuration).toEqual(learning(true))
     // And once it speaks again, it begins anew.
     expect(caughtUpOf(next)).toMatchObject({ round: 1, done: false })
+  })
+
+  test("one that has is not kept waiting by another that has not", () => {
+    const learners = [D, E].map((id) => ({ id, promote: true }))
+    const both = leader({
+      term: 2,
+      log: [2],
+      configuration: { ...Configurations.of(members(3)), learners },
+      progress: { E: replicate(0) },
+      commit: 1,
+      catchUps: catchUp({ done: true })
+    })
+    const [next] = step(both, received(D, matched(2, 1)))
+    expect(next.configuration).toMatchObject({ voters: [...members(3), D], learners: [{ id: E, promote: true }] })
   })
 
   test("one that is to stay a learner does", () => {

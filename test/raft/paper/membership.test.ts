@@ -344,6 +344,19 @@ describe("[127] small clusters", () => {
     expect(sent(effects, B)).toEqual([append(2, position(1, 2), [logged(2, 2, request(1), "x")], { commit: 2 })])
   })
 
+  test("[127] nor does anything when that commit makes it a sole voter no more, in the same step", () => {
+    const one = leader({
+      term: 2,
+      log: [2],
+      configuration: { ...Configurations.of([A]), learners: [{ id: B, promote: true }] },
+      catchUps: new Map([[B, { round: 1, target: Index(1), since: now, done: true }]])
+    })
+    const [next, effects] = step(one, submitted(1, "x"))
+    expect(next.configuration).toEqual(joint([A, B], [A]))
+    expect(next.stateMachine.commitIndex).toBe(2)
+    expect(effects.map(({ _tag }) => _tag)).toEqual(["Persist", "Send", "Reply"])
+  })
+
   test("one whose voters are two and whose other is gone goes on by the way out that was committed", () => {
     const log = [entry(1, 2), configured(2, 2, joint([A], [A, B])), configured(3, 2, Configurations.of([A]))]
     const [next] = step(start({ term: 2, log, configuration: Configurations.of([A, B]) }), deadline(now))

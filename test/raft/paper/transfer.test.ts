@@ -74,6 +74,8 @@ describe("thesis §3.10, the leader that hands over", () => {
       const [next, effects] = step(state, transferring(to))
       expect(next).toMatchObject({ _tag: "Leader", transfer: undefined })
       expect(effects).toEqual([])
+      // And nobody's command is dropped for it.
+      expect(step(state, [transferring(to), submitted(1, "x")])[0].stateMachine.log.length).toBe(2)
     }
   })
 
