@@ -243,6 +243,20 @@ export const handoverMutants: ReadonlyArray<Mutant> = [
     ["Settling.ts", `!(isOutdated || Amending.isDeposed(state))`, "!Amending.isDeposed(state)"]
   ),
   mutant(
+    "who is outdated is handed over to",
+    ["own", "I20 [158]"],
+    [
+      "Transferring.ts",
+      "isInReach(options, state, id, at) && Versions.isUnderstoodBy(state, id)",
+      "isInReach(options, state, id, at)"
+    ]
+  ),
+  mutant(
+    "who is outdated comes to vote",
+    ["own", "I20 [158]"],
+    ["Amending.ts", " && Versions.isUnderstoodBy(state, id)", ""]
+  ),
+  mutant(
     "a snapshot of a later version is taken for understood",
     ["own", "I5 [158]"],
     [
