@@ -7,6 +7,7 @@
  *   npm run simulate -- --minutes 10               as many as fit
  *   npm run simulate -- --faults crash,loss        no other faults than these ("none": none)
  *   npm run simulate -- --machine store            the key-value store instead of registers
+ *   npm run simulate -- --machine sessions         commands that are sent again under their names
  *   npm run simulate -- --machine FILE.ts          a machine of yours: the file exports `definition` and `sample`
  *   npm run simulate -- --size 3                   clusters of this size only
  *   npm run simulate -- --seed 42 --cuts JSON      a run of which something is left out
@@ -25,6 +26,7 @@ import { toggles, type Toggle } from "../src/sim/Plan.ts"
 import * as Register from "../src/sim/Register.ts"
 import * as Replay from "../src/sim/Replay.ts"
 import { shrink } from "../src/sim/Shrink.ts"
+import * as SessionStore from "../src/sim/SessionStore.ts"
 import * as Simulation from "../src/sim/Simulation.ts"
 import * as Store from "../src/sim/Store.ts"
 import { type AnySubject, erase } from "../src/sim/Subject.ts"
@@ -49,7 +51,7 @@ const misused = (why: string): never => {
   return process.exit(2)
 }
 
-const subjects = [erase(Register.subject), erase(Store.subject)]
+const subjects = [erase(Register.subject), erase(Store.subject), erase(SessionStore.subject)]
 const own = values.machine.endsWith(".ts")
   ? await load(values.machine).catch((error: Error) => misused(error.message))
   : undefined

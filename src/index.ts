@@ -17,7 +17,13 @@ export type { LogOptions, PromiseCluster, PromiseReplica } from "./embed/Promise
 export type { ServiceClass } from "./embed/Service.ts"
 export type { Options as RaftOptions } from "./raft/Options.ts"
 export type { ReplicaStatus } from "./runtime/ReplicaStatus.ts"
-export { type RequestError, RequestTimeout, ResourceExhausted, Unavailable } from "./runtime/RequestError.ts"
+export {
+  NotUnderstood,
+  type RequestError,
+  RequestTimeout,
+  ResourceExhausted,
+  Unavailable
+} from "./runtime/RequestError.ts"
 export type { InFlight, MemoryDisk } from "./storage/MemoryStorage.ts"
 export { StorageError } from "./storage/Storage.ts"
 export { type LinkFaults, MemoryNetwork } from "./transport/MemoryTransport.ts"

@@ -10,6 +10,11 @@ export interface Machine<S, C, R, Q, A> {
   readonly version?: number
   /** Deterministic and total: no clock, no chance, no throwing; a refusal is a result. */
   readonly apply: (state: S, command: C, context: Context) => readonly [S, R]
+  /**
+   * The state as it goes on when the cluster has agreed on `version`, earlier or later than before. Deterministic. What
+   * snapshots of an earlier version cannot hold must go here, or replicas that start from one would know less.
+   */
+  readonly migrate?: (state: S, version: number) => S
   /** Reads a state; changes nothing. */
   readonly query: (state: S, query: Q) => A
   /** About how many bytes a command weighs, for the limits on what is in flight. */

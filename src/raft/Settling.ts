@@ -197,7 +197,9 @@ const depose = <S, C, R, Q, A>(
   if (next !== undefined) send(batch, next, { _tag: "TimeoutNow", term: state.currentTerm })
   const as = { term: state.currentTerm, leader: undefined, at, quorumLost: isOutdated || isOutside(state) }
   const follower = becomeFollower(state, core.options, as)
-  return as.quorumLost ? refuseAll(follower, isOutdated ? "Outdated" : "Removed", batch) : follower
+  // What came in this batch it has logged, or refused already; what becomes of that others will tell.
+  const rest = { ...batch, commands: [], amendments: [] }
+  return as.quorumLost ? refuseAll(follower, isOutdated ? "Outdated" : "Removed", rest) : follower
 }
 
 /** One round for all reads and questions that wait. Its index is the log's last: see Reads.ts on get safety. */

@@ -123,7 +123,7 @@ export type OnApplied<R> = (
  */
 export const apply = <S, C, R>(
   stateMachine: StateMachine<S, C>,
-  machine: Pick<Machine<S, C, R, never, unknown>, "apply" | "digest" | "sizeOf" | "version">,
+  machine: Pick<Machine<S, C, R, never, unknown>, "apply" | "digest" | "migrate" | "sizeOf" | "version">,
   onApplied: OnApplied<R>,
   limit = Number.POSITIVE_INFINITY
 ): StateMachine<S, C> => {
@@ -162,6 +162,9 @@ export const apply = <S, C, R>(
           end = Index(index - 1)
           continue
         }
+        if (payload.version !== version) value = machine.migrate?.(value, payload.version) ?? value
+        // A snapshot is due at once: an earlier program starts from it, and not from the log with what it cannot know.
+        if (payload.version < version) appliedBytes = Number.MAX_SAFE_INTEGER
         version = payload.version
         ceiling = payload.ceiling
         if (payload.request !== undefined) onApplied(payload.request, amended)

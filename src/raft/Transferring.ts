@@ -57,7 +57,11 @@ export const goOn = <S, C, R, Q, A>(
   if (isVain) return { ...state, transfer: undefined }
   const isDue = transfer.askedAt === undefined || at >= transfer.askedAt + core.options.heartbeatMillis
   const holdsAll = progress.matchIndex === Logs.lastIndex(state.stateMachine.log)
-  if (!isDue || !holdsAll || !progress.admitted) return state
+  if (!isDue) return state
+  if (!holdsAll || !progress.admitted) {
+    // One that was told and has lost its log since is told again as soon as it has it, whenever that is.
+    return transfer.askedAt === undefined ? state : { ...state, transfer: { ...transfer, askedAt: undefined } }
+  }
   return { ...tell(state, transfer.to, batch), transfer: { ...transfer, askedAt: at } }
 }
 

@@ -1,6 +1,7 @@
 /** What a step meant for the replica beyond its role, as lines for its log. */
 import type { ServerState } from "../raft/ServerState.ts"
 import * as StateMachines from "../raft/StateMachine.ts"
+import * as MemberNotices from "./MemberNotices.ts"
 
 type State = ServerState<unknown, unknown, unknown>
 
@@ -15,7 +16,10 @@ export const describe = (before: State, after: State): ReadonlyArray<Notice> => 
   const agreed = before.diverged === undefined || after.diverged !== undefined ? undefined : describeAgreement
   const late =
     before.pristine && !after.pristine && !after.admitted ? { ...notAdmitted, level: "Info" as const } : undefined
-  return [admitted, late, diverged, agreed].filter((notice) => notice !== undefined)
+  const own = [admitted, late, diverged, agreed, describeVersion(before.stateMachine, after.stateMachine)].filter(
+    (notice) => notice !== undefined
+  )
+  return [...own, ...MemberNotices.describe(before, after)]
 }
 
 /** Of a replica that finds a history, or starts with a disk that says so. */
@@ -53,5 +57,11 @@ const describeAgreement: Notice = {
   level: "Info",
   text: "agrees with the other replicas again: the leader's snapshot has taken the place of what differed"
 }
+
+/** What commands may mean from now on. */
+const describeVersion = (before: State["stateMachine"], after: State["stateMachine"]): Notice | undefined =>
+  before.version === after.version
+    ? undefined
+    : { level: "Info", text: `commands are of version ${after.version} from now on, as all members understand it` }
 
 const hex = (hash: number): string => hash.toString(16).padStart(8, "0")

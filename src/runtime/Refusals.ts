@@ -3,8 +3,9 @@ import type { Outcome, Refusal } from "../raft/RaftEffect.ts"
 import { AmendmentRefused, type RequestError, ResourceExhausted, Unavailable } from "./RequestError.ts"
 
 /**
- * Whoever waits goes on waiting. A copy that an earlier leader was given may be logged though this one was refused,
- * and then its outcome will come; and what a leader declined for the moment is submitted again by and by.
+ * Whoever waits goes on waiting: a copy that an earlier leader was given may be logged though this one was refused,
+ * and then its outcome will come. What a leader declined is told at once, with an outcome that nobody knows: a client
+ * that is kept waiting at a limit only makes it worse.
  */
 export const saysNothing = (outcome: Outcome<unknown, unknown>, mayBeLogged: boolean): boolean => {
   switch (outcome._tag) {
@@ -16,7 +17,7 @@ export const saysNothing = (outcome: Outcome<unknown, unknown>, mayBeLogged: boo
     case "Refused":
       return mayBeLogged && (outcome.reason === "UncommittedBytes" || outcome.reason === "NoSpace")
     case "Declined":
-      return outcome.reason === "UncommittedBytes"
+      return false
   }
 }
 
@@ -73,7 +74,7 @@ export const refusal = (reason: Refusal, outcomeUnknown: boolean): RequestError 
   }
 }
 
-const objections = {
+export const objections = {
   NotAMember: "there is no such member; see them with: balsa member list",
   LastVoter: "it is the last voter, and nobody would be left to decide anything",
   ChangePending: "another change of the cluster is under way; try again when it is done",

@@ -33,4 +33,12 @@ export class AmendmentRefused extends Schema.TaggedError<AmendmentRefused>()("Am
   outcomeUnknown: Schema.Literal(false)
 }) {}
 
-export type RequestError = Unavailable | RequestTimeout | ResourceExhausted | AmendmentRefused
+/** The cluster has not agreed on a version of its commands that has this one; nothing was done. */
+export class NotUnderstood extends Schema.TaggedError<NotUnderstood>()("NotUnderstood", {
+  message: Schema.String,
+  /** On what it has agreed. */
+  version: Schema.Finite,
+  outcomeUnknown: Schema.Literal(false)
+}) {}
+
+export type RequestError = NotUnderstood | Unavailable | RequestTimeout | ResourceExhausted | AmendmentRefused

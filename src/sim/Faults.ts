@@ -3,6 +3,7 @@
  * rhythm; several may hold at once.
  */
 import { tags } from "../raft/Message.ts"
+import * as Administrators from "./Administrator.ts"
 import { amnesia } from "./Amnesia.ts"
 import * as Cuts from "./Cuts.ts"
 import { alter, fill, kill, rot, wipe } from "./DiskFaults.ts"
@@ -155,6 +156,10 @@ const apply = (world: World, kind: FaultKind, random: Random, millis: number): s
       return lag(world, random)
     case "alter":
       return alter(world, random)
+    case "amend":
+      return Administrators.amend(world, random)
+    case "transfer":
+      return Administrators.transfer(world, random)
   }
 }
 

@@ -53,7 +53,9 @@ export interface Flying {
 /** What stays the same in every situation of a search. */
 export interface Rig {
   readonly replica: AnyReplica
+  /** At the beginning. */
   readonly voters: ReadonlyArray<ReplicaId>
+  readonly all: ReadonlyArray<ReplicaId>
   /** The core's own invariants too, or only what a client or an operator would call wrong. */
   readonly rules: "all" | "consequences"
   /** Whether replicas may vote from the beginning, or have to become a cluster first. */

@@ -36,7 +36,7 @@ test("a cluster of other voters", async () => {
   const error = await startFailing(directory, { voters: [ReplicaId("A"), ReplicaId("B"), ReplicaId("C")] })
   expect([error.reason, error.message]).toEqual([
     "WrongCluster",
-    `${directory} belongs to a cluster of A, B, and this replica was started in one of A, B, C. Members cannot be changed yet: start it with the same --peers as before, or choose an empty data directory.`
+    `${directory} belongs to a cluster of A, B, and this replica was started in one of A, B, C. Start it with the same --peers as before (members are changed with: balsa member), or choose an empty data directory.`
   ])
   // In another order they are the same.
   expect((await start(directory, { voters: [ReplicaId("B"), ReplicaId("A")] })).recovered.entries.length).toBe(1)
@@ -62,9 +62,9 @@ test("being refused changes nothing", async () => {
 
 test("a newer format", async () => {
   const directory = await used()
-  bend(path.join(directory, "identity"), () => Buffer.from('{"format":2,"something":"else"}\n'))
+  bend(path.join(directory, "identity"), () => Buffer.from('{"format":3,"something":"else"}\n'))
   const error = await startFailing(directory)
-  expect([error.reason, error.message]).toEqual(["UnknownFormat", expect.stringContaining("has format 2")])
+  expect([error.reason, error.message]).toEqual(["UnknownFormat", expect.stringContaining("has format 3")])
 })
 
 test("every bit of the identity", async () => {
