@@ -19,11 +19,7 @@ export const handoverMutants: ReadonlyArray<Mutant> = [
   mutant(
     "the target is told before it holds all",
     ["thesis §3.10", "[131]"],
-    [
-      "Transferring.ts",
-      "if (!isDue || !holdsAll || !progress.admitted) return state",
-      "if (!isDue || !progress.admitted) return state"
-    ]
+    ["Transferring.ts", "if (!holdsAll || !progress.admitted) {", "if (!progress.admitted) {"]
   ),
   mutant(
     "handing over is never given up",
