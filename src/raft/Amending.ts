@@ -169,8 +169,9 @@ const measure = <S, C, Q>(options: Options, state: Leader<S, C, Q>, at: Instant)
   let catchUps: Map<ReplicaId, CatchUp> | undefined
   for (const { id } of state.configuration.learners) {
     const progress = state.progress.get(id)
-    // One that is not admitted could vote no more than before.
-    if (progress === undefined || progress.incarnation === 0 || !progress.admitted) continue
+    // One that is not admitted could vote no more than before, and one that is outdated not lead.
+    const isOfUse = progress?.admitted === true && progress.incarnation > 0 && Versions.isUnderstoodBy(state, id)
+    if (progress === undefined || !isOfUse) continue
     const known = state.catchUps.get(id)
     const lastIndex = Logs.lastIndex(state.stateMachine.log)
     const next = catchUp(known, { matchIndex: progress.matchIndex, heardAt: progress.heardAt, lastIndex, at, options })

@@ -10,6 +10,7 @@ import { Instant, type ReplicaId } from "./LogEntry.ts"
 import type { Options } from "./Options.ts"
 import { isInReach } from "./Amending.ts"
 import type { Leader } from "./ServerState.ts"
+import * as Versions from "./Version.ts"
 
 /** The latest that was asked for in this batch takes the place of what was under way. */
 export const begin = <S, C, R, Q, A>(
@@ -27,12 +28,13 @@ export const begin = <S, C, R, Q, A>(
   return { ...state, transfer: { to, deadline, askedAt: undefined } }
 }
 
-/** Of the voters in reach the one that holds most. */
+/** Of the voters in reach that could lead, the one that holds most. */
 export const best = <S, C, Q>(options: Options, state: Leader<S, C, Q>, at: Instant): ReplicaId | undefined => {
   let found: ReplicaId | undefined
   let most = -1
   for (const [id, { matchIndex }] of state.progress) {
-    const isCandidate = state.configuration.voters.includes(id) && isInReach(options, state, id, at)
+    const isCandidate =
+      state.configuration.voters.includes(id) && isInReach(options, state, id, at) && Versions.isUnderstoodBy(state, id)
     if (!isCandidate || matchIndex <= most) continue
     found = id
     most = matchIndex

@@ -7,7 +7,7 @@
  * To go back to an older program, an operator limits the version first.
  */
 import * as Configurations from "./Configuration.ts"
-import type { Payload } from "./LogEntry.ts"
+import type { Payload, ReplicaId } from "./LogEntry.ts"
 import { versionOf } from "./Machine.ts"
 import type { Refusal } from "./RaftEffect.ts"
 import type { Leader } from "./ServerState.ts"
@@ -28,6 +28,10 @@ export const raise = <S, C, Q>(
   }
   return understood <= version ? undefined : { _tag: "Version", version: understood, ceiling, request: undefined }
 }
+
+/** Whether a peer could lead: who is outdated applies nothing, and neither serves nor stands. */
+export const isUnderstoodBy = <S, C, Q>({ stateMachine, progress }: Leader<S, C, Q>, peer: ReplicaId): boolean =>
+  (progress.get(peer)?.version ?? 0) >= (stateMachine.outdated ?? stateMachine.version)
 
 /** What is logged and not applied may say something else. */
 const isPending = <S, C, Q>({ stateMachine, announced }: Leader<S, C, Q>): boolean =>

@@ -19,11 +19,7 @@ export const handoverMutants: ReadonlyArray<Mutant> = [
   mutant(
     "the target is told before it holds all",
     ["thesis §3.10", "[131]"],
-    [
-      "Transferring.ts",
-      "if (!isDue || !holdsAll || !progress.admitted) return state",
-      "if (!isDue || !progress.admitted) return state"
-    ]
+    ["Transferring.ts", "if (!holdsAll || !progress.admitted) {", "if (!progress.admitted) {"]
   ),
   mutant(
     "handing over is never given up",
@@ -241,6 +237,20 @@ export const handoverMutants: ReadonlyArray<Mutant> = [
     "who is outdated leads on",
     ["own", "I20 [158]"],
     ["Settling.ts", `!(isOutdated || Amending.isDeposed(state))`, "!Amending.isDeposed(state)"]
+  ),
+  mutant(
+    "who is outdated is handed over to",
+    ["own", "I20 [158]"],
+    [
+      "Transferring.ts",
+      "isInReach(options, state, id, at) && Versions.isUnderstoodBy(state, id)",
+      "isInReach(options, state, id, at)"
+    ]
+  ),
+  mutant(
+    "who is outdated comes to vote",
+    ["own", "I20 [158]"],
+    ["Amending.ts", " && Versions.isUnderstoodBy(state, id)", ""]
   ),
   mutant(
     "a snapshot of a later version is taken for understood",

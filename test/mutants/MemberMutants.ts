@@ -279,7 +279,7 @@ export const memberMutants: ReadonlyArray<Mutant> = [
   mutant(
     "it is believed to be no member on an old word",
     ["own", "[126]"],
-    ["Election.ts", `message.index > Succession.last(state.configurations).index`, "message.index > 0"]
+    ["Election.ts", `message.index >= Succession.last(state.configurations).index`, "message.index > 0"]
   ),
   mutant(
     "it is believed to be no member though a leader speaks",

@@ -108,7 +108,7 @@ const states: Readonly<Record<Invariants.StateRule, ServerState>> = {
     configurations: Succession.begin(followed.configuration, index(2))
   },
   "voters change through a joint configuration": follower({
-    log: [entry(1, 2), configured(2, 2, Configurations.of([A, B, D]))]
+    log: [configured(1, 2, abcd), configured(2, 2, leave(abcd)), configured(3, 2, Configurations.of([A, B, D]))]
   }),
   "who is no voter does not lead beyond that": leader({ term: 2, log: [2], configuration: Configurations.of([B]) }),
   "a leader hands over to another voter": { ...led, transfer: { to: D, deadline: now, askedAt: undefined } },

@@ -65,7 +65,8 @@ const of = {
   TimeoutNow: (term: number) => timeoutNow(term),
   ForwardTransfer: (term: number) => forwardTransfer(term),
   ForwardAmendment: (term: number) => forwardAmendment(term, request(1, C), { _tag: "Version", ceiling: 1 }),
-  NotAMember: (term: number) => notAMember(term, 0)
+  // Of before all that anybody knows here.
+  NotAMember: (term: number) => notAMember(term, -1)
 } satisfies Record<Message["_tag"], (term: number) => Message>
 const messages = Object.entries(of)
 /** What a replica of an earlier term is told of this one. */

@@ -199,9 +199,39 @@ describe("a replica that does not understand what the others have agreed on", ()
         log: leader({ term: 2, log: [entry(1, 2), versioned(2, 2, 2)], commit: 1, progress: {} }).stateMachine.log
       }
     }
-    const [next, effects] = step(grown, received(B, matched(2, 2)))
+    const [next, effects] = step(grown, received(B, matched(2, 2, 0, says(2))))
     expect(next).toMatchObject({ _tag: "Follower", leader: undefined, stateMachine: { outdated: 2 } })
     expect(sent(effects, B)).toContainEqual(timeoutNow(2))
+  })
+
+  test("is not the one that is asked to take over", () => {
+    const log = [entry(1, 2), versioned(2, 2, 2)]
+    const progress = { B: replicate(2, { version: 1 }), C: replicate(1, { version: 2 }) }
+    const state = leader({ term: 2, log, commit: 1, progress })
+    const [next, effects] = step(state, received(B, matched(2, 2)))
+    expect(next).toMatchObject({ _tag: "Follower", stateMachine: { outdated: 2 } })
+    expect(sent(effects, B)).not.toContainEqual(timeoutNow(2))
+    expect(sent(effects, C)).toContainEqual(timeoutNow(2))
+  })
+
+  test("does not come to vote: it could not lead", () => {
+    const configuration = { ...Configurations.of(members(3)), learners: [{ id: D, promote: true }] }
+    const understands = replicate(2, { version: 2 })
+    const state = leader({
+      term: 2,
+      log: [noOp(1, 2), versioned(2, 2, 2)],
+      commit: 2,
+      configuration,
+      progress: { B: understands, C: understands, D: replicate(2, { version: 1 }) }
+    })
+    const agreed = {
+      ...state,
+      stateMachine: { ...state.stateMachine, version: 2, outdated: undefined, lastApplied: Index(2) }
+    }
+    const [older] = step(agreed, received(D, matched(2, 2, 0, says(1))), two)
+    expect((older as Leader).catchUps.size).toBe(0)
+    const [began] = step(older, received(D, matched(2, 2, 0, says(2))), two)
+    expect((began as Leader).catchUps.size).toBe(1)
   })
 
   test("and one that starts from a snapshot of a later version is so from the beginning", () => {
