@@ -102,6 +102,9 @@ export const onStart = (oracle: Oracle, host: Host, state: State): void => {
   const from = disk.snapshots[0]?.snapshot.last.index ?? 0
   require(lastApplied === from && commitIndex === from, "a restart begins with its snapshot", () =>
     `${host.id} has applied ${lastApplied}, its snapshot is at ${from}`)
+  const [stored] = disk.snapshots
+  // What an altered replica has stored alters whoever starts from it.
+  if (stored !== undefined && oracle.tainted.has(stored.image)) oracle.altered.add(host.number)
   Images.checkApplied(oracle, host, state)
   Members.checkConfiguration(oracle, host, state)
 }
