@@ -11,6 +11,7 @@ import type { Host } from "./Host.ts"
 import * as Links from "./Links.ts"
 import type { FaultKind } from "./Plan.ts"
 import { type Random, stream } from "./Random.ts"
+import { patience } from "./Patience.ts"
 import { bounce, lag, overtake } from "./Staged.ts"
 import { overtaken, routes, someLeader } from "./Target.ts"
 import * as Traces from "./Trace.ts"
@@ -156,6 +157,8 @@ const apply = (world: World, kind: FaultKind, random: Random, millis: number): s
       return lag(world, random)
     case "alter":
       return alter(world, random)
+    case "patience":
+      return patience(world, random)
     case "amend":
       return Administrators.amend(world, random)
     case "transfer":

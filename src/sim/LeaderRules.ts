@@ -1,6 +1,6 @@
 /** The oracle's rules about who leads: one a term, elected by a majority, with all that is committed. */
-import * as Configurations from "../raft/Configuration.ts"
 import type { Host, Oracle } from "./Oracle.ts"
+import * as Standings from "./Standings.ts"
 import { type AnyEffect, inWords, type State } from "./Subject.ts"
 import { require } from "./Violation.ts"
 
@@ -20,7 +20,7 @@ export const onLeader = (oracle: Oracle, host: Host, after: State): void => {
 const elected = (oracle: Oracle, host: Host, { currentTerm: term, configuration }: State): void => {
   const voted = oracle.hosts.filter(({ id }) => id === host.id || oracle.votes.get(`${id} ${term}`) === host.id)
   const votes = new Set(voted.map(({ id }) => id))
-  require(Configurations.isQuorum(configuration, votes), "a leader has the votes of a majority (I1)", () =>
+  require(Standings.isQuorum(configuration, votes), "a leader has the votes of a majority (I1)", () =>
     `${host.id} leads term ${term} with ${[...votes].join(" ")} in ${inWords(configuration)}`)
 }
 

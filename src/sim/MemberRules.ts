@@ -2,7 +2,6 @@
  * The oracle's rules about who the members are, and about the version that they agree on; who counts is judged by the
  * configurations in logs (Standings.ts).
  */
-import * as Configurations from "../raft/Configuration.ts"
 import type { LogEntry } from "../raft/LogEntry.ts"
 import type { Host, Oracle } from "./Oracle.ts"
 import * as Standings from "./Standings.ts"
@@ -23,7 +22,7 @@ export const standingOf = ({ standings, chains }: Oracle, { number }: Host): Sta
 
 /** Alone it is, or was for a moment of this step, a majority; then nobody but its disk has what it says. */
 export const isAlone = (before: State, { configurations, id }: State): boolean =>
-  [before, ...configurations].some(({ configuration }) => Configurations.isQuorum(configuration, new Set([id])))
+  [before, ...configurations].some(({ configuration }) => Standings.isQuorum(configuration, new Set([id])))
 
 /** All members understand what the cluster agrees on. */
 export const checkVersion = ({ standings, hosts }: Oracle, { payload, index }: LogEntry<unknown>): void => {

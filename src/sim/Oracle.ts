@@ -3,7 +3,6 @@
  * own: which log each replica has (as digests), who led which term, who voted for whom,
  * and what is committed. It trusts nothing that a replica says about itself.
  */
-import * as Configurations from "../raft/Configuration.ts"
 import * as Logs from "../raft/Log.ts"
 import type { Index, LogEntry, ReplicaId, Term } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
@@ -103,6 +102,9 @@ export const onStart = (oracle: Oracle, host: Host, state: State): void => {
   const from = disk.snapshots[0]?.snapshot.last.index ?? 0
   require(lastApplied === from && commitIndex === from, "a restart begins with its snapshot", () =>
     `${host.id} has applied ${lastApplied}, its snapshot is at ${from}`)
+  const [stored] = disk.snapshots
+  // What an altered replica has stored alters whoever starts from it.
+  if (stored !== undefined && oracle.tainted.has(stored.image)) oracle.altered.add(host.number)
   Images.checkApplied(oracle, host, state)
   Members.checkConfiguration(oracle, host, state)
 }
@@ -248,7 +250,7 @@ const commitOne = (oracle: Oracle, host: Host, after: State, index: Index): void
   const { fresh } = oracle.standings
   const standing = Members.standingOf(oracle, host)
   const counted = fresh.includes(standing) && standing.index > index ? standing.before!.configuration : undefined
-  const isHeld = [after.configuration, counted].some((one) => one && Configurations.isQuorum(one, holding))
+  const isHeld = [after.configuration, counted].some((one) => one && Standings.isQuorum(one, holding))
   require(isHeld, "what is committed is on a majority's disks (I6)", () =>
     `${host.id} commits ${index} in term ${after.currentTerm}, but only the disks of ${[...holding].join(" ")} have it`)
   const entry = Logs.get(after.stateMachine.log, index)!

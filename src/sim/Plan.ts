@@ -31,6 +31,7 @@ export const faultKinds = [
   "alter",
   "lag",
   "amnesia",
+  "patience",
   "amend",
   "transfer"
 ] as const
@@ -248,7 +249,7 @@ const drawClocks = (random: Random, drift: number | undefined, off: ReadonlySet<
 }
 
 /** A sequence of its own, for which the others must leave room. */
-const staged: ReadonlyArray<FaultKind> = ["overtake", "bounce", "lag", "amnesia", "amnesia"]
+const staged: ReadonlyArray<FaultKind> = ["overtake", "bounce", "lag", "amnesia", "amnesia", "patience"]
 
 const likely: { readonly [Kind in FaultKind]?: number } = {
   power: 0.2,
@@ -262,7 +263,8 @@ const likely: { readonly [Kind in FaultKind]?: number } = {
   rot: 0.3,
   alter: 0.1,
   lag: 0.5,
-  amnesia: 0.2
+  amnesia: 0.2,
+  patience: 0.3
 }
 
 /** Every seed has these, some of them rarely. */

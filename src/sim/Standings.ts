@@ -92,6 +92,10 @@ export const onCommit = (standings: Standings, index: Index, chain: number): boo
   return true
 }
 
+/** Told here once more, so that a core that counts wrongly is not believed: a majority, and of each where there are two. */
+export const isQuorum = ({ voters, outgoing }: Configuration, ids: ReadonlySet<ReplicaId>): boolean =>
+  [voters, outgoing].every((side) => side.length === 0 || side.filter((id) => ids.has(id)).length * 2 > side.length)
+
 /** All that may be in force: the committed one, and what stands in any of these logs behind it. */
 export const inForce = (
   { known, committed }: Standings,
