@@ -49,8 +49,6 @@ class Writer {
   }
 }
 
-const electionTimeoutMillis = 500
-
 describe("three real replicas that are restarted one after the other, the leader among them", () => {
   it("lose no acknowledged write, and keep on writing", async () => {
     cluster = await RealCluster.make(["A", "B", "C"])
@@ -70,8 +68,11 @@ describe("three real replicas that are restarted one after the other, the leader
       const led = (await three.leader()) === id
       const began = three.process(id)
       assert.strictEqual(await three.stop(id), 0, began.log())
-      if (led && began.log().includes("leads, so this replica can stop")) handedOver++
-      if (led) assert.notInclude(began.log(), "stops as the leader", "it hands over before it stops")
+      if (led) {
+        handedOver++
+        assert.include(began.log(), "leads, so this replica can stop", "it hands over before it stops")
+        assert.notInclude(began.log(), "stops as the leader")
+      }
       await more(50)
       three.start(id)
       await eventually(`${id} is ready`, () => ready(three, id))
@@ -83,14 +84,14 @@ describe("three real replicas that are restarted one after the other, the leader
     await writing
 
     const times = writers.flatMap(({ acknowledged }) => [...acknowledged.values()]).toSorted((a, b) => a - b)
+    // Told, not judged: a machine that is busy with other tests has gaps of its own. That nobody had to wait for a timeout is
+    // judged above: whoever led has handed over before it stopped.
     const gaps = times.slice(1).map((time, at) => time - times[at]!)
     const longest = Math.max(...gaps)
     const unknown = writers.reduce((sum, writer) => sum + writer.unknown, 0)
     console.log(
       `rolling restart: ${times.length} writes, longest gap ${longest.toFixed(0)} ms, ${handedOver} handed over, ${unknown} unknown outcomes`
     )
-    assert.isAtMost(longest, electionTimeoutMillis)
-
     const leader = await three.leader()
     const { body } = await three.post(leader, "/v3/kv/range", { key: base64("w"), range_end: base64("x") })
     const kvs = (body as { kvs: ReadonlyArray<{ key: string }> }).kvs
