@@ -51,7 +51,7 @@ const mayAil = ({ hosts, oracle }: World, inForce: ReadonlyArray<Configuration>)
   const members = hosts.filter(({ id }) => inForce.some((configuration) => Configurations.isMember(configuration, id)))
   return (
     oracle.altered.size === 0 &&
-    hosts.every(({ disk }) => disk.snapshots.every(({ damaged }) => !damaged)) &&
+    hosts.every(({ disk }) => disk.snapshots.every(({ damaged, image }) => !damaged && !oracle.tainted.has(image))) &&
     (members.every(({ disk }) => disk.admitted) || !hosts.some(({ disk }) => disk.admitted))
   )
 }

@@ -21,17 +21,21 @@ export const patience = (world: World, random: Random): string => {
     later(to, () => chosen.forEach((route) => Links.cut(world.links, route, -1)))
   }
   const ask = (from: number, to: number, hosts: ReadonlyArray<Host>, query: boolean): void => {
-    for (let time = from; time < to; time += 0.04) {
+    for (let time = from; time < to; time += 0.1) {
       Worlds.plan(world, at(time), { _tag: "Visit", host: random.pick(hosts).number, query })
     }
   }
-  leader.timerStuckUntil = at(4)
+  const end = at(4)
+  const stuckFrom = (timeouts: number): void => later(timeouts, () => (leader.timerStuckUntil = end))
   const sent = routes(world, (from) => from === leader.number)
+  const heard = routes(world, (_, to) => to === leader.number)
   if (random.chance(0.5)) {
     // Its followers' answers take as long as their patience.
     const tags = new Set(["AppendEntriesReply", "HeartbeatReply"] as const)
     Links.hold(world.links, { tags, to: leader.number, until: at(1) }, world.now)
-    cut(0.1, 4, sent)
+    stuckFrom(0.4)
+    cut(0.4, 4, sent)
+    cut(1.1, 4, heard)
     ask(1.1, 2.4, others, false)
     ask(1.1, 2.4, [leader], true)
     return `${leader.id} falls silent, and hears late that it was heard`
@@ -42,7 +46,8 @@ export const patience = (world: World, random: Random): string => {
     4,
     routes(world, (from, to) => from === leader.number && to === first.number)
   )
-  cut(1, 4, sent)
+  stuckFrom(1)
+  cut(1, 4, [...sent, ...heard])
   for (const host of others) if (host !== first) later(random.between(1, 1.1), () => kill(world, host, 0.1))
   ask(1.1, 2.2, others, false)
   ask(1.1, 2.2, [leader], true)

@@ -5,7 +5,7 @@
  */
 import type { Options } from "../raft/Options.ts"
 import { busy } from "./Busy.ts"
-import { drawDrift, drawOptions, drawVersions } from "./PlanOptions.ts"
+import { drawDrift, drawOptions, drawVersions, maxHosts, type Versions } from "./PlanOptions.ts"
 import { type Random, stream } from "./Random.ts"
 
 export const faultKinds = [
@@ -84,14 +84,6 @@ export interface Plan {
   readonly recovery: RecoveryPlan
 }
 
-/** Of the programs that replicas run. */
-export interface Versions {
-  /** What each understands at first. */
-  readonly first: ReadonlyArray<number>
-  /** How likely a start is that of a later one. */
-  readonly replaced: number
-}
-
 export interface DiskPlan {
   readonly syncMillis: number
   /** How likely a sync takes `stallMillis`. */
@@ -157,7 +149,7 @@ export interface Strike {
 export const draw = (seed: number, off: ReadonlySet<Toggle>, size?: number): Plan => {
   const shape = stream(seed, "plan.shape")
   const drawn = shape.pick([1, 2, 2, 3, 3, 3, 3, 3, 3, 3, 4, 4, 5, 5, 5, 5, 5, 6, 7])
-  const drift = drawDrift(stream(seed, "plan.lease"), off)
+  const drift = drawDrift(stream(seed, "plan.lease"), off.has("lease"))
   const options = {
     ...drawOptions(stream(seed, "plan.options"), stream(seed, "plan.snapshotOptions")),
     ...(drift === undefined ? {} : { leaseReads: true, maxClockDrift: drift })
@@ -168,7 +160,7 @@ export const draw = (seed: number, off: ReadonlySet<Toggle>, size?: number): Pla
   const plan: Plan = {
     size: number,
     hosts: Math.min(maxHosts, number + spare.pick([1, 1, 2, 2, 3])),
-    versions: drawVersions(stream(seed, "plan.versions"), off),
+    versions: drawVersions(stream(seed, "plan.versions"), off.has("version")),
     options,
     steps: 600 + shape.below(2400),
     clients: {
@@ -191,9 +183,6 @@ export const draw = (seed: number, off: ReadonlySet<Toggle>, size?: number): Pla
   const more = stream(seed, "plan.busy")
   return more.chance(0.25) ? busy(plan, more, off) : plan
 }
-
-/** Their names and bits are as few. */
-export const maxHosts = 7
 
 const drawRecovery = (random: Random, off: ReadonlySet<Toggle>): RecoveryPlan => ({
   impaired: on(random.pick([0, 0xff, random.below(256)]), "impair", off),

@@ -1,7 +1,17 @@
 /** The limits of a seed's replicas, and the programs that they run. */
 import type { Options } from "../raft/Options.ts"
-import { maxHosts, type Toggle, type Versions } from "./Plan.ts"
 import type { Random } from "./Random.ts"
+
+/** Their names and bits are as few. */
+export const maxHosts = 7
+
+/** Of the programs that replicas run. */
+export interface Versions {
+  /** What each understands at first. */
+  readonly first: ReadonlyArray<number>
+  /** How likely a start is that of a later one. */
+  readonly replaced: number
+}
 
 /** Tiny limits make rare paths common. Those of snapshots have a stream of their own. */
 export const drawOptions = (random: Random, snapshots: Random): Options => {
@@ -30,14 +40,14 @@ export const drawOptions = (random: Random, snapshots: Random): Options => {
 }
 
 /** Where reads rest on clocks, how wrong these may be. */
-export const drawDrift = (random: Random, off: ReadonlySet<Toggle>): number | undefined => {
+export const drawDrift = (random: Random, isOff: boolean): number | undefined => {
   const drift = random.pick([undefined, undefined, 0.01, 0.1, 0.3])
-  return off.has("lease") ? undefined : drift
+  return isOff ? undefined : drift
 }
 
-export const drawVersions = (random: Random, off: ReadonlySet<Toggle>): Versions => {
+export const drawVersions = (random: Random, isOff: boolean): Versions => {
   const share = random.pick([0, 0.5, 1])
-  const first = Array.from({ length: maxHosts }, () => (random.chance(share) && !off.has("version") ? 2 : 1))
+  const first = Array.from({ length: maxHosts }, () => (random.chance(share) && !isOff ? 2 : 1))
   const replaced = random.pick([0, 0.1, 0.5])
-  return { first, replaced: off.has("version") ? 0 : replaced }
+  return { first, replaced: isOff ? 0 : replaced }
 }

@@ -238,8 +238,9 @@ const differs = ({ oracle }: World, { number, state }: Host): boolean =>
 const notice = (world: World): void => {
   if (world.oracle.altered.size !== 1) return
   const unnoticed = (): string | undefined =>
-    world.hosts.find(({ number, state }) => {
-      if (state === undefined || state.diverged !== undefined || !world.oracle.altered.has(number)) return false
+    world.hosts.find(({ number, state, impaired }) => {
+      if (state === undefined || impaired || state.diverged !== undefined || !world.oracle.altered.has(number))
+        return false
       const { lastApplied, hash } = state.stateMachine
       return hash !== world.ledger.canon.entries[lastApplied]!.hash
     })?.id
