@@ -23,10 +23,7 @@ export const stateRules = {
     configurations[0]!.index <= stateMachine.lastApplied,
   /** §6: C-old, then C-old,new, then C-new. */
   "voters change through a joint configuration": ({ configurations }: State) =>
-    configurations.every(
-      // Who joins was told at its first start who the members are, which may be others than those at the log's beginning.
-      (one, at, all) => at === 0 || all[at - 1]!.index === 0 || mayFollow(all[at - 1]!.configuration, one.configuration)
-    ),
+    configurations.every((one, at, all) => at === 0 || mayFollow(all[at - 1]!.configuration, one.configuration)),
   /** §6: "the leader steps down once it has committed the C-new log entry", and leads until then. */
   "who is no voter does not lead beyond that": (state: State) =>
     state._tag !== "Leader" ||

@@ -129,12 +129,12 @@ export const replaceProgram = (world: World, host: Host, version: number): void 
 /** One that was a member, and is none any more, loses its disk; it may be added again. */
 const retire = (world: World, random: Random): string => {
   const host = random.pick(outsiders(world).filter(({ disk }) => disk.admitted))
-  const { voters } = world.oracle.standings.committed.configuration
   kill(world, host, random.wait(world.plan.options.electionTimeoutMillis))
   Oracles.onRetire(world.oracle, host)
   Disks.wipe(host.disk)
   host.wipes++
-  host.founders = voters
+  // Whoever joins a cluster knows, and has written down, that this is no beginning.
+  host.disk.admitted = false
   Marks.hit(world.marks, "a removed replica loses its disk")
   if (world.recording !== undefined) Recordings.onRetire(world.recording, host)
   return `${host.id}, which is no member any more, loses its disk`

@@ -58,10 +58,11 @@ export const rot = (world: World, random: Random, millis: number): string => {
   const host = random.pick(world.hosts)
   const may = mayForget(world, host)
   if (host.state === undefined || host.disk.snapshots.length === 0) return "no snapshot to damage"
+  kill(world, host, millis)
+  // A record that was on its way may have made it, and with it a snapshot for which there is no spare.
   const vouched = host.disk.snapshots.filter(({ snapshot }) => Disks.holds(host.disk, snapshot.last))
   const spare = vouched.some(({ damaged }, at) => at > 0 && !damaged)
-  if (!spare && host.disk.base.index > 0 && !may) return "no last snapshot may be damaged now"
-  kill(world, host, millis)
+  if (!spare && host.disk.base.index > 0 && !may) return `${host.id} dies; its last snapshot may not be damaged now`
   const times = may && random.chance(0.5) ? vouched.length : 1
   for (let time = 0; time < times; time++) {
     Disks.damage(host.disk)

@@ -150,7 +150,9 @@ const command = (replay: Replay, line: string): void => {
       return Disks.wipe(member(words[0]).disk)
     case "retire":
       Oracles.onRetire(replay.oracle, member(words[0]))
-      return Disks.wipe(member(words[0]).disk)
+      Disks.wipe(member(words[0]).disk)
+      member(words[0]).disk.admitted = false
+      return
     case "damage":
       return Disks.damage(member(words[0]).disk)
     case "alter": {

@@ -111,12 +111,12 @@ const blank = (id: ReplicaId, number: number, founders: ReadonlyArray<ReplicaId>
   inbox: []
 })
 
-/** One that is no member, and knows who found the cluster; perhaps one of those, on an empty disk. */
+/** One that is no member, and knows who founded the cluster; perhaps one of those, on an empty disk. */
 export const join = (stage: Stage, name: string): void => {
   const id = Id(name)
-  const founders = stage.founders.filter((founder) => founder !== id)
-  const member = stage.members.get(id) ?? blank(id, stage.members.size, founders)
-  member.founders = founders
+  const member = stage.members.get(id) ?? blank(id, stage.members.size, stage.founders)
+  // Whatever its disk says, this is no beginning.
+  member.disk.admitted ??= false
   stage.members.set(id, member)
   start(stage, member)
 }
