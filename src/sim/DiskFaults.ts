@@ -61,7 +61,8 @@ export const rot = (world: World, random: Random, millis: number): string => {
   kill(world, host, millis)
   // A record that was on its way may have made it, and with it a snapshot for which there is no spare.
   const vouched = host.disk.snapshots.filter(({ snapshot }) => Disks.holds(host.disk, snapshot.last))
-  const spare = vouched.some(({ damaged }, at) => at > 0 && !damaged)
+  // Others may have turned out damaged before.
+  const spare = vouched.filter(({ damaged }) => !damaged).length > 1
   if (!spare && host.disk.base.index > 0 && !may) return `${host.id} dies; its last snapshot may not be damaged now`
   const times = may && random.chance(0.5) ? vouched.length : 1
   for (let time = 0; time < times; time++) {
