@@ -36,6 +36,7 @@ import {
   received,
   replicate,
   requestVote,
+  requestVoteReply,
   sent,
   type ServerState,
   start,
@@ -257,6 +258,16 @@ describe("thesis §6.4.1, a follower", () => {
     expect(later).toMatchObject({ currentTerm: 3, leader: undefined })
     expect(step(later, received(C, requestVote(4, position(9, 2)), after(499)), leasing)[0]).toBe(later)
     expect(step(later, received(C, requestVote(4, position(9, 2)), after(500)), leasing)[0].votedFor).toBe(C)
+  })
+
+  test("the promise holds against a request of the very term that it was told of by another message", () => {
+    const [later] = step(hearing(), received(C, preVoteReply(3, 2, false)), leasing)
+    const [refusing, effects] = step(later, candidacy(after(499)), leasing)
+    expect(refusing.votedFor).toBeUndefined()
+    expect(sent(effects, C)).toEqual([requestVoteReply(3, false)])
+    expect(step(later, candidacy(after(500)), leasing)[0].votedFor).toBe(C)
+    const released = received(C, requestVote(3, position(9, 2), true), after(1))
+    expect(step(later, released, leasing)[0].votedFor).toBe(C)
   })
 
   test("it does not stand before that, either", () => {
