@@ -290,4 +290,14 @@ describe("thesis §6.4.1, a follower", () => {
     expect(start({ term: 2, configuration: Configurations.of([A]) }, leasing).patientUntil).toBe(now)
     expect(step(start({ term: 2, log: [entry(1, 2)] }), candidacy(now))[0].votedFor).toBe(C)
   })
+
+  test("after a restart the sole voter is patient, too, with a leader that may not know yet that it is no voter", () => {
+    const joint = { ...Configurations.of([A]), outgoing: [A, B], autoLeave: true }
+    const log = [entry(1, 2), configured(2, 2, joint), configured(3, 2, Configurations.of([A]))]
+    const configuration = Configurations.of([A, B])
+    const state = start({ term: 2, log, configuration }, leasing)
+    expect(state.patientUntil).toBe(after(500))
+    expect(leasing.nextDeadline(state)).toBeGreaterThanOrEqual(after(500))
+    expect(raft.nextDeadline(start({ term: 2, log, configuration }))).toBe(now)
+  })
 })
