@@ -220,6 +220,8 @@ export const onPreVoteReply = <S, C, R, Q, A>(
  * A vote, in the term that this replica has just entered or was in. At most one a term
  * (§5.2), only for a log at least as up-to-date as its own (§5.4.1). The vote is on disk
  * before the reply leaves, because everything right of `Persist` is.
+ *
+ * Patience is asked for here as well: this term may have been learnt from another message than the request.
  */
 export const onRequestVote = <S, C, R, Q, A>(
   core: Core<S, C, R, Q, A>,
@@ -231,6 +233,7 @@ export const onRequestVote = <S, C, R, Q, A>(
     Admission.mayVote(state, message.last) &&
     state._tag === "Follower" &&
     state.leader === undefined &&
+    (message.transfer || at >= state.patientUntil) &&
     (state.votedFor === undefined || state.votedFor === from) &&
     Logs.upToDate(message.last, Logs.last(state.stateMachine.log))
   send(batch, from, { _tag: "RequestVoteReply", term: state.currentTerm, granted })

@@ -100,8 +100,9 @@ const init = <S, C, R, Q, A>(core: Core<S, C, R, Q, A>, start: Start<S, C>): Ser
   const configurations = recover(start, log)
   const { configuration } = Succession.last(configurations)
   const drawn = drawElectionDeadline(core.options, start.seed, at)
-  // A sole voter has nobody to wait for.
-  const alone = Configurations.isQuorum(configuration, new Set([id]))
+  // A sole voter has nobody to wait for, unless another may still lead that does not know yet that it is the sole one.
+  const isBound = core.options.leaseReads && Succession.otherVoters(configurations, id).length > 0
+  const alone = Configurations.isQuorum(configuration, new Set([id])) && !isBound
   return {
     _tag: "Follower",
     id,

@@ -36,6 +36,7 @@ import {
   received,
   replicate,
   requestVote,
+  requestVoteReply,
   sent,
   type ServerState,
   start,
@@ -259,6 +260,16 @@ describe("thesis §6.4.1, a follower", () => {
     expect(step(later, received(C, requestVote(4, position(9, 2)), after(500)), leasing)[0].votedFor).toBe(C)
   })
 
+  test("the promise holds against a request of the very term that it was told of by another message", () => {
+    const [later] = step(hearing(), received(C, preVoteReply(3, 2, false)), leasing)
+    const [refusing, effects] = step(later, candidacy(after(499)), leasing)
+    expect(refusing.votedFor).toBeUndefined()
+    expect(sent(effects, C)).toEqual([requestVoteReply(3, false)])
+    expect(step(later, candidacy(after(500)), leasing)[0].votedFor).toBe(C)
+    const released = received(C, requestVote(3, position(9, 2), true), after(1))
+    expect(step(later, released, leasing)[0].votedFor).toBe(C)
+  })
+
   test("it does not stand before that, either", () => {
     const state = hearing()
     expect(leasing.nextDeadline(state)).toBeGreaterThanOrEqual(state.patientUntil)
@@ -278,5 +289,15 @@ describe("thesis §6.4.1, a follower", () => {
     expect(step(state, candidacy(after(500)), leasing)[0].votedFor).toBe(C)
     expect(start({ term: 2, configuration: Configurations.of([A]) }, leasing).patientUntil).toBe(now)
     expect(step(start({ term: 2, log: [entry(1, 2)] }), candidacy(now))[0].votedFor).toBe(C)
+  })
+
+  test("after a restart the sole voter is patient, too, with a leader that may not know yet that it is no voter", () => {
+    const joint = { ...Configurations.of([A]), outgoing: [A, B], autoLeave: true }
+    const log = [entry(1, 2), configured(2, 2, joint), configured(3, 2, Configurations.of([A]))]
+    const configuration = Configurations.of([A, B])
+    const state = start({ term: 2, log, configuration }, leasing)
+    expect(state.patientUntil).toBe(after(500))
+    expect(leasing.nextDeadline(state)).toBeGreaterThanOrEqual(after(500))
+    expect(raft.nextDeadline(start({ term: 2, log, configuration }))).toBe(now)
   })
 })
