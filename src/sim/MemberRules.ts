@@ -2,6 +2,7 @@
  * The oracle's rules about who the members are, and about the version that they agree on; who counts is judged by the
  * configurations in logs (Standings.ts).
  */
+import * as Logs from "../raft/Log.ts"
 import type { LogEntry } from "../raft/LogEntry.ts"
 import type { Host, Oracle } from "./Oracle.ts"
 import * as Standings from "./Standings.ts"
@@ -20,9 +21,9 @@ export const checkConfiguration = (oracle: Oracle, host: Host, { configuration }
 export const standingOf = ({ standings, chains }: Oracle, { number }: Host): Standings.Standing =>
   Standings.at(standings, chains[number]!.at(-1)!)
 
-/** Alone it is, or was for a moment of this step, a majority; then nobody but its disk has what it says. */
-export const isAlone = (before: State, { configurations, id }: State): boolean =>
-  [before, ...configurations].some(({ configuration }) => Standings.isQuorum(configuration, new Set([id])))
+/** It commits, as a sole voter, what it has just logged: nobody but its disk will have it, and that has not got it yet. */
+export const isAhead = (before: State, after: State): boolean =>
+  after.stateMachine.commitIndex > Logs.lastIndex(before.stateMachine.log)
 
 /** All members understand what the cluster agrees on. */
 export const checkVersion = ({ standings, hosts }: Oracle, { payload, index }: LogEntry<unknown>): void => {

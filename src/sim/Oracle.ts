@@ -162,7 +162,7 @@ export const onStep = (
   require(outdated === undefined, "nobody has to apply what it does not understand", () => `${host.id}: ${outdated}`)
   if (after._tag === "Leader") Leaders.onLeader(oracle, host, after)
   // A sole voter's entries are committed by its own disk, which has not got them yet.
-  if (Members.isAlone(before, after) && persist !== undefined) {
+  if (Members.isAhead(before, after) && persist !== undefined) {
     oracle.unwritten.set(host.number, before)
     return
   }
@@ -201,7 +201,7 @@ const onLogChange = (
   require(chain.length - 1 === Logs.lastIndex(after.stateMachine.log), "a log is consecutive", () => host.id)
   Standings.onEntries(oracle.standings, host.number, chain, entries)
   // What a sole voter has not written is known to nobody: its term and its entries may come again.
-  if (!Members.isAlone(before, after)) onEntries(oracle, host, chain, entries)
+  if (!Members.isAhead(before, after)) onEntries(oracle, host, chain, entries)
   for (const entry of entries) {
     require(entry.term <= after.currentTerm, "no entry is from a later term", () => `${host.id} at ${entry.index}`)
   }
