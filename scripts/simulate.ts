@@ -1,17 +1,5 @@
 /**
- * Simulates whole clusters, a seed each, until one breaks a rule or the budget is used up.
- *
- *   npm run simulate                               200 seeds from 1 on
- *   npm run simulate -- --seed 42                  that one, twice: both must be the same run
- *   npm run simulate -- --seeds 10000 [--from 7]   so many
- *   npm run simulate -- --minutes 10               as many as fit
- *   npm run simulate -- --faults crash,loss        no other faults than these ("none": none)
- *   npm run simulate -- --machine store            the key-value store instead of registers
- *   npm run simulate -- --machine sessions         commands that are sent again under their names
- *   npm run simulate -- --machine FILE.ts          a machine of yours: the file exports `definition` and `sample`
- *   npm run simulate -- --size 3                   clusters of this size only
- *   npm run simulate -- --seed 42 --cuts JSON      a run of which something is left out
- *   npm run simulate -- --replay FILE              a recorded script
+ * Simulates whole clusters, a seed each, until one breaks a rule or the budget is used up. `--help` says how.
  *
  * A run that breaks a rule is made small, drawn as a chart and told as a script.
  */
@@ -32,8 +20,25 @@ import * as Store from "../src/sim/Store.ts"
 import { type AnySubject, erase } from "../src/sim/Subject.ts"
 import { load } from "./simulate/Machine.ts"
 
+const usage = `Simulates whole clusters, a seed each, until one breaks a rule or the budget is used up.
+
+npm run simulate                               200 seeds from 1 on
+npm run simulate -- --seed 42                  that one, twice: both must be the same run
+npm run simulate -- --seeds 10000 [--from 7]   so many
+npm run simulate -- --minutes 10               as many as fit
+npm run simulate -- --faults crash,loss        no other faults than these ("none": none)
+npm run simulate -- --machine store            the key-value store instead of registers
+npm run simulate -- --machine sessions         commands that are sent again under their names
+npm run simulate -- --machine FILE.ts          a machine of yours: the file exports \`definition\` and \`sample\`
+npm run simulate -- --size 3                   clusters of this size only
+npm run simulate -- --seed 42 --cuts JSON      a run of which something is left out
+npm run simulate -- --replay FILE              a recorded script
+
+It ends with 1 where a rule was broken, and with 2 where it was not understood.`
+
 const { values } = parseArgs({
   options: {
+    help: { type: "boolean", short: "h", default: false },
     seed: { type: "string" },
     seeds: { type: "string" },
     from: { type: "string", default: "1" },
@@ -45,6 +50,11 @@ const { values } = parseArgs({
     replay: { type: "string" }
   }
 })
+
+if (values.help) {
+  console.log(usage)
+  process.exit(0)
+}
 
 const misused = (why: string): never => {
   console.error(why)
