@@ -33,12 +33,20 @@ export const propose = <S, C, R, Q, A>(
 ): Leader<S, C, Q> => {
   let state = before
   for (const { request, amendment } of batch.amendments) {
+    // What the network has doubled, or a replica that lags asks for again: others may have changed it back since.
+    if (state.amended.some((known) => isSame(known, request))) continue
     const checked = check(core.options, state, amendment, at)
     if (checked._tag === "Refused") refuse(state, request, checked.reason, batch)
     else state = log(state, { ...checked.payload, request }, at)
   }
   return state
 }
+
+const isSame = (one: RequestId, other: RequestId): boolean =>
+  one.replica === other.replica && one.incarnation === other.incarnation && one.sequence === other.sequence
+
+/** So many requests are remembered. */
+const maxAmended = 64
 
 type Checked =
   | { readonly _tag: "Refused"; readonly reason: Refusal }
@@ -119,7 +127,8 @@ const log = <S, C, Q>(
   const { request } = payload
   const progress =
     request === undefined ? state.progress : Progresses.awaitCommit(state.progress, request.replica, entries[0]!.index)
-  const logged = { ...state, stateMachine, progress }
+  const amended = request === undefined ? state.amended : [...state.amended.slice(1 - maxAmended), request]
+  const logged = { ...state, stateMachine, progress, amended }
   if (payload._tag === "Version") return { ...logged, announced: entries[0]!.index }
   return reconfigure(withConfigurations(logged, Succession.append(state.configurations, entries)), lastIndex, at)
 }

@@ -144,6 +144,7 @@ const becomeLeader = <S, C, Q>(state: Candidate<S, C, Q>, at: Instant): Leader<S
     lease: Leases.none,
     transfer: undefined,
     announced: noOp.index,
+    amended: state.configurations.flatMap(({ request }) => (request === undefined ? [] : [request])),
     catchUps: new Map()
   }
 }

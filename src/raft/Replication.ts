@@ -7,7 +7,7 @@ import * as Configurations from "./Configuration.ts"
 import { type Batch, type Core, type Received, send } from "./Core.ts"
 import * as Divergence from "./Divergence.ts"
 import * as Logs from "./Log.ts"
-import { Index, type Instant, type LogEntry, type LogPosition, type ReplicaId, Term } from "./LogEntry.ts"
+import { Index, Instant, type LogEntry, type LogPosition, type ReplicaId, Term } from "./LogEntry.ts"
 import type { Machine } from "./Machine.ts"
 import type { AppendEntries, AppendEntriesReply, AppendResult, HeartbeatReply, Introduce } from "./Message.ts"
 import type { Options } from "./Options.ts"
@@ -277,10 +277,18 @@ const take = <S, C, R, Q, A>(
 }
 
 /**
- * When this leader must give up unless a majority answers (CheckQuorum, thesis §6.2): one
- * election timeout after the latest moment at which a majority had been heard.
+ * When this leader must give up unless a majority answers (CheckQuorum, thesis §6.2): one election timeout after the
+ * latest moment at which a majority had been heard. One that is not admitted does not count, unless all voters are heard:
+ * then it will be admitted soon, and without a leader it never would be.
  */
-export const quorumDeadline = <S, C, Q>(state: Leader<S, C, Q>, options: Options): Instant =>
-  (Configurations.quorumValue(state.configuration, (id) =>
-    id === state.id ? Number.POSITIVE_INFINITY : counted(state.progress.get(id), "heardAt")
-  ) + options.electionTimeoutMillis) as Instant
+export const quorumDeadline = <S, C, Q>(state: Leader<S, C, Q>, options: Options): Instant => {
+  const { configuration, id: self, progress } = state
+  const heardAt = Configurations.quorumValue(configuration, (id) =>
+    id === self ? Number.POSITIVE_INFINITY : counted(progress.get(id), "heardAt")
+  )
+  let allHeardAt = Number.POSITIVE_INFINITY
+  for (const id of Configurations.otherVoters(configuration, self)) {
+    allHeardAt = Math.min(allHeardAt, progress.get(id)?.heardAt ?? 0)
+  }
+  return Instant(Math.max(heardAt, allHeardAt) + options.electionTimeoutMillis)
+}

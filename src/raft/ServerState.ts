@@ -6,7 +6,7 @@
 import type { Introductions } from "./Admission.ts"
 import type { Checkpoint } from "./Chain.ts"
 import { type Configuration, isMember } from "./Configuration.ts"
-import { type ClusterTime, type Index, Instant, type ReplicaId, type Term } from "./LogEntry.ts"
+import { type ClusterTime, type Index, Instant, type ReplicaId, type RequestId, type Term } from "./LogEntry.ts"
 import type { Options } from "./Options.ts"
 import type { Progress } from "./Progress.ts"
 import type { Ask, Reads, Round } from "./Reads.ts"
@@ -88,6 +88,8 @@ export interface Leader<S, C, Q> extends Common<S, C, Q> {
   readonly transfer: Transfer | undefined
   /** The last entry that may be about the version of commands: until it is applied, no other is logged. */
   readonly announced: Index
+  /** The latest amendments that are in its log, by their requests: a doubled one is not made again. */
+  readonly amended: ReadonlyArray<RequestId>
   /** How far learners have come in catching up, for those that are to vote. */
   readonly catchUps: ReadonlyMap<ReplicaId, CatchUp>
 }

@@ -264,6 +264,7 @@ export const leader = (given: Leading = {}): Leader => {
     lease: given.lease ?? Lease.none,
     transfer: given.transfer,
     announced: given.announced ?? Index(0),
+    amended: [],
     catchUps: given.catchUps ?? new Map()
   }
 }
