@@ -16,7 +16,7 @@ const environment = `ENVIRONMENT
       as the flags of balsa serve: --id, --peers, and so on; the first three and
       BALSA_DATA_DIR also for restore, recover and storage
   BALSA_ENDPOINTS, BALSA_OUTPUT, BALSA_TIMEOUT
-      as the flags of put, get, del, status, snapshot, restore and storage
+      as the flags of put, get, del, status, member, snapshot, restore, recover and storage
   NO_COLOR, FORCE_COLOR
       switch colour off or on (as --no-color does)`
 

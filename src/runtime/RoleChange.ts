@@ -33,8 +33,9 @@ const describeFollower = (before: State, after: Extract<State, { _tag: "Follower
   if (leader !== undefined) return `follows ${leader} in term ${currentTerm}: heard its AppendEntries${was}`
   if (after.quorumLost && isOutside(after))
     return `no longer leads or follows in term ${currentTerm}: it is no member${was}`
-  if (after.quorumLost)
+  if (after.quorumLost && before._tag === "Leader")
     return `steps down as leader of term ${currentTerm}: no majority answered for an election timeout`
+  if (after.quorumLost) return `follower in term ${currentTerm}: ${reasonToAsk(before)}, and it may not stand${was}`
   if (currentTerm === before.currentTerm) return `follower in term ${currentTerm}${was}`
   const vote = after.votedFor === undefined ? "no vote yet" : `voted for ${after.votedFor}`
   return `follower in term ${currentTerm}: heard of a later term, ${vote}${was}`
