@@ -206,6 +206,27 @@ const catchUp = (known: CatchUp | undefined, { matchIndex, heardAt, lastIndex, a
   return { round: known.round + 1, target: lastIndex, since: at, done: false }
 }
 
+/**
+ * Whoever is no member any more is sent nothing from now on, and one that does not ask for votes would never hear why. Lost, it
+ * is only not told; a voter asks in the end, and is told then.
+ */
+export const tellWhoIsGone = <S, C, R, Q, A>(
+  before: Leader<S, C, Q>,
+  state: Leader<S, C, Q>,
+  batch: Batch<C, Q, R, A>
+): void => {
+  const { commitIndex } = state.stateMachine
+  const known = before.stateMachine.commitIndex
+  for (const [at, { configuration, index }] of state.configurations.entries()) {
+    const former = at === 0 || index <= known || index > commitIndex ? undefined : state.configurations[at - 1]
+    if (former === undefined) continue
+    for (const id of Configurations.peers(former.configuration, state.id)) {
+      if (Configurations.isMember(configuration, id)) continue
+      send(batch, id, { _tag: "NotAMember", term: state.currentTerm, index })
+    }
+  }
+}
+
 /** A leader that the committed configuration does not count any more leads nobody (§6). */
 export const isDeposed = <S, C, Q>(state: Leader<S, C, Q>): boolean =>
   !Configurations.isVoter(state.configuration, state.id) && !isPending(state)

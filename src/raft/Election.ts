@@ -20,6 +20,7 @@ import {
   common,
   drawElectionDeadline,
   type Leader,
+  leaderOf,
   type ServerState
 } from "./ServerState.ts"
 import type { StateMachine } from "./StateMachine.ts"
@@ -189,15 +190,16 @@ const tellOutsider = <S, C, R, Q, A>(state: ServerState<S, C, Q>, to: ReplicaId,
 /**
  * A voter knows better who is a member, unless it only has not heard of something that this replica has. What
  * stands at that index here is the very configuration, of which this replica did not know that it is committed, or one
- * that never will be.
+ * that never will be. One that trusts a leader believes it of that one only.
  */
 export const onNotAMember = <S, C, R, Q, A>(
   core: Core<S, C, R, Q, A>,
   state: ServerState<S, C, Q>,
-  { message, at }: Received<NotAMember>
+  { from, message, at }: Received<NotAMember>
 ): ServerState<S, C, Q> => {
   const isNews = state._tag !== "Leader" && message.index >= Succession.last(state.configurations).index
-  if (!isNews || trustsLeader(state, core.options.electionTimeoutMillis, at)) return state
+  const isMistrusted = leaderOf(state) !== from && trustsLeader(state, core.options.electionTimeoutMillis, at)
+  if (!isNews || isMistrusted) return state
   const removed = { ...state, removedAt: message.index }
   return becomeFollower(removed, core.options, { term: state.currentTerm, leader: undefined, at, quorumLost: true })
 }

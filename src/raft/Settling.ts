@@ -179,6 +179,7 @@ const lead = <S, C, R, Q, A>(
   const next = Amending.goOn(core, committed, at)
   // A sole voter, or one that becomes it by this, has committed that as well.
   const settled = next === committed ? next : Proposing.commit(next, core.machine)
+  Amending.tellWhoIsGone(before, settled, batch)
   const supplied = Replication.replicate(core, settled, at, batch)
   const handing = Transferring.goOn(core, supplied, at, batch)
   return depose(core, applyAll(core, handing, batch), at, batch)

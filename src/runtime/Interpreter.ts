@@ -164,7 +164,8 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     for (const effect of effects) {
       if (effect._tag === "Reply" && effect.outcome._tag === "Refused") requests.onReply(effect.request, effect.outcome)
     }
-    if (leaderOf(after) !== undefined) {
+    // A leader that is removed logs what has come, and leads no more at the end of the very same step.
+    if (leaderOf(after) !== undefined || before._tag === "Leader") {
       for (const event of events) {
         if (event._tag === "CommandSubmitted" || event._tag === "AmendmentSubmitted")
           requests.onSubmitted(event.request)

@@ -312,5 +312,15 @@ export const handoverMutants: ReadonlyArray<Mutant> = [
     "an earlier start of a follower is heard through a heartbeat",
     ["own", "I7"],
     ["Heartbeats.ts", "  if (message.sender.incarnation < before.incarnation) return state\n", ""]
+  ),
+  mutant(
+    "patience ends with a term that was learnt elsewhere",
+    ["own", "I17 [142]"],
+    ["Election.ts", "    (message.transfer || at >= state.patientUntil) &&\n", ""]
+  ),
+  mutant(
+    "a sole voter is not patient while another may lead",
+    ["own", "I17 [142]"],
+    ["Replica.ts", "new Set([id])) && !isBound", "new Set([id])) || (isBound && false)"]
   )
 ]

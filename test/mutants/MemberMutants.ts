@@ -323,5 +323,25 @@ export const memberMutants: ReadonlyArray<Mutant> = [
       '    case "PreVoteReply":\n    case "RequestVoteReply":\n    case "AppendEntriesReply":\n    case "InstallSnapshotReply":\n    case "HeartbeatReply":',
       '    case "AppendEntries":\n    case "Heartbeat":\n    case "InstallSnapshot":\n    case "PreVoteReply":\n    case "RequestVoteReply":\n    case "AppendEntriesReply":\n    case "InstallSnapshotReply":\n    case "HeartbeatReply":'
     ]
+  ),
+  mutant(
+    "a doubled amendment is made again",
+    ["own", "[128]"],
+    ["Amending.ts", "if (state.amended.some((known) => isSame(known, request))) continue", ""]
+  ),
+  mutant(
+    "a removed learner is not told",
+    ["own", "[38]"],
+    ["Settling.ts", "  Amending.tellWhoIsGone(before, settled, batch)\n", ""]
+  ),
+  mutant(
+    "who is removed is told before that is committed",
+    ["own", "I11 [38]"],
+    ["Amending.ts", "index <= known || index > commitIndex ? undefined", "index <= known ? undefined"]
+  ),
+  mutant(
+    "a leader that hears all voters gives up because one is not admitted",
+    ["own", "I20"],
+    ["Replication.ts", "Math.max(heardAt, allHeardAt)", "heardAt"]
   )
 ]

@@ -169,8 +169,8 @@ export const steps: Readonly<Record<Column, Readonly<Record<Row, string>>>> = {
     "ForwardAmendment, lower term": "-",
     "ForwardAmendment, equal term": "-",
     "ForwardAmendment, higher term": "Follower: Persist",
-    "NotAMember, lower term": "-",
-    "NotAMember, equal term": "-",
+    "NotAMember, lower term": "Follower: QuorumLost",
+    "NotAMember, equal term": "Follower: QuorumLost",
     "NotAMember, higher term": "Follower: Persist QuorumLost"
   },
   PreCandidate: {

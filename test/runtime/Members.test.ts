@@ -1,6 +1,7 @@
 /** Members and leadership as users of a replica change them, on whole replicas under a clock that tests move. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { TestClock } from "effect/testing"
 import type { MemberChange } from "../../src/raft/Amendment.ts"
 import * as Configurations from "../../src/raft/Configuration.ts"
 import { ReplicaId } from "../../src/raft/LogEntry.ts"
@@ -51,6 +52,36 @@ describe("members", () => {
             .join(", ")
         )
       }
+    })
+  )
+
+  it.effect("a leader that is removed says of no command that it has logged that nothing was done", () =>
+    Effect.gen(function* () {
+      const cluster = new TestCluster("A B C")
+      yield* cluster.startAll
+      const leader = yield* cluster.leader
+      // While its disk works, commands gather with the answers that commit its removal: they are one batch.
+      cluster.disk(leader.id).slow(5)
+      yield* begin(leader.replicated.amend(members({ _tag: "Remove", id: leader.id })))
+      const asked: Array<{ readonly key: string; readonly write: Effect.Success<ReturnType<typeof begin>> }> = []
+      for (let turn = 0; turn < 60; turn++) {
+        for (const key of [`a${turn}`, `b${turn}`]) {
+          asked.push({ key, write: yield* begin(leader.replicated.propose(put(key, "1"))) })
+        }
+        yield* TestClock.adjust(1)
+      }
+      yield* cluster.until("it is outside", () => leader.replicated.status().outside)
+      yield* cluster.until("answers", () => asked.every(({ write }) => write.settled()), 20_000)
+      const next = cluster.get(others(cluster, leader).find((id) => cluster.get(id).state()._tag === "Leader")!)
+      let refused = 0
+      for (const { key, write } of asked) {
+        const error = write.error() as { readonly outcomeUnknown: boolean } | undefined
+        if (error === undefined || error.outcomeUnknown) continue
+        refused++
+        const read = yield* settle(cluster, next.replicated.query(get(key)))
+        assert.isUndefined(valueIn(read.result()!), key)
+      }
+      assert.isAbove(refused, 0)
     })
   )
 

@@ -288,6 +288,16 @@ describe("what counts for a leader", () => {
     const [fallen] = step(state, [received(B, matched(2, 3, 0, wiped(1)), at), deadline(at)])
     expect(fallen).toMatchObject({ _tag: "Follower", quorumLost: true })
   })
+
+  test("unless all voters are heard: then it will be admitted soon, and without a leader it never would be", () => {
+    const state = leader({ term: 2, log })
+    const at = after(500)
+    const heard = [received(B, matched(2, 3, 0, wiped(1)), at), received(C, matched(2, 3, 0, wiped(1)), at)]
+    expect(step(state, [...heard, deadline(at)])[0]._tag).toBe("Leader")
+    const two = leader({ term: 2, log, voters: [A, B] })
+    expect(step(two, [heard[0]!, deadline(at)])[0]._tag).toBe("Leader")
+    expect(step(two, deadline(at))[0]._tag).toBe("Follower")
+  })
 })
 
 describe("another start of a follower", () => {

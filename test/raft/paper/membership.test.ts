@@ -5,8 +5,9 @@
 import { describe, expect, test } from "vitest"
 import { leave } from "../../../src/raft/Amendment.ts"
 import * as Configurations from "../../../src/raft/Configuration.ts"
+import * as Logs from "../../../src/raft/Log.ts"
 import { Index, type ReplicaId } from "../../../src/raft/LogEntry.ts"
-import { amending, changing, configured, forwardAmendment } from "../amendments.ts"
+import { amending, changing, configured, forwardAmendment, notAMember } from "../amendments.ts"
 import {
   A,
   after,
@@ -41,6 +42,7 @@ import {
   requestVoteReply,
   send,
   sent,
+  type ServerState,
   start,
   step,
   submitted
@@ -54,6 +56,7 @@ const joint = (voters: ReadonlyArray<ReplicaId>, outgoing: ReadonlyArray<Replica
   autoLeave: true
 })
 const without = joint([A, B], members(3))
+const lastOf = ({ stateMachine: { log } }: ServerState): number => Logs.lastIndex(log)
 const remove = (id: ReplicaId) => changing({ _tag: "Remove", id })
 const amended = (sequence: number): RaftEffect => reply(sequence, { _tag: "Amended" })
 const configurationsSent = (effects: ReadonlyArray<RaftEffect>, to: ReplicaId) =>
@@ -292,6 +295,33 @@ describe("what cannot be is refused, and what is so already is no error", () => 
     expect(step(led, asked)[1]).toEqual([send(B, forwardRefused(2, "NotJoint", request(7, B)))])
     const [, told] = step(state, received(B, forwardRefused(2, "NotJoint", request(1))))
     expect(told).toEqual([reply(1, { _tag: "Declined", reason: "NotJoint" })])
+  })
+
+  test("a request that the network has doubled is not carried out again, though others have changed it back", () => {
+    const asked = received(
+      B,
+      forwardAmendment(2, request(1, B), changing({ _tag: "Add", id: D, address: "d:1", promote: false }))
+    )
+    const [added] = step(led, asked)
+    const [settled] = step(added, received(B, matched(2, lastOf(added))))
+    const [back] = step(settled, amending(2, changing({ _tag: "Remove", id: D })))
+    const [again] = step(back, received(B, matched(2, lastOf(back))))
+    expect(Configurations.isMember(again.configuration, D)).toBe(false)
+    expect(step(again, asked)).toEqual([again, []])
+    const another = received(
+      B,
+      forwardAmendment(2, request(2, B), changing({ _tag: "Add", id: D, address: "d:1", promote: false }))
+    )
+    expect(Configurations.isMember(step(again, another)[0].configuration, D)).toBe(true)
+  })
+
+  test("who is removed is told as soon as that is committed: a learner would never ask", () => {
+    const [added] = step(led, amending(1, changing({ _tag: "Add", id: D, address: "d:1", promote: false })))
+    const [settled] = step(added, received(B, matched(2, lastOf(added))))
+    const [removing, early] = step(settled, amending(2, changing({ _tag: "Remove", id: D })))
+    expect(sent(early, D)).toEqual([])
+    const [, late] = step(removing, received(B, matched(2, lastOf(removing))))
+    expect(sent(late, D)).toEqual([notAMember(2, lastOf(removing))])
   })
 
   test("whoever waits at a follower hears of it there, when it is committed and applied", () => {
