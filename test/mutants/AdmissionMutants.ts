@@ -193,7 +193,7 @@ export const admissionMutants: ReadonlyArray<Mutant> = [
   mutant(
     "one that is not admitted keeps a leader leading",
     ["own", "[32]"],
-    ["Replication.ts", `counted(state.progress.get(id), "heardAt")`, "(state.progress.get(id)?.heardAt ?? 0)"]
+    ["Replication.ts", `counted(progress.get(id), "heardAt")`, "(progress.get(id)?.heardAt ?? 0)"]
   ),
   mutant(
     "one that is not admitted is taken for one that is",

@@ -286,7 +286,7 @@ export const memberMutants: ReadonlyArray<Mutant> = [
     ["own", "[38]"],
     [
       "Election.ts",
-      "if (!isNews || trustsLeader(state, core.options.electionTimeoutMillis, at)) return state\n  const removed",
+      "if (!isNews || isMistrusted) return state\n  const removed",
       "if (!isNews) return state\n  const removed"
     ]
   ),
