@@ -156,7 +156,8 @@ const allAtOnce = (world: World, healthy: ReadonlyArray<Host>): void => {
 
 /**
  * Goes on until nothing is missing; too long is a violation. Limits may be so tiny that much has to be caught
- * up with one entry at a time: as long as more is applied it may take longer, but not for ever.
+ * up with one entry at a time: as long as more is applied, or the log that lags most grows, it may take longer, but not for
+ * ever. (Of an earlier term a whole log has to be copied before anything of it can be committed, §5.4.2.)
  */
 const within = (world: World, timeouts: number, rule: string, missing: () => string | undefined): void => {
   const patience = timeouts * world.plan.options.electionTimeoutMillis
@@ -173,12 +174,18 @@ const within = (world: World, timeouts: number, rule: string, missing: () => str
     const goesOn = world.now < limit && step(world)
     if (!goesOn || steps % 8 === 0) lacks = missing()
     if (steps % 8 === 0) {
-      const sum = world.hosts.reduce((so, { state }) => so + (state?.stateMachine.lastApplied ?? 0), 0)
+      const sum = world.hosts.reduce((so, { state }) => so + (state?.stateMachine.lastApplied ?? 0), shortest(world))
       if (sum > applied) limit = Math.min(end, world.now + patience)
       applied = sum
     }
     require(goesOn || lacks === undefined, rule, () => lacks ?? "")
   }
+}
+
+/** The last index of the log that lags most. */
+const shortest = (world: World): number => {
+  const members = world.hosts.filter((host) => host.state !== undefined && isMember(world, host))
+  return members.length === 0 ? 0 : Math.min(...members.map(({ disk }) => Disks.lastIndex(disk)))
 }
 
 /** What is missing of a cluster that is well; `whole` asks for changes of the members to have come to their end. */
