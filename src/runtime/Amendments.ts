@@ -70,14 +70,19 @@ export const make = ({
   readonly plan: (amendment: MembersAmendment) => Effect.Effect<Plan, RequestError>
   readonly transferLeadership: (to?: ReplicaId) => Effect.Effect<ReplicaId, RequestError>
 } => {
+  const outcomeOf = (amendment: Amendment): Effect.Effect<AmendmentRefused | undefined, RequestError> =>
+    submit(amendment).pipe(
+      Effect.as(undefined),
+      Effect.catchTag("AmendmentRefused", (refused) => Effect.succeed(refused))
+    )
+
   const amend = Effect.fnUntraced(function* (amendment: Amendment): Effect.fn.Return<void, RequestError> {
     const deadline = now() + patience * options.electionTimeoutMillis
     while (true) {
       const complete = Membership.complete(amendment, state().configuration, addresses)
-      const refused = yield* submit(complete).pipe(
-        Effect.as(undefined),
-        Effect.catchTag("AmendmentRefused", (refused) => Effect.succeed(refused))
-      )
+      const first = yield* outcomeOf(complete)
+      // One that has been away may know of members that are none any more, and say where they are.
+      const refused = first?.reason === "NotAMember" && complete !== amendment ? yield* outcomeOf(amendment) : first
       if (refused === undefined) return
       if (!passing.has(refused.reason) || now() >= deadline) return yield* refused
       yield* Effect.sleep(pauseMillis)

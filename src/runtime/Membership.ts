@@ -66,16 +66,18 @@ export const addressesOf = (
 }
 
 /**
- * An amendment that adds a member tells it of all others too: it was started with nobody's address, so whoever
- * is not in the log yet, as those who founded the cluster are not, is put there along with it.
+ * An amendment of the members tells the log where all of them are, as far as is known here: those who founded the cluster
+ * are not in it yet, and one that joins, or comes back with an empty disk, was started with nobody's address.
  */
 export const complete = (amendment: Amendment, configuration: Configuration, addresses: Addresses): Amendment => {
-  if (amendment._tag !== "Members" || !amendment.changes.some(({ _tag }) => _tag === "Add")) return amendment
+  if (amendment._tag !== "Members" || Configurations.isJoint(configuration)) return amendment
+  if (amendment.changes.some(({ _tag }) => _tag === "Leave")) return amendment
+  const removed = new Set(amendment.changes.flatMap((change) => (change._tag === "Remove" ? [change.id] : [])))
   const moves: Array<MemberChange> = []
   for (const id of Configurations.members(configuration)) {
     const address = addresses.get(id)
     const isKnown = Configurations.addressOf(configuration, id) !== undefined
-    if (!isKnown && address !== undefined) moves.push({ _tag: "Move", id, address })
+    if (!isKnown && address !== undefined && !removed.has(id)) moves.push({ _tag: "Move", id, address })
   }
   return moves.length === 0 ? amendment : { ...amendment, changes: [...moves, ...amendment.changes] }
 }

@@ -39,12 +39,12 @@ const firstPauseMillis = 250
 const longestPauseMillis = 5000
 
 /** From whichever member answers; who leads knows best. */
-export const learn = Effect.fnUntraced(function* ({
-  id,
-  cluster,
-  join
-}: JoiningOptions): Effect.fn.Return<Known, ServerError> {
-  const answers = yield* Effect.forEach(join, (address) => post(address, "/balsa/v1/members", {}), {
+export const learn = Effect.fnUntraced(function* (
+  { id, cluster, join }: JoiningOptions,
+  /** Only from those whose leader confirms what they say. */
+  linearizable = false
+): Effect.fn.Return<Known, ServerError> {
+  const answers = yield* Effect.forEach(join, (address) => post(address, "/balsa/v1/members", { linearizable }), {
     concurrency: "unbounded"
   })
   const problems: Array<string> = []
@@ -88,35 +88,35 @@ export interface Entering extends JoiningOptions {
   /** Where its peers are to reach it. */
   readonly address: string
   readonly promote: boolean
+  /** By its own log: what others say of it may be out of date. */
+  readonly isMember: () => boolean
 }
 
-/** Asks until it is a member, for as long as it takes. What stands against it is told in the log, each thing once. */
+/** Asks until it is a member, for as long as it takes. What comes of it is told in the log, each thing once. */
 export const enter = Effect.fnUntraced(function* (options: Entering) {
-  const { id, address, promote } = options
+  const { id, address, promote, isMember } = options
   let pause = firstPauseMillis
   let told: string | undefined
-  while (true) {
-    const problem = yield* tryToEnter(options).pipe(
-      Effect.as(undefined),
-      Effect.catch(({ message }) => Effect.succeed(message))
+  while (!isMember()) {
+    const { log, message } = yield* tryToEnter(options).pipe(
+      Effect.map((message) => ({ log: Effect.logInfo, message })),
+      Effect.catch(({ message }) => Effect.succeed({ log: Effect.logWarning, message }))
     )
-    if (problem === undefined) return
-    if (problem !== told) yield* Effect.logWarning(problem)
-    told = problem
+    if (message !== told) yield* log(message)
+    told = message
     yield* Effect.sleep(pause)
     pause = Math.min(2 * pause, longestPauseMillis)
     yield* Effect.logDebug(`asks again to be added as ${promote ? "a voter" : "a learner"} at ${address}, ${id}`)
   }
 })
 
-const tryToEnter = Effect.fnUntraced(function* (options: Entering): Effect.fn.Return<void, ServerError> {
+/** Says what came of it. */
+const tryToEnter = Effect.fnUntraced(function* (options: Entering): Effect.fn.Return<string, ServerError> {
   const { id, address, promote, join } = options
-  const { members } = yield* learn(options)
+  const { members } = yield* learn(options, true)
   const listed = members.find((member) => member.id === id)
   if (listed !== undefined && (listed.address === undefined || listed.address === address)) {
-    return yield* Effect.logInfo(
-      `${id} is a member already, whose disk is empty: it need not be added, and is sent everything`
-    )
+    return `${id} is a member already, whose disk is empty: it need not be added, and is sent everything`
   }
   const change =
     listed === undefined ? { type: "add", name: id, address, promote } : { type: "move", name: id, address }
@@ -125,15 +125,31 @@ const tryToEnter = Effect.fnUntraced(function* (options: Entering): Effect.fn.Re
     const answer = yield* post(member, "/balsa/v1/members/amend", { changes: [change] })
     if (answer.status === 200) {
       const next = promote ? "it becomes a voter once it has caught up" : "it stays one"
-      return yield* Effect.logInfo(
-        listed === undefined
-          ? `joined the cluster as a learner at ${address}; ${next}`
-          : `the cluster reaches ${id} at ${address} from now on`
-      )
+      return listed === undefined
+        ? `joined the cluster as a learner at ${address}; ${next}`
+        : `the cluster reaches ${id} at ${address} from now on`
     }
     refusals.push(`${formatAddress(member)}: ${answer.reason}`)
   }
   return yield* new ServerError({ message: `${id} could not be added yet: ${refusals.join("; ")}` })
+})
+
+/**
+ * Asks where the members are until each one's address is known: those who founded the cluster need not be in the log, and
+ * one that was started with nobody's address would wait to be dialled, also by another such.
+ */
+export const seek = Effect.fnUntraced(function* (
+  options: JoiningOptions,
+  isComplete: () => boolean,
+  tell: (members: ReadonlyArray<KnownMember>) => void
+) {
+  let pause = firstPauseMillis
+  while (!isComplete()) {
+    const known = yield* learn(options).pipe(Effect.orElseSucceed(() => undefined))
+    if (known !== undefined) tell(known.members)
+    yield* Effect.sleep(pause)
+    pause = Math.min(2 * pause, longestPauseMillis)
+  }
 })
 
 interface Answer {
@@ -179,7 +195,7 @@ const parse = (text: string): Answer["body"] => {
 }
 
 const readKnown = ({ status, body, reason }: Answer): { readonly known: Known; readonly leads: boolean } | string => {
-  if (status === 0) return reason
+  if (status === 0 || status >= 500) return reason
   const { cluster, founders, recovery, members, role, outside } = body
   if (status !== 200 || typeof cluster !== "string" || !Array.isArray(founders) || !Array.isArray(members)) {
     return "no replica of this version of Balsa answers there"

@@ -12,6 +12,7 @@ import type { RequestError } from "../runtime/RequestError.ts"
 import * as GatewayError from "./GatewayError.ts"
 import * as GatewayJson from "./GatewayJson.ts"
 import * as GatewayResponse from "./GatewayResponse.ts"
+import { smallestQuery } from "./Health.ts"
 import { memberIdOf } from "./Ids.ts"
 import type { KvReplica } from "./KvReplica.ts"
 import * as MemberRequest from "./MemberRequest.ts"
@@ -95,8 +96,16 @@ export const make = (options: MembersRouteOptions): { readonly [path: string]: O
 
   const whole = (): Response => GatewayResponse.json(JSON.stringify(describe(options)))
 
+  /** A replica that has been away does not know that members have changed; having read through the leader it does. */
+  const confirmed =
+    (answer: () => Response): Operation =>
+    (object) =>
+      object["linearizable"] === true
+        ? Effect.match(replica.query(smallestQuery), { onSuccess: answer, onFailure: ofError })
+        : Effect.sync(answer)
+
   return {
-    "/v3/cluster/member/list": () => Effect.sync(list),
+    "/v3/cluster/member/list": confirmed(list),
     "/v3/cluster/member/add": (object) => {
       const request = MemberRequest.add(object)
       if (GatewayError.isGatewayError(request)) return Effect.succeed(GatewayResponse.ofError(request))
@@ -125,7 +134,7 @@ export const make = (options: MembersRouteOptions): { readonly [path: string]: O
         onFailure: ofError
       })
     },
-    "/balsa/v1/members": () => Effect.sync(whole),
+    "/balsa/v1/members": confirmed(whole),
     "/balsa/v1/members/amend": (object) => {
       const amendment = MemberRequest.changes(object)
       if (GatewayError.isGatewayError(amendment)) return Effect.succeed(GatewayResponse.ofError(amendment))

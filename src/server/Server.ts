@@ -11,6 +11,7 @@ import * as Configurations from "../raft/Configuration.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
 import { leaderOf } from "../raft/ServerState.ts"
+import * as Membership from "../runtime/Membership.ts"
 import * as Replicated from "../runtime/Replicated.ts"
 import { StoreMachine, unknownCommand } from "../sessions/Store.ts"
 import * as FileStorage from "../storage/FileStorage.ts"
@@ -19,6 +20,7 @@ import { Storage } from "../storage/Storage.ts"
 import { type Address, formatAddress } from "../transport/Address.ts"
 import { probe } from "../transport/Probe.ts"
 import * as TcpTransport from "../transport/TcpTransport.ts"
+import { Transport } from "../transport/Transport.ts"
 import * as ClientListener from "./ClientListener.ts"
 import * as Founding from "./Founding.ts"
 import * as Gateway from "./Gateway.ts"
@@ -78,16 +80,22 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
       peers: new Map([...peers].map(([peer, { peer: address }]) => [peer, address]))
     })
   )
+  const addresses = addressesOf(options, listenPeer)
+  const transport = Context.get(network, Transport)
+  const founders = Configurations.of(owner.voters)
+  // It knows whom to take, though --peers does not say it.
+  if (options.join !== undefined && owner.joined === undefined)
+    transport.setMembers(Membership.addressesOf(founders, addresses, transport))
   const { replicated, run, state, image } = yield* Replicated.make({
     machine: StoreMachine,
     codec: StoreCommandCodec,
     state: StoreStateCodec,
     unknownCommand,
     id,
-    configuration: Configurations.of(owner.voters),
+    configuration: founders,
     raft: raftOptions(options),
     joined: owner.joined !== undefined,
-    addresses: addressesOf(options, listenPeer)
+    addresses
   }).pipe(Effect.provide(disk), Effect.provide(network))
   // A replica that has not caught up does not know yet of which epoch it is.
   epoch = () => (state().admitted ? state().stateMachine.epoch : undefined)
@@ -131,7 +139,24 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
       `peers at ${formatAddress(listenPeer)}, data in ${options.dataDir}, Node ${process.version}`
   )
   const fiber = yield* Effect.forkIn(run, running, { startImmediately: true })
-  if (options.join !== undefined) yield* Effect.forkIn(join(options, options.join, founding, replicated), running)
+  if (options.join !== undefined) {
+    const isBehind = (): boolean => owner.joined !== undefined && replicated.status().lastIndex === 0
+    let told = !isBehind() && replicated.members().index > 0
+    const tell = (members: ReadonlyArray<Joining.KnownMember>): void => {
+      for (const { id: member, address } of members) {
+        if (address !== undefined && member !== id) addresses.set(member, address)
+      }
+      // Until it has heard who the members are it dials whoever dials it.
+      if (isBehind()) return
+      transport.setMembers(Membership.addressesOf(state().configuration, addresses, transport))
+      told = true
+    }
+    const isComplete = (): boolean =>
+      told && !isBehind() && replicated.members().members.every(({ address }) => address !== undefined)
+    const asking = { id, cluster, join: options.join.members }
+    yield* Effect.forkIn(join(options, options.join, founding, replicated), running)
+    yield* Effect.forkIn(Joining.seek(asking, isComplete, tell), running)
+  }
   return yield* Fiber.join(fiber).pipe(Effect.onInterrupt(() => handOver(replicated, options.electionTimeoutMillis)))
 })
 
@@ -160,7 +185,16 @@ const join = (
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (replica.status().lastIndex > 0) return Effect.void
-    return Joining.enter({ id, cluster, join: members, address: formatAddress(listenPeer), promote: !learner })
+    const isMember = (): boolean =>
+      replica.status().lastIndex > 0 && replica.members().members.some((member) => member.id === id)
+    return Joining.enter({
+      id,
+      cluster,
+      join: members,
+      address: formatAddress(listenPeer),
+      promote: !learner,
+      isMember
+    })
   })
 
 const whyNot = (
@@ -181,7 +215,7 @@ const raftOptions = (options: ServerOptions): Partial<Options> => ({
 })
 
 /** A socket that stands for every address of the machine is none that anybody can dial. */
-const addressesOf = ({ id, peers }: ServerOptions, listenPeer: Address): ReadonlyMap<ReplicaId, string> => {
+const addressesOf = ({ id, peers }: ServerOptions, listenPeer: Address): Map<ReplicaId, string> => {
   const others = [...peers].map(([peer, { peer: address }]) => [peer, formatAddress(address)] as const)
   const isAny = ["0.0.0.0", "::"].includes(listenPeer.host)
   return new Map(isAny ? others : [[id, formatAddress(listenPeer)], ...others])

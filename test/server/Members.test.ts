@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { expect, test } from "vitest"
 import { ReplicaId } from "../../src/raft/LogEntry.ts"
-import { AmendmentRefused } from "../../src/runtime/RequestError.ts"
+import { AmendmentRefused, Unavailable } from "../../src/runtime/RequestError.ts"
 import { memberIdOf } from "../../src/server/Ids.ts"
 import type { Member } from "../../src/server/Status.ts"
 import * as TestServer from "./TestServer.ts"
@@ -169,4 +169,17 @@ test("a serializable answer says how old it may be, and a linearizable one has n
   expect(local.headers.get("balsa-leader-heard-millis")).toBe("12")
   const latest = await server.post("/v3/kv/range", { key: "eA==" })
   expect(latest.headers.get("balsa-applied-index")).toBeNull()
+})
+
+test("a list that is to be linearizable is not given by a replica that hears no leader", async () => {
+  const { post, replica } = await start()
+  for (const path of ["/v3/cluster/member/list", "/balsa/v1/members"]) {
+    replica.instead = undefined
+    const before = replica.calls.query
+    expect((await post(path, { linearizable: true })).status).toBe(200)
+    expect(replica.calls.query).toBe(before + 1)
+    replica.instead = Effect.fail(new Unavailable({ message: "no leader", outcomeUnknown: false }))
+    expect((await post(path, { linearizable: true })).status).toBe(503)
+    expect((await post(path, {})).status).toBe(200)
+  }
 })
