@@ -95,7 +95,7 @@ export const parse = (flags: ServeFlags, environment: Environment): Parsed<Serve
       },
       join: yield* joinFrom(
         setting("join", flags.join ?? Option.none()),
-        flags.learner === true || environment["BALSA_LEARNER"] === "true"
+        yield* Setting.isSet(flags.learner, environment, "BALSA_LEARNER", "serve")
       ),
       dataDir: setting("data-dir", flags.dataDir)?.value ?? `./balsa-data/${id}`,
       heartbeatMillis: heartbeat ? yield* Setting.millis(heartbeat, "serve") : defaultHeartbeatMillis,
@@ -106,7 +106,7 @@ export const parse = (flags: ServeFlags, environment: Environment): Parsed<Serve
       snapshotLogEntries: snapshotCount ? yield* Setting.count(snapshotCount, "serve") : undefined,
       logFormat: yield* logFormatFrom(setting("log-format", flags.logFormat)),
       lease: yield* leaseFrom(
-        flags.readLease === true || environment["BALSA_READ_LEASE"] === "true",
+        yield* Setting.isSet(flags.readLease, environment, "BALSA_READ_LEASE", "serve"),
         setting("max-clock-drift", flags.maxClockDrift ?? Option.none())
       )
     }
@@ -214,6 +214,12 @@ const numberOf = (ids: ReadonlyArray<ReplicaId>): ((id: ReplicaId) => number) =>
 }
 
 const checkAddresses = (options: ServeOptions): Parsed<void> => {
+  const isAnywhere = ["0.0.0.0", "::"].includes(options.listenPeer.host)
+  if (options.join !== undefined && options.given.peer && isAnywhere) {
+    return fail(
+      `--listen-peer ${Endpoint.show(options.listenPeer)}: the others have to reach this replica there; name the address by which they do`
+    )
+  }
   // The places of one that joins are not known yet.
   if (options.join !== undefined && !(options.given.client && options.given.peer)) {
     return Result.succeed(undefined)

@@ -210,10 +210,22 @@ describe("joining", () => {
   test.each([
     [{ learner: true }, /add --join/],
     [{ join: Option.some("nowhere") }, /"nowhere"/],
-    [{ join: Option.some(",") }, /names no member/]
+    [{ join: Option.some(",") }, /names no member/],
+    [{ join: Option.some("10.0.0.1:7401"), listenPeer: Option.some("0.0.0.0:7501") }, /others have to reach/],
+    [{ join: Option.some("10.0.0.1:7401"), listenPeer: Option.some("[::]:7501") }, /others have to reach/]
   ])("refuses %j", (given, message) => {
     const parsed = join(given)
     expect(Result.isFailure(parsed) && parsed.failure.message).toMatch(message)
+  })
+
+  test("what a variable says is true or false, and nothing else", () => {
+    const given = { join: Option.some("10.0.0.1:7401") }
+    const learner = (value: string) => join(given, { BALSA_LEARNER: value })
+    expect(Result.getOrThrow(learner("TRUE")).join?.learner).toBe(true)
+    for (const value of ["false", ""]) expect(Result.getOrThrow(learner(value)).join?.learner).toBe(false)
+    for (const parsed of [learner("1"), join({}, { BALSA_READ_LEASE: "yes" })]) {
+      expect(Result.isFailure(parsed) && parsed.failure.message).toMatch(/neither true nor false/)
+    }
   })
 })
 
