@@ -1,5 +1,7 @@
 /**
- * Builds dist/main.js: one file, because loading hundreds of small ones from node_modules
+ * Builds dist/main.js, the program, and dist/lib, the library: a file for each module, with its types.
+ *
+ * The program is one file, because loading hundreds of small ones from node_modules
  * takes several times as long and twice the memory. Names stay readable; minifying them
  * makes nothing faster.
  *
@@ -7,9 +9,11 @@
  * as its first statement there, so it has no static imports (a missing export would end the
  * process before any statement runs) and no syntax newer than `oldestSyntax`.
  */
-import { chmodSync, readFileSync, statSync } from "node:fs"
+import { execFile } from "node:child_process"
+import { chmodSync, readFileSync, rmSync, statSync } from "node:fs"
 import { builtinModules } from "node:module"
 import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { build, type Plugin } from "rolldown"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -88,10 +92,20 @@ export const bundle = async (outfile: string): Promise<void> => {
   chmodSync(outfile, 0o755)
 }
 
+const library = async (): Promise<void> => {
+  rmSync(`${root}dist/lib`, { recursive: true, force: true })
+  const compiler = fileURLToPath(import.meta.resolve("typescript/package.json").replace("package.json", "bin/tsc"))
+  const compiled = promisify(execFile)(process.execPath, [compiler, "-p", `${root}tsconfig.lib.json`])
+  await compiled.catch(({ stdout }: { readonly stdout: string }) => {
+    throw new Error(`the library does not compile:\n${stdout}`)
+  })
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const started = performance.now()
   const outfile = `${root}dist/main.js`
-  await bundle(outfile)
+  await Promise.all([bundle(outfile), library()])
   const kilobytes = Math.round(statSync(outfile).size / 1000)
-  process.stderr.write(`dist/main.js: ${kilobytes} kB in ${Math.round(performance.now() - started)} ms\n`)
+  const millis = Math.round(performance.now() - started)
+  process.stderr.write(`dist/main.js: ${kilobytes} kB, and the library in dist/lib, in ${millis} ms\n`)
 }

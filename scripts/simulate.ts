@@ -1,15 +1,5 @@
 /**
- * Simulates whole clusters, a seed each, until one breaks a rule or the budget is used up.
- *
- *   npm run simulate                               200 seeds from 1 on
- *   npm run simulate -- --seed 42                  that one, twice: both must be the same run
- *   npm run simulate -- --seeds 10000 [--from 7]   so many
- *   npm run simulate -- --minutes 10               as many as fit
- *   npm run simulate -- --faults crash,loss        no other faults than these ("none": none)
- *   npm run simulate -- --machine store            the key-value store instead of registers
- *   npm run simulate -- --size 3                   clusters of this size only
- *   npm run simulate -- --seed 42 --cuts JSON      a run of which something is left out
- *   npm run simulate -- --replay FILE              a recorded script
+ * Simulates whole clusters, a seed each, until one breaks a rule or the budget is used up. `--help` says how.
  *
  * A run that breaks a rule is made small, drawn as a chart and told as a script.
  */
@@ -24,12 +14,31 @@ import { toggles, type Toggle } from "../src/sim/Plan.ts"
 import * as Register from "../src/sim/Register.ts"
 import * as Replay from "../src/sim/Replay.ts"
 import { shrink } from "../src/sim/Shrink.ts"
+import * as SessionStore from "../src/sim/SessionStore.ts"
 import * as Simulation from "../src/sim/Simulation.ts"
 import * as Store from "../src/sim/Store.ts"
-import { erase } from "../src/sim/Subject.ts"
+import { type AnySubject, erase } from "../src/sim/Subject.ts"
+import { load } from "./simulate/Machine.ts"
+
+const usage = `Simulates whole clusters, a seed each, until one breaks a rule or the budget is used up.
+
+npm run simulate                               200 seeds from 1 on
+npm run simulate -- --seed 42                  that one, twice: both must be the same run
+npm run simulate -- --seeds 10000 [--from 7]   so many
+npm run simulate -- --minutes 10               as many as fit
+npm run simulate -- --faults crash,loss        no other faults than these ("none": none)
+npm run simulate -- --machine store            the key-value store instead of registers
+npm run simulate -- --machine sessions         commands that are sent again under their names
+npm run simulate -- --machine FILE.ts          a machine of yours: the file exports \`definition\` and \`sample\`
+npm run simulate -- --size 3                   clusters of this size only
+npm run simulate -- --seed 42 --cuts JSON      a run of which something is left out
+npm run simulate -- --replay FILE              a recorded script
+
+It ends with 1 where a rule was broken, and with 2 where it was not understood.`
 
 const { values } = parseArgs({
   options: {
+    help: { type: "boolean", short: "h", default: false },
     seed: { type: "string" },
     seeds: { type: "string" },
     from: { type: "string", default: "1" },
@@ -42,18 +51,28 @@ const { values } = parseArgs({
   }
 })
 
+if (values.help) {
+  console.log(usage)
+  process.exit(0)
+}
+
 const misused = (why: string): never => {
   console.error(why)
   return process.exit(2)
 }
 
-const subjects = [erase(Register.subject), erase(Store.subject)]
-const subject =
-  subjects.find(({ name }) => name === values.machine) ?? misused(`there is no machine "${values.machine}"`)
+const subjects = [erase(Register.subject), erase(Store.subject), erase(SessionStore.subject)]
+const own = values.machine.endsWith(".ts")
+  ? await load(values.machine).catch((error: Error) => misused(error.message))
+  : undefined
+const subject: AnySubject =
+  own?.subject ??
+  subjects.find(({ name }) => name === values.machine) ??
+  misused(`there is no machine "${values.machine}": name a file, or ${subjects.map(({ name }) => name).join(" or ")}`)
 
 /** Everything but what is listed is off. */
 const off = (): ReadonlyArray<Toggle> => {
-  if (values.faults === undefined) return []
+  if (values.faults === undefined) return own?.off ?? []
   const listed = values.faults.split(",").filter((name) => name !== "" && name !== "none")
   const unknown = listed.find((name) => !toggles.some((toggle) => toggle === name))
   if (unknown !== undefined) misused(`there is no fault "${unknown}"; there are ${toggles.join(", ")}`)
@@ -61,7 +80,7 @@ const off = (): ReadonlyArray<Toggle> => {
 }
 
 const given: Cuts.Cuts = {
-  ...(values.faults === undefined ? {} : { off: off() }),
+  ...(off().length === 0 ? {} : { off: off() }),
   ...(values.size === undefined ? {} : { size: Number(values.size) }),
   ...Cuts.fromWords(values.cuts)
 }
@@ -90,7 +109,7 @@ const fail = (outcome: Simulation.Outcome): never => {
     `  in ${trials} trials down to a cluster of ${small.plan.size}, ${small.steps} steps, ${small.history.length} requests\n`
   )
   console.log(`the last of it:\n${Chart.draw(small.failure!.trace, 40)}\n`)
-  const script = Replay.run(small.script!)
+  const script = Replay.run(small.script!, own?.subject)
   const file = join(mkdtempSync(join(tmpdir(), "balsa-")), `seed_${seed}.script`)
   writeFileSync(file, script)
   const lines = script.split("\n")
@@ -100,7 +119,7 @@ const fail = (outcome: Simulation.Outcome): never => {
   console.log(`rule:   ${small.failure!.rule}\n        ${small.failure!.detail}`)
   console.log(`whole:  ${command(seed, given)}`)
   console.log(`small:  ${command(seed, cuts)}`)
-  console.log(`script: npm run simulate -- --replay ${file}`)
+  console.log(`script: npm run simulate --${own === undefined ? "" : ` --machine ${values.machine}`} --replay ${file}`)
   return process.exit(1)
 }
 
@@ -165,7 +184,7 @@ const many = (): void => {
 }
 
 if (values.replay !== undefined) {
-  const script = Replay.run(readFileSync(values.replay, "utf8"))
+  const script = Replay.run(readFileSync(values.replay, "utf8"), own?.subject)
   console.log(script)
   process.exit(script.includes("BROKEN") ? 1 : 0)
 } else if (values.seed === undefined) many()

@@ -17,28 +17,43 @@ const raftTypes: Door = { kind: "types", valuesOf: ["src/raft/LogEntry.ts"] }
 /** A snapshot walks the map of keys, and builds it. */
 const mapOfKv: Door = { kind: "types", valuesOf: ["src/kv/OrderedMap.ts"] }
 
+/** Sessions go around a machine, and say which version theirs is. */
+const typesOfMachine: Door = { kind: "types", valuesOf: ["src/raft/LogEntry.ts", "src/raft/Machine.ts"] }
+/** A snapshot walks those who are remembered, and takes them in again. */
+const rosters: Door = { kind: "types", valuesOf: ["src/sessions/Roster.ts", "src/sessions/Session.ts"] }
+
 const arrows: Readonly<Record<string, Readonly<Record<string, Door>>>> = {
   raft: {},
   kv: { raft: types },
-  codec: { raft: all, kv: mapOfKv },
+  sessions: { raft: typesOfMachine, kv: all },
+  codec: { raft: all, kv: mapOfKv, sessions: rosters },
   storage: { raft: raftTypes, codec: all },
   transport: { raft: raftTypes, codec: all },
   runtime: { raft: all, codec: all, storage: all, transport: all },
-  sim: { raft: all, kv: all },
+  sim: { raft: all, kv: all, sessions: all },
+  embed: { runtime: all, storage: all, transport: all, codec: all, raft: all, sim: all },
   maintenance: { raft: all, kv: mapOfKv, codec: all, storage: all },
-  server: { runtime: all, kv: all, codec: all, raft: raftTypes },
+  server: { runtime: all, kv: all, sessions: all, codec: all, raft: raftTypes },
   client: { kv: types },
   cli: { server: all, client: all, maintenance: all, sim: all, raft: raftTypes, runtime: types },
+  index: { embed: all, raft: types, runtime: all, storage: all, transport: all },
+  simulator: { embed: all, sim: all },
   main: { cli: all, server: all, client: all, sim: all, raft: raftTypes, runtime: types }
 }
 
-/** Wiring happens in one file, which alone sees the disk and the network from above. */
+/** What an address is, and no more of the network. */
+const addresses: Door = { kind: "types", valuesOf: ["src/transport/Address.ts"] }
+
+/** Wiring happens in one file, which alone sees the disk and the network from above; what it is started from stands beside it. */
 const wiring: Readonly<Record<string, Readonly<Record<string, Door>>>> = {
-  "src/server/Server.ts": { storage: all, transport: all }
+  "src/server/Server.ts": { storage: all, transport: all, raft: all },
+  "src/server/Founding.ts": { storage: all, transport: addresses },
+  "src/server/Joining.ts": { transport: addresses },
+  "src/server/MemberRequest.ts": { transport: addresses }
 }
 
 /** Nothing from outside: no `node:`, no `effect`, no package. */
-const pure = ["raft", "kv"]
+const pure = ["raft", "kv", "sessions"]
 
 /** What a reader may wonder about, said where the rule is broken. */
 const because: Readonly<Record<string, string>> = {

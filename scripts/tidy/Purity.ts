@@ -1,5 +1,5 @@
 /**
- * `src/raft` and `src/kv` compute the same on every replica and on every day: no clock, no
+ * `src/raft`, `src/kv` and `src/sessions` compute the same on every replica and on every day: no clock, no
  * chance, no locale, no waiting, and no exception but a broken invariant. The compiler keeps most
  * names of IO out of src/raft (`"types": []`); what belongs to the language itself is caught here.
  */
@@ -15,7 +15,7 @@ const impureNames = [...clocks, ...surroundings, ...waiting, "Intl"]
 /** Their results depend on where they run. */
 const localeMembers = ["localeCompare", "toLocaleString", "toLocaleLowerCase", "toLocaleUpperCase"]
 
-export const isPure = (path: string): boolean => /^src\/(raft|kv)\//.test(path)
+export const isPure = (path: string): boolean => /^src\/(raft|kv|sessions)\//.test(path)
 
 export const checkPurity = (source: Source): ReadonlyArray<Problem> => {
   const problems: Array<Problem> = []

@@ -16,8 +16,10 @@ import * as Failure from "./Failure.ts"
 import * as HelpCommand from "./HelpCommand.ts"
 import { Host } from "./Host.ts"
 import { delCommand, getCommand, putCommand } from "./KeyCommands.ts"
+import { memberCommand } from "./MemberCommand.ts"
 import type { NotFound } from "./NotFound.ts"
 import * as Presenter from "./Presenter.ts"
+import { recoverCommand } from "./RecoverCommand.ts"
 import { restoreCommand } from "./RestoreCommand.ts"
 import { runServe, serveCommand, serveExamples, serveFlags } from "./ServeCommand.ts"
 import type { serve } from "../server/Server.ts"
@@ -43,8 +45,10 @@ const commands = [
   getCommand,
   delCommand,
   statusCommand,
+  memberCommand,
   snapshotCommand,
   restoreCommand,
+  recoverCommand,
   storageCommand
 ] as const
 

@@ -11,11 +11,12 @@ const environment = `ENVIRONMENT
 
   BALSA_ID, BALSA_PEERS, BALSA_CLUSTER, BALSA_LISTEN_CLIENT, BALSA_LISTEN_PEER,
   BALSA_DATA_DIR, BALSA_HEARTBEAT, BALSA_ELECTION_TIMEOUT, BALSA_SNAPSHOT_LOG_SIZE,
-  BALSA_SNAPSHOT_COUNT, BALSA_LOG_FORMAT
+  BALSA_SNAPSHOT_COUNT, BALSA_LOG_FORMAT, BALSA_JOIN, BALSA_LEARNER, BALSA_READ_LEASE,
+  BALSA_MAX_CLOCK_DRIFT
       as the flags of balsa serve: --id, --peers, and so on; the first three and
-      BALSA_DATA_DIR also for restore and storage
+      BALSA_DATA_DIR also for restore, recover and storage
   BALSA_ENDPOINTS, BALSA_OUTPUT, BALSA_TIMEOUT
-      as the flags of put, get, del, status, snapshot, restore and storage
+      as the flags of put, get, del, status, member, snapshot, restore, recover and storage
   NO_COLOR, FORCE_COLOR
       switch colour off or on (as --no-color does)`
 

@@ -1,5 +1,5 @@
 /** `balsa put`, `balsa get` and `balsa del`: the store, from a shell. */
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -34,6 +34,9 @@ const resolveKeys = (command: string, text: string, isPrefix: boolean, isBase64:
 const clientOptions = (command: string, flags: ClientOptions.ClientFlags) =>
   Effect.flatMap(Host, (host) => Effect.fromResult(ClientOptions.parse(command, flags, host.environment)))
 
+/** As the gateway takes it. */
+const isIdempotencyKey = (text: string): boolean => /^[!-~](?:[ -~]{0,253}[!-~])?$/.test(text)
+
 export const putCommand = Command.make(
   "put",
   {
@@ -41,17 +44,29 @@ export const putCommand = Command.make(
     value: Argument.String("VALUE").pipe(Argument.withDescription(`The value; "-" reads it from standard input`)),
     base64,
     base64Keys,
+    idempotencyKey: Flag.String("idempotency-key").pipe(
+      Flag.withMetavar("NAME"),
+      Flag.withDescription(
+        "Carried out once under this name, for a day: after a put whose outcome is unknown, run it again with the same one"
+      ),
+      Flag.optional
+    ),
     ...ClientOptions.clientFlags
   },
   Effect.fnUntraced(function* (input) {
     const host = yield* Host
     const options = yield* clientOptions("put", input)
+    const idempotencyKey = Option.getOrUndefined(input.idempotencyKey)
+    if (idempotencyKey !== undefined && !isIdempotencyKey(idempotencyKey)) {
+      const message = "--idempotency-key takes 1 to 255 printable ASCII characters, without space at either end"
+      return yield* new UsageError({ command: "put", message })
+    }
     const { key } = yield* resolveKeys("put", input.key, false, input.base64Keys)
     const value =
       input.value === "-"
         ? yield* host.readInput
         : yield* Effect.fromResult(ByteText.argument("put", "VALUE", input.value, input.base64))
-    const { revision } = yield* Gateway.put(options, key, value)
+    const { revision } = yield* Gateway.put(options, key, value, idempotencyKey)
     const json = options.output === "json" || options.output === "jsonl"
     yield* host.out(
       json ? `${JSON.stringify({ header: { revision }, ...ByteText.field("key", key, input.base64Keys) })}\n` : "OK\n"
@@ -59,12 +74,16 @@ export const putCommand = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    `Set a key. "OK" means that a majority has it on disk. A put without an answer in time exits with 5 and is not tried again: it may have been applied.`
+    `Set a key. "OK" means that a majority has it on disk. A put without an answer in time exits with 5 and is not tried again: it may have been applied. With --idempotency-key it is safe to run it again.`
   ),
   Command.withShortDescription("Set a key"),
   Command.withExamples([
     { command: "balsa put hello world" },
     { command: "balsa put config - < config.json", description: "The value from a file, byte for byte" },
+    {
+      command: "balsa put order/7 paid --idempotency-key order-7-paid",
+      description: "Safe to run again: Balsa carries it out once"
+    },
     { command: "balsa put delta -- --5", description: `A value that begins with "-"` }
   ])
 )
@@ -99,6 +118,7 @@ export const getCommand = Command.make(
     const format = options.output ?? (host.terminal && !single ? "table" : "plain")
     const { base64, base64Keys } = input
     yield* host.out(RangeOutput.render(answer, { format, base64, base64Keys, single, terminal: host.terminal }))
+    if (stale && answer.staleness !== undefined) yield* host.err(describeStaleness(answer.staleness))
     if (answer.kvs.length === 0) return yield* new NotFound({ key: input.key, prefix: input.prefix })
     if (answer.more && format !== "json") yield* host.err(`${answer.kvs.length} of ${answer.count} keys shown`)
   })
@@ -113,6 +133,11 @@ export const getCommand = Command.make(
     { command: "balsa get hello --consistency stale", description: "Works without a majority; may be out of date" }
   ])
 )
+
+const describeStaleness = ({ appliedIndex, leaderHeardMillis }: Gateway.Staleness): string =>
+  leaderHeardMillis === undefined
+    ? `stale: as of entry ${appliedIndex}, by a replica that knows no leader; it may be of any age`
+    : `stale: as of entry ${appliedIndex}, by a replica that last heard of the leader ${leaderHeardMillis} ms ago`
 
 export const delCommand = Command.make(
   "del",

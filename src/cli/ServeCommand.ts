@@ -39,6 +39,30 @@ export const serveFlags = {
     "NUMBER",
     "Take a snapshot after so many writes at the latest; 250000 (BALSA_SNAPSHOT_COUNT)"
   ),
+  join: text(
+    "join",
+    "HOST:PORT,...",
+    "Join the cluster whose members have these addresses for clients, as a replica that is new (BALSA_JOIN)"
+  ),
+  learner: Flag.Boolean("learner").pipe(
+    Flag.withoutNegation,
+    Flag.withDescription(
+      "With --join: stay a learner, which is sent everything and does not vote (BALSA_LEARNER=true)"
+    ),
+    Flag.withDefault(false)
+  ),
+  readLease: Flag.Boolean("read-lease").pipe(
+    Flag.withoutNegation,
+    Flag.withDescription(
+      "Answer reads without asking a majority while a lease holds; rests on clocks, and must be given to all (BALSA_READ_LEASE=true)"
+    ),
+    Flag.withDefault(false)
+  ),
+  maxClockDrift: text(
+    "max-clock-drift",
+    "SHARE",
+    "With --read-lease: how much faster or slower than real time any clock may run; 5% (BALSA_MAX_CLOCK_DRIFT)"
+  ),
   logFormat: text("log-format", "text|json", "Form of the log; text (BALSA_LOG_FORMAT)")
 }
 

@@ -3,7 +3,7 @@
  * Left alone, replica number i of the sorted ids listens on 127.0.0.1, for clients on port
  * 7400 + i and for peers on 7500 + i, so `--id A --peers B,C` is all a trial needs.
  */
-import { type Option, Result } from "effect"
+import { Option, Result } from "effect"
 import * as Endpoint from "../client/Endpoint.ts"
 import { ReplicaId } from "../raft/LogEntry.ts"
 import type { Environment } from "./Host.ts"
@@ -15,7 +15,11 @@ export interface ServeOptions {
   readonly cluster: string
   readonly listenClient: Endpoint.Endpoint
   readonly listenPeer: Endpoint.Endpoint
+  /** Whether these were given. One that joined once listens where it did then, unless they are. */
+  readonly given: { readonly client: boolean; readonly peer: boolean }
   readonly peers: ReadonlyMap<ReplicaId, { readonly peer: Endpoint.Endpoint }>
+  /** How it joins a cluster that there is; `undefined` for one of those with whom the cluster begins. */
+  readonly join: Join | undefined
   readonly dataDir: string
   readonly heartbeatMillis: number
   readonly electionTimeoutMillis: number
@@ -23,6 +27,14 @@ export interface ServeOptions {
   readonly snapshotLogBytes: number | undefined
   readonly snapshotLogEntries: number | undefined
   readonly logFormat: "text" | "json"
+  /** Reads may rest on a lease. Where the drift is not given, the core's default holds. */
+  readonly lease: { readonly maxClockDrift: number | undefined } | undefined
+}
+
+export interface Join {
+  /** Members' addresses for clients. */
+  readonly members: ReadonlyArray<Endpoint.Endpoint>
+  readonly learner: boolean
 }
 
 /** The flags as they were given. */
@@ -38,6 +50,10 @@ export interface ServeFlags {
   readonly snapshotLogSize: Option.Option<string>
   readonly snapshotCount: Option.Option<string>
   readonly logFormat: Option.Option<string>
+  readonly join?: Option.Option<string>
+  readonly learner?: boolean
+  readonly readLease?: boolean
+  readonly maxClockDrift?: Option.Option<string>
 }
 
 type Parsed<A> = Result.Result<A, UsageError>
@@ -73,6 +89,14 @@ export const parse = (flags: ServeFlags, environment: Environment): Parsed<Serve
       listenClient: yield* listen("listen-client", flags.listenClient, clientBase),
       listenPeer: yield* listen("listen-peer", flags.listenPeer, peerBase),
       peers: new Map(named.map((peer) => [peer.id, { peer: peer.endpoint ?? at(peerBase, peer.id) }])),
+      given: {
+        client: setting("listen-client", flags.listenClient) !== undefined,
+        peer: setting("listen-peer", flags.listenPeer) !== undefined
+      },
+      join: yield* joinFrom(
+        setting("join", flags.join ?? Option.none()),
+        yield* Setting.isSet(flags.learner, environment, "BALSA_LEARNER", "serve")
+      ),
       dataDir: setting("data-dir", flags.dataDir)?.value ?? `./balsa-data/${id}`,
       heartbeatMillis: heartbeat ? yield* Setting.millis(heartbeat, "serve") : defaultHeartbeatMillis,
       electionTimeoutMillis: electionTimeout
@@ -80,7 +104,11 @@ export const parse = (flags: ServeFlags, environment: Environment): Parsed<Serve
         : defaultElectionTimeoutMillis,
       snapshotLogBytes: snapshotLogSize ? yield* Setting.bytes(snapshotLogSize, "serve") : undefined,
       snapshotLogEntries: snapshotCount ? yield* Setting.count(snapshotCount, "serve") : undefined,
-      logFormat: yield* logFormatFrom(setting("log-format", flags.logFormat))
+      logFormat: yield* logFormatFrom(setting("log-format", flags.logFormat)),
+      lease: yield* leaseFrom(
+        yield* Setting.isSet(flags.readLease, environment, "BALSA_READ_LEASE", "serve"),
+        setting("max-clock-drift", flags.maxClockDrift ?? Option.none())
+      )
     }
     // An unset variable of a shell gives this; it would put the log into the current directory.
     if (options.dataDir === "") yield* fail("--data-dir is empty; name a directory, or leave it out")
@@ -124,6 +152,33 @@ const endpointFrom = (source: string, text: string): Parsed<Endpoint.Endpoint> =
     onFailure: (reason) => fail(`${source}: "${text}" ${reason}`)
   })
 
+const joinFrom = (setting: Setting.Setting | undefined, learner: boolean): Parsed<Join | undefined> =>
+  Result.gen(function* () {
+    if (setting === undefined) {
+      return learner ? yield* fail("--learner is for a replica that joins; add --join HOST:PORT") : undefined
+    }
+    const members: Array<Endpoint.Endpoint> = []
+    for (const item of Setting.list(setting)) members.push(yield* endpointFrom(setting.source, item))
+    if (members.length === 0)
+      return yield* fail(`${setting.source} names no member; write HOST:PORT, an address for clients`)
+    return { members, learner }
+  })
+
+/** A share of 1, or percent. */
+const leaseFrom = (isWanted: boolean, drift: Setting.Setting | undefined): Parsed<ServeOptions["lease"]> => {
+  if (!isWanted) {
+    return drift === undefined
+      ? Result.succeed(undefined)
+      : fail(`${drift.source} is about reads that rest on a lease; add --read-lease`)
+  }
+  if (drift === undefined) return Result.succeed({ maxClockDrift: undefined })
+  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(drift.value.trim())
+  const share = Number(match?.[1]) / (match?.[2] === "%" ? 100 : 1)
+  return share >= 0 && share <= 0.5
+    ? Result.succeed({ maxClockDrift: share })
+    : fail(`${drift.source}: "${drift.value}" is not a drift; write a share such as 0.05, or 5%, up to 50%`)
+}
+
 interface NamedPeer {
   readonly id: ReplicaId
   readonly endpoint: Endpoint.Endpoint | undefined
@@ -159,6 +214,16 @@ const numberOf = (ids: ReadonlyArray<ReplicaId>): ((id: ReplicaId) => number) =>
 }
 
 const checkAddresses = (options: ServeOptions): Parsed<void> => {
+  const isAnywhere = ["0.0.0.0", "::"].includes(options.listenPeer.host)
+  if (options.join !== undefined && options.given.peer && isAnywhere) {
+    return fail(
+      `--listen-peer ${Endpoint.show(options.listenPeer)}: the others have to reach this replica there; name the address by which they do`
+    )
+  }
+  // The places of one that joins are not known yet.
+  if (options.join !== undefined && !(options.given.client && options.given.peer)) {
+    return Result.succeed(undefined)
+  }
   const used = [
     { who: `${options.id} for clients`, endpoint: options.listenClient },
     { who: `${options.id} for peers`, endpoint: options.listenPeer },

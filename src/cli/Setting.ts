@@ -58,5 +58,19 @@ export const count = (setting: Setting, command: string): Result.Result<number, 
     : fail(command, `${setting.source}: "${setting.value}" is no number from 1 on, such as 250000`)
 }
 
+/** Whether a flag without a value is set, by itself or by its variable. */
+export const isSet = (
+  flag: boolean | undefined,
+  environment: Environment,
+  variable: string,
+  command: string
+): Result.Result<boolean, UsageError> => {
+  const value = environment[variable]?.trim().toLowerCase()
+  if (flag === true || value === "true") return Result.succeed(true)
+  return value === undefined || value === "" || value === "false"
+    ? Result.succeed(false)
+    : fail(command, `${variable}: "${environment[variable]}" is neither true nor false`)
+}
+
 export const fail = (command: string, message: string): Result.Result<never, UsageError> =>
   Result.fail(new UsageError({ command, message }))

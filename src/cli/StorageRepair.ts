@@ -6,6 +6,7 @@ import { Effect, type Option } from "effect"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { join } from "node:path"
+import * as Members from "../client/Members.ts"
 import * as Status from "../client/Status.ts"
 import * as DataDirectory from "../maintenance/DataDirectory.ts"
 import type { Identity, Inspection } from "../maintenance/DataDirectory.ts"
@@ -62,14 +63,17 @@ export const repairCommand = Command.make(
     }
     const identity = yield* identityIn(directory, inspection)
     yield* checkOwner(directory, identity, input, host.environment)
-    if (identity.voters.length === 1) return yield* failure("BALSA_SOLE_VOTER", soleVoter(identity.replica))
-    if (identity.voters.length === 2) return yield* failure("BALSA_TWO_VOTERS", twoVoters(identity.replica))
+    const voters = yield* votersOf(options, identity)
+    if (voters.length === 1 && voters[0] === identity.replica)
+      return yield* failure("BALSA_SOLE_VOTER", soleVoter(identity.replica))
+    if (voters.length === 2 && voters.includes(identity.replica))
+      return yield* failure("BALSA_TWO_VOTERS", twoVoters(identity.replica))
     if (inspection.problems.length === 0 && !input.diverged && !input.force) {
       return yield* failure("BALSA_UNDAMAGED", undamaged(directory))
     }
     const objection = RepairCheck.objection(yield* Status.statusOf(options), {
       id: identity.replica,
-      voters: identity.voters,
+      voters,
       clusterId: clusterIdOf(identity.cluster),
       committed: committedIn(inspection)
     })
@@ -128,6 +132,16 @@ const soleVoter = (id: string): string =>
 
 const undamaged = (directory: string): string =>
   `nothing in ${directory} is damaged that would keep the replica from starting, so nothing was changed. If the replica said that it differs from the others, add --diverged. For the snapshots see: balsa storage verify --data-dir ${quote(directory)}`
+
+/** As the cluster has them now; those with whom it began where nobody tells. */
+const votersOf = (cluster: ClientOptions.ClientOptions, identity: Identity): Effect.Effect<ReadonlyArray<string>> =>
+  Members.membersOf(cluster).pipe(
+    Effect.map(({ cluster, members }) =>
+      cluster === identity.cluster ? members.filter(({ role }) => role !== "learner").map(({ id }) => id) : []
+    ),
+    Effect.orElseSucceed((): ReadonlyArray<string> => []),
+    Effect.map((now) => (now.length === 0 ? identity.voters : now))
+  )
 
 const identityIn = (directory: string, { identity, problems }: Inspection): Effect.Effect<Identity, Failure> => {
   if (identity !== undefined) return Effect.succeed(identity)

@@ -23,27 +23,40 @@ export interface Cluster {
   readonly timeoutMillis: number
 }
 
+type Answered = Extract<Exchange, { readonly _tag: "Answered" }>
+
 interface GatewayRequest {
   readonly path: string
   readonly body: object
   readonly write: boolean
+  readonly idempotencyKey?: string | undefined
 }
 
-export const put = (cluster: Cluster, key: Uint8Array, value: Uint8Array): Effect.Effect<Json.PutAnswer, ClientError> =>
+/**
+ * Under one `idempotencyKey` a Balsa cluster carries a put out once, however often it is sent. etcd does not know
+ * the header, nor does a Balsa of before it, so nothing is sent again by itself.
+ */
+export const put = (
+  cluster: Cluster,
+  key: Uint8Array,
+  value: Uint8Array,
+  idempotencyKey?: string
+): Effect.Effect<Json.PutAnswer, ClientError> =>
   Effect.map(
     ask(cluster, {
       path: "/v3/kv/put",
       body: { key: Json.toBase64(key), value: Json.toBase64(value) },
-      write: true
+      write: true,
+      idempotencyKey
     }),
-    (body) => ({ revision: Json.revisionOf(body) })
+    ({ body }) => ({ revision: Json.revisionOf(body) })
   )
 
 export const range = (
   cluster: Cluster,
   keys: Json.KeyRange,
   options: { readonly limit: number; readonly stale: boolean }
-): Effect.Effect<Json.RangeAnswer, ClientError> =>
+): Effect.Effect<Json.RangeAnswer & { readonly staleness: Staleness | undefined }, ClientError> =>
   Effect.map(
     ask(cluster, {
       path: "/v3/kv/range",
@@ -54,19 +67,38 @@ export const range = (
       },
       write: false
     }),
-    Json.decodeRange
+    ({ body, headers }) => ({ ...Json.decodeRange(body), staleness: stalenessIn(headers) })
   )
 
+/** How old an answer from one replica may be, as it says itself. */
+export interface Staleness {
+  readonly appliedIndex: number
+  /** `undefined` when it knows no leader: nobody can tell. */
+  readonly leaderHeardMillis: number | undefined
+}
+
+const stalenessIn = (headers: Answered["headers"]): Staleness | undefined => {
+  const { "balsa-applied-index": appliedIndex, "balsa-leader-heard-millis": heard } = headers
+  if (appliedIndex === undefined) return undefined
+  return { appliedIndex: Number(appliedIndex), leaderHeardMillis: heard === undefined ? undefined : Number(heard) }
+}
+
 export const deleteRange = (cluster: Cluster, keys: Json.KeyRange): Effect.Effect<Json.DeleteAnswer, ClientError> =>
-  Effect.map(ask(cluster, { path: "/v3/kv/deleterange", body: Json.encodeRange(keys), write: true }), Json.decodeDelete)
+  Effect.map(ask(cluster, { path: "/v3/kv/deleterange", body: Json.encodeRange(keys), write: true }), ({ body }) =>
+    Json.decodeDelete(body)
+  )
 
 /** What one endpoint's answer means for the whole request. */
 export type Verdict =
-  | { readonly _tag: "Done"; readonly body: NonNullable<ReturnType<typeof Json.parse>> }
+  | {
+      readonly _tag: "Done"
+      readonly body: NonNullable<ReturnType<typeof Json.parse>>
+      readonly headers: Answered["headers"]
+    }
   | { readonly _tag: "Stop"; readonly error: ClientError }
   | { readonly _tag: "GoOn"; readonly attempt: Attempt }
 
-const ask = Effect.fnUntraced(function* (cluster: Cluster, request: GatewayRequest) {
+export const ask = Effect.fnUntraced(function* (cluster: Cluster, request: GatewayRequest) {
   const deadline = (yield* Clock.currentTimeMillis) + cluster.timeoutMillis
   const body = JSON.stringify(request.body)
   const attempts: Array<Attempt> = []
@@ -80,11 +112,12 @@ const ask = Effect.fnUntraced(function* (cluster: Cluster, request: GatewayReque
       method: "POST",
       path: request.path,
       body,
+      ...(request.idempotencyKey === undefined ? {} : { headers: { "idempotency-key": request.idempotencyKey } }),
       connectMillis: share,
       totalMillis: request.write ? remaining : share
     })
     const verdict = judge(endpoint, answer, request.write)
-    if (verdict._tag === "Done") return verdict.body
+    if (verdict._tag === "Done") return verdict
     if (verdict._tag === "Stop") return yield* verdict.error
     attempts.push(verdict.attempt)
   }
@@ -108,7 +141,7 @@ export const judge = (endpoint: Endpoint, answer: Exchange, write: boolean): Ver
     }
     case "Answered": {
       const body = Json.parse(answer.body)
-      if (answer.status === 200 && body !== undefined) return { _tag: "Done", body }
+      if (answer.status === 200 && body !== undefined) return { _tag: "Done", body, headers: answer.headers }
       return judgeRefusal(endpoint, answer.status, body, write)
     }
   }

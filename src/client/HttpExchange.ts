@@ -8,7 +8,12 @@ import * as Http from "node:http"
 import type { Endpoint } from "./Endpoint.ts"
 
 export type Exchange =
-  | { readonly _tag: "Answered"; readonly status: number; readonly body: string }
+  | {
+      readonly _tag: "Answered"
+      readonly status: number
+      readonly body: string
+      readonly headers: Http.IncomingHttpHeaders
+    }
   /** No connection stood, so nobody can have read the request. */
   | { readonly _tag: "NotSent"; readonly reason: string }
   /** The connection ended, or time ran out, between the request and its answer. */
@@ -19,6 +24,8 @@ export interface HttpRequest {
   readonly method: "GET" | "POST"
   readonly path: string
   readonly body: string
+  /** Beside those that every request has. */
+  readonly headers?: Readonly<Record<string, string>>
   /** For the connection to stand. */
   readonly connectMillis: number
   /** For everything, connecting included. */
@@ -43,7 +50,8 @@ export const exchange = (request: HttpRequest): Effect.Effect<Exchange> =>
       headers: {
         "content-type": "application/json",
         "content-length": Buffer.byteLength(body),
-        connection: "close"
+        connection: "close",
+        ...request.headers
       }
     })
     const end = (result: Exchange) => {
@@ -80,7 +88,12 @@ export const exchange = (request: HttpRequest): Effect.Effect<Exchange> =>
       incoming.on("data", (chunk: Buffer) => chunks.push(chunk))
       incoming.on("error", fail)
       incoming.on("end", () =>
-        end({ _tag: "Answered", status: incoming.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") })
+        end({
+          _tag: "Answered",
+          status: incoming.statusCode ?? 0,
+          body: Buffer.concat(chunks).toString("utf8"),
+          headers: incoming.headers
+        })
       )
     })
     outgoing.end(body)

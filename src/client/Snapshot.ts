@@ -107,7 +107,9 @@ const open = ({ host, port }: Endpoint, timeoutMillis: number): Effect.Effect<Op
       const chunks: Array<Buffer> = []
       incoming.on("data", (chunk: Buffer) => chunks.push(chunk))
       incoming.on("error", (error) => fail(error.message, false))
-      incoming.on("end", () => end({ _tag: "Answered", status, body: Buffer.concat(chunks).toString() }))
+      incoming.on("end", () =>
+        end({ _tag: "Answered", status, body: Buffer.concat(chunks).toString(), headers: incoming.headers })
+      )
     })
     outgoing.end(body)
     return Effect.sync(() => outgoing.destroy())

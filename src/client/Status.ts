@@ -15,7 +15,7 @@ export type EndpointStatus =
       readonly id: string
       /** Made from the cluster's name. */
       readonly clusterId: string
-      readonly role: "leader" | "follower"
+      readonly role: "leader" | "follower" | "learner"
       readonly term: number
       /** The leader that it knows of. */
       readonly leader: string | undefined
@@ -110,9 +110,9 @@ const interpret = (answers: ReadonlyArray<Answer>): ReadonlyArray<EndpointStatus
     return {
       _tag: "Reachable",
       endpoint,
-      id: name(memberId),
+      id: Json.text(own["id"], name(memberId)),
       clusterId: Json.text(header["cluster_id"], ""),
-      role: leaderId === memberId ? "leader" : "follower",
+      role: leaderId === memberId ? "leader" : own["member"] === "learner" ? "learner" : "follower",
       term: Json.integer(status["raftTerm"] ?? header["raft_term"]),
       leader: leaderId === "0" ? undefined : name(leaderId),
       revision: Json.revisionOf(status),
@@ -138,6 +138,13 @@ const problemsIn = (own: Body): ReadonlyArray<string> => {
   const receivingPercent = numberAt("receivingPercent")
   return [
     ...(divergedAt === undefined ? [] : [`differs from the others since entry ${divergedAt}, serves nobody`]),
+    ...(own["outside"] === true ? ["no member of the cluster, serves nobody"] : []),
+    ...(own["outdatedBy"] === undefined
+      ? []
+      : [`does not understand version ${Json.integer(own["outdatedBy"])}, serves nobody`]),
+    ...(own["joint"] === true ? ["its voters are changing"] : []),
+    ...(own["member"] === "leaving" ? ["votes until the change is done"] : []),
+    ...(typeof own["handingOverTo"] === "string" ? [`hands over to ${own["handingOverTo"]}`] : []),
     ...(diskFull === true ? ["disk full, takes no writes"] : []),
     ...(admitted === false ? ["not admitted, does not vote"] : []),
     ...(receivingPercent === undefined ? [] : [`receiving a snapshot: ${receivingPercent} %`])

@@ -3,7 +3,16 @@
  * it is submitted; the same bytes go to the log and to every peer.
  */
 export interface CommandCodec<C> {
-  readonly encode: (command: C) => Uint8Array
+  /**
+   * As whoever knows `version` of the commands, and no later one, understands it; `undefined` where there is no
+   * such way to say it.
+   */
+  readonly encode: (command: C, version: number) => Uint8Array | undefined
   /** Total: bytes that are no command of any known version give `undefined`. */
   readonly decode: (bytes: Uint8Array) => C | undefined
+  /**
+   * The version of the commands from which on these bytes mean something, as far as they tell; 1 where it is not given.
+   * Total, and for bytes of versions that are still to come it gives something later than all that are known.
+   */
+  readonly versionOf?: (bytes: Uint8Array) => number
 }

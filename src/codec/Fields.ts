@@ -26,3 +26,11 @@ export const readSoundPosition = (from: Reader): LogPosition => {
   if ((position.index === 0) !== (position.term === 0)) from.fail()
   return position
 }
+
+/** Whether there is one (1), and then what it is. */
+export const writeOptional = <A>(to: Writer, value: A | undefined, write: (value: A) => void): void => {
+  writeBoolean(to, value !== undefined)
+  if (value !== undefined) write(value)
+}
+
+export const readOptional = <A>(from: Reader, read: () => A): A | undefined => (readBoolean(from) ? read() : undefined)

@@ -3,7 +3,7 @@
  * says hello; whoever is dialled answers with a verdict and a hello of its own, so that
  * each can tell its operator in one line what the other one is. Both travel in frames:
  * magic (4), kind (1), [verdict (1)], versions (1 + 1), cluster, from, to; since version 2
- * also incarnation (8) and epoch (1: whether there is one, 8).
+ * also incarnation (8) and epoch (1: whether there is one, 8); since version 3 also purpose (1) and address.
  *
  * This layout never changes. Later versions may append fields; readers ignore the rest.
  */
@@ -13,10 +13,12 @@ import * as Epoch from "./Epoch.ts"
 import * as Frame from "./Frame.ts"
 
 /** The versions of the protocol (frames, messages, acknowledgements) that this build speaks. */
-export const minVersion = 2
-export const maxVersion = 2
+export const minVersion = 3
+export const maxVersion = 3
 /** The first one whose hellos name incarnation and epoch. */
 const firstWithEpoch = 2
+/** The first one whose hellos name their purpose. */
+const firstWithPurpose = 3
 /** What a stranger may make us buffer. */
 export const maxHandshakeBytes = 4096
 
@@ -31,7 +33,23 @@ export interface Hello {
   readonly incarnation: number
   /** How often its cluster was begun anew; `undefined` for one that is not admitted and takes any. */
   readonly epoch: number | undefined
+  /** What the connection is for; an answer repeats it. "Control" in a version that knows one connection only. */
+  readonly purpose: Purpose
+  /** Where the sender takes connections, HOST:PORT, for one that does not know it yet; `undefined` if it does not tell. */
+  readonly address: string | undefined
 }
+
+export type Purpose = keyof typeof purposes
+
+/** Never reused. */
+const purposes = {
+  /** Carries what is small and must not wait. */
+  Control: 0,
+  /** Carries what may be large. */
+  Bulk: 1,
+  /** Asks who is there, and carries nothing: it is closed with the answer and replaces no other connection. */
+  Probe: 2
+} as const
 
 export type Verdict = keyof typeof verdicts | "Unknown"
 
@@ -41,13 +59,15 @@ const verdicts = {
   WrongCluster: 1,
   /** The hello was meant for another replica. */
   WrongReplica: 2,
-  /** The dialled replica has no such peer. */
+  /** No member of the cluster, as far as the dialled replica knows. */
   UnknownPeer: 3,
   NoCommonVersion: 4,
   /** Both are admitted, and what they were admitted to differs. */
   WrongEpoch: 5,
   /** A later start of the same replica is connected. */
-  OldIncarnation: 6
+  OldIncarnation: 6,
+  /** A member once, and no more. */
+  Removed: 7
 } as const
 
 export interface Answer {
@@ -68,17 +88,20 @@ export const hello = (self: Omit<Hello, "minVersion" | "maxVersion">): Hello => 
 export interface Own {
   readonly cluster: string
   readonly id: ReplicaId
-  /** Whom it accepts. */
-  readonly isPeer: (id: ReplicaId) => boolean
+  readonly standingOf: (id: ReplicaId) => Standing
   readonly epoch: number | undefined
 }
+
+/** What a replica is to another one of the same cluster: accepted, or why not. */
+export type Standing = "Accepted" | "UnknownPeer" | "Removed"
 
 /** What the dialled one thinks of a hello. */
 export const judge = (theirs: Hello, ours: Own): Exclude<Verdict, "Unknown"> => {
   if (theirs.minVersion > maxVersion || theirs.maxVersion < minVersion) return "NoCommonVersion"
   if (theirs.cluster !== ours.cluster) return "WrongCluster"
   if (theirs.to !== ours.id) return "WrongReplica"
-  if (!ours.isPeer(theirs.from)) return "UnknownPeer"
+  const standing = ours.standingOf(theirs.from)
+  if (standing !== "Accepted") return standing
   if (!epochsFit(theirs.epoch, ours.epoch)) return "WrongEpoch"
   return "Accepted"
 }
@@ -98,13 +121,15 @@ export const explain = (answer: Answer, ours: Hello): string => {
     case "WrongReplica":
       return `it is replica ${quote(it.from)}, not ${quote(ours.to)}; check the addresses of the peers`
     case "UnknownPeer":
-      return `it has no peer ${quote(ours.from)}; check its list of peers`
+      return `it knows no member ${quote(ours.from)}; if we are to be one, add us: ${howToAdd}`
     case "NoCommonVersion":
       return `it speaks protocol ${range(it)}, we speak ${range(ours)}`
     case "WrongEpoch":
       return describeEpochs(it.epoch, ours.epoch)
     case "OldIncarnation":
       return `a later start of ${quote(ours.from)} is connected to it; check that no other process runs under this id`
+    case "Removed":
+      return `${quote(ours.from)} was removed from the cluster; stop it; ${howToReturn}`
     case "Unknown":
       return "for a reason that this version does not know"
   }
@@ -121,15 +146,20 @@ export const complaint = (verdict: Verdict, theirs: Hello, ours: Hello): string 
     case "WrongReplica":
       return `it looks for replica ${quote(theirs.to)}, we are ${quote(ours.from)}`
     case "UnknownPeer":
-      return "it is not among our peers"
+      return `it is not a member of this cluster; add it: ${howToAdd}`
     case "NoCommonVersion":
       return `it speaks protocol ${range(theirs)}, we speak ${range(ours)}`
     case "WrongEpoch":
       return describeEpochs(theirs.epoch, ours.epoch)
     case "OldIncarnation":
       return "a later start of it is connected already"
+    case "Removed":
+      return `it was removed from the cluster; stop it; ${howToReturn}`
   }
 }
+
+const howToAdd = "balsa member add"
+const howToReturn = `to have it back, give it an empty data directory and add it: ${howToAdd}`
 
 /** One of them was left out when the cluster was begun anew from a backup. */
 export const describeEpochs = (theirs: number | undefined, ours: number | undefined): string =>
@@ -197,16 +227,29 @@ const writeHello = (to: Writer, value: Hello): void => {
   to.safe(value.incarnation)
   to.u8(value.epoch === undefined ? 0 : 1)
   to.safe(value.epoch ?? 0)
+  to.u8(purposes[value.purpose])
+  to.utf8(value.address ?? "")
 }
 
 const readHello = (from: Reader): Hello => {
   const versions = { minVersion: from.u8(), maxVersion: from.u8() }
   const names = { cluster: from.utf8(), from: ReplicaId(from.utf8()), to: ReplicaId(from.utf8()) }
+  const older = { incarnation: 0, epoch: undefined, purpose: "Control", address: undefined } as const
   // An older one can still be told why it is refused.
-  if (versions.maxVersion < firstWithEpoch) return { ...versions, ...names, incarnation: 0, epoch: undefined }
+  if (versions.maxVersion < firstWithEpoch) return { ...versions, ...names, ...older }
   const incarnation = from.safe()
   const admitted = from.u8()
   const epoch = from.safe()
   if (admitted > 1) from.fail()
-  return { ...versions, ...names, incarnation, epoch: admitted === 1 ? epoch : undefined }
+  const start = { incarnation, epoch: admitted === 1 ? epoch : undefined }
+  if (versions.maxVersion < firstWithPurpose) return { ...versions, ...names, ...older, ...start }
+  return { ...versions, ...names, ...start, purpose: readPurpose(from, versions), address: from.utf8() || undefined }
+}
+
+/** A later version may have others; then it can still be told that we do not speak it. */
+const readPurpose = (from: Reader, versions: Pick<Hello, "minVersion">): Purpose => {
+  const code = from.u8()
+  for (const [purpose, value] of Object.entries(purposes)) if (value === code) return purpose as Purpose
+  if (versions.minVersion <= maxVersion) from.fail()
+  return "Control"
 }

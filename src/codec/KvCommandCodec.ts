@@ -70,4 +70,7 @@ const read = (from: Reader): KvCommand | undefined => {
   }
 }
 
-export const KvCommandCodec: CommandCodec<KvCommand> = { encode, decode }
+/** What stands first. */
+const versionOf = (bytes: Uint8Array): number => bytes[0] ?? version
+
+export const KvCommandCodec = { encode, decode, versionOf } satisfies CommandCodec<KvCommand>

@@ -7,8 +7,10 @@
  * replicas that have agreed on a version in the handshake do not send such.
  *
  * Decoded commands are views: they keep the bytes of the whole frame alive.
+ *
+ * Long because: each kind is written and read once, and the two are read beside each other.
  */
-import { Index, type LogEntry, Term } from "../raft/LogEntry.ts"
+import { Index, type LogEntry, ReplicaId, Term } from "../raft/LogEntry.ts"
 import type {
   AppendEntries,
   Forward,
@@ -18,12 +20,13 @@ import type {
   Request
 } from "../raft/Message.ts"
 import { Reader, Writer } from "./Bytes.ts"
-import { readBoolean, readSoundPosition, writeBoolean, writePosition } from "./Fields.ts"
+import { readAmendment, writeAmendment } from "./ConfigurationCodec.ts"
+import { readBoolean, readOptional, readSoundPosition, writeBoolean, writeOptional, writePosition } from "./Fields.ts"
 import { readEntry, readRequestId, writeEntry, writeRequestId } from "./LogEntryCodec.ts"
 import * as Parts from "./MessageParts.ts"
 
-/** 2: snapshots, and the sender in AppendEntriesReply. */
-export const version = 2
+/** 3: members that change, handing over, what a sender understands; heartbeats of their own. */
+export const version = 3
 
 export type DecodeError =
   | { readonly _tag: "UnknownVersion"; readonly version: number }
@@ -50,7 +53,13 @@ const kinds = {
   Introduce: 13,
   IntroduceReply: 14,
   Forgotten: 15,
-  Diverged: 16
+  Diverged: 16,
+  Heartbeat: 17,
+  HeartbeatReply: 18,
+  TimeoutNow: 19,
+  ForwardTransfer: 20,
+  ForwardAmendment: 21,
+  NotAMember: 22
 } as const satisfies Record<Message<unknown>["_tag"], number>
 
 export const describe = (error: DecodeError): string => {
@@ -82,7 +91,7 @@ export const sizeHint = (message: Message<Uint8Array>): number => {
   let bytes = 64
   if (message._tag === "AppendEntries") {
     for (const { payload } of message.entries) {
-      bytes += payload._tag === "Command" ? 48 + payload.request.replica.length + payload.command.length : 17
+      bytes += payload._tag === "Command" ? 56 + payload.request.replica.length + payload.command.length : 17
     }
   } else if (message._tag === "Forward") {
     for (const { request, command } of message.requests) bytes += 24 + request.replica.length + command.length
@@ -97,8 +106,10 @@ const writeMessage = (to: Writer, message: Message<Uint8Array>): void => {
   to.safe(message.term)
   switch (message._tag) {
     case "PreVote":
-    case "RequestVote":
       return writePosition(to, message.last)
+    case "RequestVote":
+      writePosition(to, message.last)
+      return writeBoolean(to, message.transfer)
     case "PreVoteReply":
       to.safe(message.askedIn)
       writeBoolean(to, message.granted)
@@ -150,6 +161,20 @@ const writeMessage = (to: Writer, message: Message<Uint8Array>): void => {
     case "Diverged":
       to.safe(message.incarnation)
       return Parts.writeCheckpoint(to, message.at)
+    case "Heartbeat":
+      return to.safe(message.round)
+    case "HeartbeatReply":
+      to.safe(message.round)
+      return Parts.writeSender(to, message.sender)
+    case "TimeoutNow":
+      return
+    case "ForwardTransfer":
+      return writeOptional(to, message.to, (replica) => to.utf8(replica))
+    case "ForwardAmendment":
+      writeRequestId(to, message.request)
+      return writeAmendment(to, message.amendment)
+    case "NotAMember":
+      return to.safe(message.index)
   }
 }
 
@@ -184,7 +209,7 @@ const readMessage = (from: Reader, kind: number): Message<Uint8Array> | undefine
         admitted: readBoolean(from)
       }
     case kinds.RequestVote:
-      return { _tag: "RequestVote", term, last: readSoundPosition(from) }
+      return { _tag: "RequestVote", term, last: readSoundPosition(from), transfer: readBoolean(from) }
     case kinds.RequestVoteReply:
       return { _tag: "RequestVoteReply", term, granted: readBoolean(from) }
     case kinds.AppendEntries:
@@ -228,6 +253,18 @@ const readMessage = (from: Reader, kind: number): Message<Uint8Array> | undefine
       return { _tag: "Forgotten", term, incarnation: from.safe(), index: Index(from.safe()) }
     case kinds.Diverged:
       return { _tag: "Diverged", term, incarnation: from.safe(), at: Parts.readCheckpoint(from) }
+    case kinds.Heartbeat:
+      return { _tag: "Heartbeat", term, round: from.safe() }
+    case kinds.HeartbeatReply:
+      return { _tag: "HeartbeatReply", term, round: from.safe(), sender: Parts.readSender(from) }
+    case kinds.TimeoutNow:
+      return { _tag: "TimeoutNow", term }
+    case kinds.ForwardTransfer:
+      return { _tag: "ForwardTransfer", term, to: readOptional(from, () => ReplicaId(from.utf8())) }
+    case kinds.ForwardAmendment:
+      return { _tag: "ForwardAmendment", term, request: readRequestId(from), amendment: readAmendment(from) }
+    case kinds.NotAMember:
+      return { _tag: "NotAMember", term, index: Index(from.safe()) }
     default:
       return undefined
   }

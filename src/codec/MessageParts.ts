@@ -35,9 +35,11 @@ export const readResult = (from: Reader): AppendResult => {
 /** The last one that others have too, and the last of all. */
 const maxCheckpoints = 2
 
-export const writeSender = (to: Writer, { incarnation, admitted, applied }: Sender): void => {
+export const writeSender = (to: Writer, { incarnation, admitted, version, patienceMillis, applied }: Sender): void => {
   to.safe(incarnation)
   writeBoolean(to, admitted)
+  to.safe(version)
+  to.safe(patienceMillis)
   to.u8(applied.length)
   for (const checkpoint of applied) writeCheckpoint(to, checkpoint)
 }
@@ -45,11 +47,13 @@ export const writeSender = (to: Writer, { incarnation, admitted, applied }: Send
 export const readSender = (from: Reader): Sender => {
   const incarnation = from.safe()
   const admitted = readBoolean(from)
+  const version = from.safe()
+  const patienceMillis = from.safe()
   const count = from.u8()
   if (count > maxCheckpoints) from.fail()
   const applied: Array<Checkpoint> = []
   for (let i = 0; i < count && !from.failed; i++) applied.push(readCheckpoint(from))
-  return { incarnation, admitted, applied }
+  return { incarnation, admitted, version, patienceMillis, applied }
 }
 
 export const writeCheckpoint = (to: Writer, { index, hash }: Checkpoint): void => {
@@ -78,7 +82,17 @@ const refusals = {
   UncommittedBytes: 2,
   WaitingReads: 3,
   NoSpace: 4,
-  Diverged: 5
+  Diverged: 5,
+  Removed: 6,
+  Outdated: 7,
+  NotAMember: 8,
+  LastVoter: 9,
+  ChangePending: 10,
+  NotJoint: 11,
+  NotReady: 12,
+  WouldLoseQuorum: 13,
+  NotCaughtUp: 14,
+  UnknownVersion: 15
 } as const satisfies Record<Refusal, number>
 
 export const writeRefusal = (to: Writer, reason: Refusal): void => to.u8(refusals[reason])

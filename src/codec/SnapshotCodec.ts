@@ -13,6 +13,9 @@
  *         4 hash            (4)
  *         5 epoch           (8)
  *         6 state version   (4), of the state's codec
+ *         7 configuration   as ConfigurationCodec has it, unless it is of voters only
+ *         8 time            (8), of the cluster, unless it is 0
+ *         9 version         (4), of commands, and their ceiling (1: whether there is one, 4), unless it is 1 without one
  *     2 state, any number: a piece as the state's codec made it
  *     3 end, last and once: how many state chunks (8), how many bytes before this chunk (8),
  *         crc32 (4) of all of those bytes
@@ -43,9 +46,10 @@ const pieces = function* <S>(image: Image<S>, codec: StateCodec<S>): Generator<U
     return piece
   }
   yield counted(Chunks.opening())
-  for (const piece of Chunks.of(Chunks.kinds.header, Header.encode(image, codec.version))) yield counted(piece)
+  const version = codec.versionFor?.(image.version) ?? codec.version
+  for (const piece of Chunks.of(Chunks.kinds.header, Header.encode(image, version))) yield counted(piece)
   let states = 0
-  for (const state of codec.encode(image.value)) {
+  for (const state of codec.encode(image.value, version)) {
     states++
     for (const piece of Chunks.of(Chunks.kinds.state, state)) yield counted(piece)
   }
@@ -121,8 +125,8 @@ class Reading<S> {
       this.problem = corrupt(chunks.offset, "its state is not complete")
       return this.problem
     }
-    const { last, configuration, applied, hash, epoch } = header
-    return { last, configuration, applied, hash, epoch, value }
+    const { last, configuration, applied, hash, epoch, time, version, ceiling } = header
+    return { last, configuration, applied, hash, epoch, time, version, ceiling, value }
   }
 
   private take({ kind, contents, offset, bytesBefore, checksumBefore }: Chunks.Chunk): Problem | undefined {

@@ -7,10 +7,15 @@ export interface StateCodec<S> {
   /** Goes up whenever what is written changes its meaning; a decoder is asked for by it. */
   readonly version: number
   /**
-   * Equal states give equal pieces. Each is made when it is asked for, in a few milliseconds at most,
-   * and must not change afterwards. About 64 KiB each is good; one large value may need more.
+   * What to write where the cluster has agreed on an earlier version of commands (see the core's Versions), so that members that
+   * know no later one can read it; `version` where it is not given.
    */
-  readonly encode: (state: S) => Iterable<Uint8Array>
+  readonly versionFor?: (agreed: number) => number
+  /**
+   * Equal states give equal pieces. Each is made when it is asked for, in a few milliseconds at most,
+   * and must not change afterwards. `version` is its own, or what `versionFor` gave. About 64 KiB each is good; one large value may need more.
+   */
+  readonly encode: (state: S, version?: number) => Iterable<Uint8Array>
   /** `undefined` for a version that it does not know. */
   readonly decoder: (version: number) => StateDecoder<S> | undefined
 }

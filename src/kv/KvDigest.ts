@@ -9,6 +9,13 @@ import type { KvCommand, KvResult } from "./KvCommand.ts"
 export const digest = (command: KvCommand, result: KvResult): number =>
   finished(withResult(withCommand(0x8b1a_59c3, command), result))
 
+/** 53 bits of a command alone, as a whole number: what tells a repetition from another command under the same name. */
+export const identify = (command: KvCommand): number => {
+  const high = finished(withCommand(0x2f6b_37d1, command))
+  const low = finished(withCommand(0x9d3a_c4e5, command))
+  return high * 0x20_0000 + (low >>> 11)
+}
+
 /** Lengths come before contents, and what may be missing after whether it is there: so no two commands run together. */
 const withCommand = (hash: number, command: KvCommand): number => {
   const flags = command.prevKv ? 1 : 0

@@ -142,6 +142,21 @@ const sizeOf = (command: KvCommand): number => {
   }
 }
 
+/** What a result takes in memory, about. */
+export const weigh = (result: KvResult): number => {
+  switch (result._tag) {
+    case "Put":
+      return overheadBytes + weighPair(result.prevKv)
+    case "DeleteRange":
+      return result.prevKvs.reduce((sum, kv) => sum + weighPair(kv), overheadBytes)
+    case "UnknownCommand":
+      return overheadBytes
+  }
+}
+
+const weighPair = (kv: KeyValue | undefined): number =>
+  kv === undefined ? 0 : 2 * overheadBytes + kv.key.length + kv.value.byteLength
+
 export const KvMachine: Machine<KvState, KvCommand, KvResult, KvQuery, KvAnswer> = {
   initial,
   apply,

@@ -3,6 +3,7 @@
  * becomes that cluster's first state: in the next epoch, so that no replica of the old cluster mixes
  * with it, and at a revision that no client of the old one has seen.
  */
+import * as Configurations from "../raft/Configuration.ts"
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import { crc32 } from "node:zlib"
@@ -34,15 +35,18 @@ export const maxRevision = Number.MAX_SAFE_INTEGER
  * different options, get different hashes and epochs, and refuse each other.
  */
 export const firstImage = (backup: Image<KvState>, { cluster, voters, bumpRevision }: NewCluster): Image<KvState> => {
-  const { last, hash, applied, value } = backup
+  const { last, hash, applied, time, version, ceiling, value } = backup
   const revision = value.revision + bumpRevision
   const sorted = voters.toSorted()
   const own = [hash, backup.epoch, revision, last.index, last.term, cluster, sorted]
   const id = crc32(JSON.stringify(own))
   return {
     last: { index: Index(Math.max(1, last.index)), term: Term(Math.max(1, last.term)) },
-    configuration: { voters: sorted },
+    configuration: Configurations.of(sorted),
     applied,
+    time,
+    version,
+    ceiling,
     hash: id,
     epoch: Epoch.next(backup.epoch, id),
     value: { ...value, revision }

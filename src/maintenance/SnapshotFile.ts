@@ -6,9 +6,9 @@ import * as fs from "node:fs/promises"
 import { crc32 } from "node:zlib"
 import { Data, Effect } from "effect"
 import * as Epoch from "../codec/Epoch.ts"
-import { KvStateCodec } from "../codec/KvStateCodec.ts"
 import { formatVersion } from "../codec/SnapshotChunks.ts"
 import * as SnapshotCodec from "../codec/SnapshotCodec.ts"
+import { BackupStateCodec } from "../codec/StoreCodec.ts"
 import type { KvState } from "../kv/KvMachine.ts"
 import * as OrderedMap from "../kv/OrderedMap.ts"
 import type { Image } from "../raft/Snapshot.ts"
@@ -63,7 +63,7 @@ const decode = Effect.fnUntraced(function* (
   onHeadway: OnHeadway
 ): Effect.fn.Return<SnapshotFile, SnapshotFileError> {
   const { size } = yield* io(file, () => handle.stat())
-  const decoder = SnapshotCodec.decoder(KvStateCodec)
+  const decoder = SnapshotCodec.decoder(BackupStateCodec)
   let bytes = 0
   let checksum = 0
   while (true) {

@@ -21,12 +21,14 @@
  * the cluster's data are away. Membership in the log, with a name for each disk, will close this.
  */
 import * as Configurations from "./Configuration.ts"
-import { type Batch, type Received, send } from "./Core.ts"
+import { type Batch, type Core, type Received, send } from "./Core.ts"
 import * as Logs from "./Log.ts"
 import { Index, type LogPosition, type ReplicaId, Term } from "./LogEntry.ts"
 import type { Forgotten, Introduce, IntroduceReply, Message, Sender } from "./Message.ts"
+import { versionOf } from "./Machine.ts"
 import { type Candidate, leaderOf, type ServerState } from "./ServerState.ts"
 import * as StateMachines from "./StateMachine.ts"
+import * as Succession from "./Succession.ts"
 
 /** Who has answered in this life of the replica, and what a leader knew to be committed when it did. */
 export interface Introductions {
@@ -41,7 +43,8 @@ export const none: Introductions = { by: new Set(), term: Term(0), floor: Index(
 const isBlank = <S, C, Q>(state: ServerState<S, C, Q>): boolean => Logs.lastIndex(state.stateMachine.log) === 0
 
 /** Whether this may be a cluster's beginning. Whoever gave up a log knows that it is not. */
-const mayBegin = <S, C, Q>(state: ServerState<S, C, Q>): boolean => state.pristine && isBlank(state)
+const mayBegin = <S, C, Q>(state: ServerState<S, C, Q>): boolean =>
+  state.pristine && isBlank(state) && Configurations.isVoter(state.configuration, state.id)
 
 /** Whoever has heard that there is a history is not at a beginning, and remembers that: see `seal`. */
 export const hear = <S, C, Q>(state: ServerState<S, C, Q>, message: Message<C>): ServerState<S, C, Q> =>
@@ -65,7 +68,11 @@ export const mayVote = <S, C, Q>(state: ServerState<S, C, Q>, last: LogPosition)
   state.admitted || (mayBegin(state) && last.index === 0)
 
 export const mayStand = <S, C, Q>(state: ServerState<S, C, Q>): boolean =>
-  state.diverged === undefined && (state.admitted || mayBegin(state))
+  state.diverged === undefined &&
+  state.removedAt === undefined &&
+  state.stateMachine.outdated === undefined &&
+  Succession.isVoter(state.configurations, state.id) &&
+  (state.admitted || mayBegin(state))
 
 /**
  * Whether a pre-candidate that a majority would vote for may stand at once. One with an empty log needs for that
@@ -75,7 +82,7 @@ export const mayStand = <S, C, Q>(state: ServerState<S, C, Q>): boolean =>
 export const knowsEnough = <S, C, Q>(state: Candidate<S, C, Q>): boolean => {
   const { configuration, doubtful, votes } = state
   if (!mayStand(state)) return false
-  if (!isBlank(state) || votes.size === configuration.voters.length) return true
+  if (!isBlank(state) || Configurations.allVoters(configuration).every((id) => votes.has(id))) return true
   return state.admitted && Configurations.isQuorum(configuration, new Set([...votes].filter((id) => !doubtful.has(id))))
 }
 
@@ -90,8 +97,10 @@ export const mayBeginWith = <S, C, Q>(state: Candidate<S, C, Q>): boolean =>
 export const introduce = <S, C, Q, R, A>(state: ServerState<S, C, Q>, batch: Batch<C, Q, R, A>): void => {
   if (state.admitted || mayBegin(state)) return
   const { by, term } = state.introductions
-  for (const peer of Configurations.peers(state.configuration, state.id)) {
-    const isKnown = by.has(peer) && (peer !== leaderOf(state) || term === state.currentTerm)
+  const leader = leaderOf(state)
+  const voters = Succession.otherVoters(state.configurations, state.id)
+  for (const peer of leader === undefined || voters.includes(leader) ? voters : [...voters, leader]) {
+    const isKnown = by.has(peer) && (peer !== leader || term === state.currentTerm)
     if (isKnown) continue
     send(batch, peer, { _tag: "Introduce", term: state.currentTerm, incarnation: state.incarnation })
   }
@@ -125,7 +134,8 @@ export const isAdmitted = <S, C, Q>(state: ServerState<S, C, Q>): boolean => {
   if (state.admitted) return true
   const { log, commitIndex } = state.stateMachine
   return (
-    Configurations.peers(state.configuration, state.id).every((peer) => state.introductions.by.has(peer)) &&
+    // Of every configuration that may be in force: it may have voted, or may be counted, in any of them.
+    Succession.otherVoters(state.configurations, state.id).every((peer) => state.introductions.by.has(peer)) &&
     state.introductions.term === state.currentTerm &&
     commitIndex >= state.introductions.floor &&
     Logs.termAt(log, commitIndex) === state.currentTerm
@@ -133,9 +143,14 @@ export const isAdmitted = <S, C, Q>(state: ServerState<S, C, Q>): boolean => {
 }
 
 /** How a replica makes itself known in what it acknowledges. One that differs has been told, and need not be compared. */
-export const sender = <S, C, Q>(state: ServerState<S, C, Q>): Sender => ({
+export const sender = <S, C, R, Q, A>(
+  { machine, options }: Core<S, C, R, Q, A>,
+  state: ServerState<S, C, Q>
+): Sender => ({
   incarnation: state.incarnation,
   admitted: state.admitted,
+  version: versionOf(machine),
+  patienceMillis: options.leaseReads ? options.electionTimeoutMillis : 0,
   applied: state.diverged === undefined ? StateMachines.checkpoints(state.stateMachine) : []
 })
 

@@ -2,7 +2,8 @@
  * What every step of the protocol is given: the machine and the limits, which never
  * change, and the batch, which gathers what one call of `reduceAll` says.
  */
-import type { Instant, ReplicaId } from "./LogEntry.ts"
+import type { Amendment } from "./Amendment.ts"
+import type { Instant, ReplicaId, RequestId } from "./LogEntry.ts"
 import type { Machine } from "./Machine.ts"
 import type { Message, Request } from "./Message.ts"
 import type { Options } from "./Options.ts"
@@ -25,9 +26,24 @@ export interface Batch<C, Q, R, A> {
   readonly commands: Array<Request<C>>
   readonly reads: Array<Read<Q>>
   readonly asks: Array<Ask>
+  readonly amendments: Array<AmendmentRequest>
+  /** Somebody wants this leader to hand over. */
+  readonly transfers: Array<ReplicaId | undefined>
 }
 
-export const batch = <C, Q, R, A>(): Batch<C, Q, R, A> => ({ said: [], commands: [], reads: [], asks: [] })
+export interface AmendmentRequest {
+  readonly request: RequestId
+  readonly amendment: Amendment
+}
+
+export const batch = <C, Q, R, A>(): Batch<C, Q, R, A> => ({
+  said: [],
+  commands: [],
+  reads: [],
+  asks: [],
+  amendments: [],
+  transfers: []
+})
 
 export const send = <C, Q, R, A>(batch: Batch<C, Q, R, A>, to: ReplicaId, message: Message<C>): void => {
   batch.said.push({ _tag: "Send", to, message })

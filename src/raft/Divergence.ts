@@ -94,7 +94,7 @@ const whoIsRight = <S, C, Q>(
     return id === self || (compared !== undefined && compared.agrees && compared.index >= index)
   }
   const isMajority = (ids: ReadonlyArray<ReplicaId>): boolean => Configurations.isQuorum(configuration, new Set(ids))
-  const { voters } = configuration
+  const voters = Configurations.allVoters(configuration)
   if (isMajority(voters.filter(agrees))) return "Leader"
   const unheard = voters.filter((id) => !agrees(id) && !differing.includes(id))
   if (isMajority(differing)) return "Follower"

@@ -7,10 +7,12 @@
  * longer be lost. Left of it stand at most a leader's AppendEntries, and only when term and
  * vote were durable before: others may store entries while the leader does (thesis §10.2.1).
  */
+import type { Configuration } from "./Configuration.ts"
 import * as Logs from "./Log.ts"
 import type { HardState, Persist, RaftEffect } from "./RaftEffect.ts"
 import { leaderOf, quorumLost, type ServerState } from "./ServerState.ts"
 import * as StateMachines from "./StateMachine.ts"
+import * as Succession from "./Succession.ts"
 
 export const seal = <S, C, Q, R, A>(
   before: ServerState<S, C, Q>,
@@ -29,7 +31,9 @@ export const seal = <S, C, Q, R, A>(
   const change = Logs.difference(before.stateMachine.log, after.stateMachine.log)
   if (hardState === undefined && admitted === undefined && change === undefined) return effects
   const persist: Persist<C> = { _tag: "Persist", hardState, admitted, base: change?.base, log: change?.log }
-  if (hardState !== undefined || admitted !== undefined) return [persist, ...effects]
+  // A sole voter commits what it has just logged, and would say so before its disk can; perhaps it is not the sole one any more.
+  const isAhead = after.stateMachine.commitIndex > Logs.lastIndex(before.stateMachine.log)
+  if (hardState !== undefined || admitted !== undefined || isAhead) return [persist, ...effects]
   return [...effects.filter(mayLeaveEarly), persist, ...effects.filter((effect) => !mayLeaveEarly(effect))]
 }
 
@@ -52,8 +56,11 @@ const leadership = <S, C, Q, R, A>(
 ): ReadonlyArray<RaftEffect<C, R, A, S>> => {
   const leader = leaderOf(after)
   const term = after.currentTerm
-  const changed = leader !== undefined && (leader !== leaderOf(before) || term !== before.currentTerm)
-  if (changed) return [{ _tag: "LeaderChanged", leader, term }]
+  const isNew = leader !== undefined && (leader !== leaderOf(before) || term !== before.currentTerm)
+  // Handing over came to nothing: what came meanwhile was not logged.
+  const goesOn =
+    before._tag === "Leader" && before.transfer !== undefined && after._tag === "Leader" && !after.transfer && !isNew
+  if (leader !== undefined && (isNew || goesOn)) return [{ _tag: "LeaderChanged", leader, term }]
   return quorumLost(after) && !quorumLost(before) ? [{ _tag: "QuorumLost" }] : []
 }
 
@@ -70,4 +77,8 @@ const snapshot = <S, C, Q, R, A>(
 ): ReadonlyArray<RaftEffect<C, R, A, S>> =>
   before.snapshots.begins === after.snapshots.begins
     ? []
-    : [{ _tag: "TakeSnapshot", image: StateMachines.image(after.stateMachine, after.configuration) }]
+    : [{ _tag: "TakeSnapshot", image: StateMachines.image(after.stateMachine, committed(after)) }]
+
+/** Of what is applied; a later one in the log may be dropped yet. */
+const committed = <S, C, Q>({ configurations, stateMachine }: ServerState<S, C, Q>): Configuration =>
+  Succession.at(configurations, stateMachine.lastApplied)

@@ -9,11 +9,22 @@ import * as Admission from "./Admission.ts"
 import * as Configurations from "./Configuration.ts"
 import { type Batch, type Core, type Received, send } from "./Core.ts"
 import * as Logs from "./Log.ts"
-import { Index, type Instant, type LogEntry, type ReplicaId, Term } from "./LogEntry.ts"
-import type { PreVote, PreVoteReply, RequestVote, RequestVoteReply } from "./Message.ts"
+import * as Leases from "./Lease.ts"
+import { ClusterTime, Index, type Instant, type LogEntry, type ReplicaId, Term } from "./LogEntry.ts"
+import type { NotAMember, PreVote, PreVoteReply, RequestVote, RequestVoteReply, TimeoutNow } from "./Message.ts"
 import * as Progresses from "./Progress.ts"
 import { askAgain } from "./Reads.ts"
-import { type Candidate, common, drawElectionDeadline, type Leader, type ServerState } from "./ServerState.ts"
+import {
+  becomeFollower,
+  type Candidate,
+  common,
+  drawElectionDeadline,
+  type Leader,
+  leaderOf,
+  type ServerState
+} from "./ServerState.ts"
+import type { StateMachine } from "./StateMachine.ts"
+import * as Succession from "./Succession.ts"
 
 /**
  * True while this replica has reason to believe in a leader. It then neither votes for
@@ -26,6 +37,7 @@ export const trustsLeader = <S, C, Q>(
   at: Instant
 ): boolean =>
   state._tag === "Leader" ||
+  at < state.patientUntil ||
   (state._tag === "Follower" && state.leader !== undefined && at < state.leaderHeardAt + electionTimeoutMillis)
 
 const nobody: ReadonlySet<ReplicaId> = new Set()
@@ -51,8 +63,23 @@ export const becomePreCandidate = <S, C, R, Q, A>(
   }
   if (Configurations.isQuorum(state.configuration, self)) return becomeCandidate(core, candidate, at, batch)
   const message: PreVote = { _tag: "PreVote", term: state.currentTerm, last: Logs.last(state.stateMachine.log) }
-  for (const peer of Configurations.peers(state.configuration, state.id)) send(batch, peer, message)
+  for (const peer of Configurations.otherVoters(state.configuration, state.id)) send(batch, peer, message)
   return candidate
+}
+
+/** The leader hands over to this replica, which asks nobody first whether it could win (thesis §3.10). */
+export const onTimeoutNow = <S, C, R, Q, A>(
+  core: Core<S, C, R, Q, A>,
+  state: ServerState<S, C, Q>,
+  { from, at }: Received<TimeoutNow>,
+  batch: Batch<C, Q, R, A>
+): ServerState<S, C, Q> => {
+  if (state._tag !== "Follower" || state.leader !== from || !state.admitted || !Admission.mayStand(state)) return state
+  const nobodyYet = { votes: nobody, doubtful: nobody, heard: nobody, quorumLost: false }
+  const { electionDeadline } = state
+  const reads = askAgain(state.reads, [])
+  const candidate = { ...common(state), ...nobodyYet, _tag: "PreCandidate" as const, electionDeadline, reads }
+  return becomeCandidate(core, candidate, at, batch, true)
 }
 
 /** Whether the round that ends now has shown that no majority is in reach. A first round shows nothing yet. */
@@ -73,7 +100,8 @@ const becomeCandidate = <S, C, R, Q, A>(
   core: Core<S, C, R, Q, A>,
   state: Candidate<S, C, Q>,
   at: Instant,
-  batch: Batch<C, Q, R, A>
+  batch: Batch<C, Q, R, A>,
+  transfer = false
 ): ServerState<S, C, Q> => {
   const term = Term(state.currentTerm + 1)
   const self = new Set([state.id])
@@ -89,8 +117,8 @@ const becomeCandidate = <S, C, R, Q, A>(
     heard: self
   }
   if (Configurations.isQuorum(state.configuration, self)) return becomeLeader(candidate, at)
-  const message: RequestVote = { _tag: "RequestVote", term, last: Logs.last(state.stateMachine.log) }
-  for (const peer of Configurations.peers(state.configuration, state.id)) send(batch, peer, message)
+  const message: RequestVote = { _tag: "RequestVote", term, last: Logs.last(state.stateMachine.log), transfer }
+  for (const peer of Configurations.otherVoters(state.configuration, state.id)) send(batch, peer, message)
   return candidate
 }
 
@@ -103,16 +131,32 @@ const becomeLeader = <S, C, Q>(state: Candidate<S, C, Q>, at: Instant): Leader<S
   const lastIndex = Logs.lastIndex(log)
   const noOp: LogEntry<C> = { index: Index(lastIndex + 1), term: state.currentTerm, payload: { _tag: "NoOp" } }
   const progress = Progresses.initial({ lastIndex, at })
+  const { configuration } = state
   return {
     ...common(state),
     _tag: "Leader",
     stateMachine: { ...state.stateMachine, log: Logs.append(log, [noOp]) },
-    progress: new Map(Configurations.peers(state.configuration, state.id).map((peer) => [peer, progress])),
+    progress: new Map(Configurations.peers(configuration, state.id).map((peer) => [peer, progress])),
     round: 0,
     rounds: [],
     asks: [],
-    uncommittedBytes: 0
+    uncommittedBytes: 0,
+    clock: { time: lastTime(state.stateMachine), at },
+    lease: Leases.none,
+    transfer: undefined,
+    announced: noOp.index,
+    amended: state.configurations.flatMap(({ request }) => (request === undefined ? [] : [request])),
+    catchUps: new Map()
   }
+}
+
+/** The cluster's time goes on from where the log's last stamp has left it. */
+const lastTime = <S, C>({ log, lastApplied, time }: StateMachine<S, C>): ClusterTime => {
+  for (let index = Logs.lastIndex(log); index > lastApplied; index = Index(index - 1)) {
+    const payload = Logs.get(log, index)?.payload
+    if (payload?._tag === "Command") return ClusterTime(Math.max(payload.time, time))
+  }
+  return time
 }
 
 /** "Would you vote for me?" Yes, if no leader is known to live and the asker's log is good enough. */
@@ -129,7 +173,35 @@ export const onPreVote = <S, C, R, Q, A>(
     Logs.upToDate(message.last, Logs.last(state.stateMachine.log))
   const { currentTerm: term, admitted } = state
   send(batch, from, { _tag: "PreVoteReply", term, askedIn: message.term, granted, admitted })
+  if (!granted) tellOutsider(state, from, batch)
   return state
+}
+
+/**
+ * Who was removed may not have heard of it, and would ask for votes for ever. It cannot win: it lacks the committed
+ * entry that removed it (§5.4.1).
+ */
+const tellOutsider = <S, C, R, Q, A>(state: ServerState<S, C, Q>, to: ReplicaId, batch: Batch<C, Q, R, A>): void => {
+  const { index } = Succession.last(state.configurations)
+  if (Configurations.isMember(state.configuration, to) || index > state.stateMachine.commitIndex || index === 0) return
+  send(batch, to, { _tag: "NotAMember", term: state.currentTerm, index })
+}
+
+/**
+ * A voter knows better who is a member, unless it only has not heard of something that this replica has. What
+ * stands at that index here is the very configuration, of which this replica did not know that it is committed, or one
+ * that never will be. One that trusts a leader believes it of that one only.
+ */
+export const onNotAMember = <S, C, R, Q, A>(
+  core: Core<S, C, R, Q, A>,
+  state: ServerState<S, C, Q>,
+  { from, message, at }: Received<NotAMember>
+): ServerState<S, C, Q> => {
+  const isNews = state._tag !== "Leader" && message.index >= Succession.last(state.configurations).index
+  const isMistrusted = leaderOf(state) !== from && trustsLeader(state, core.options.electionTimeoutMillis, at)
+  if (!isNews || isMistrusted) return state
+  const removed = { ...state, removedAt: message.index }
+  return becomeFollower(removed, core.options, { term: state.currentTerm, leader: undefined, at, quorumLost: true })
 }
 
 export const onPreVoteReply = <S, C, R, Q, A>(
@@ -139,6 +211,7 @@ export const onPreVoteReply = <S, C, R, Q, A>(
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
   if (state._tag !== "PreCandidate" || message.askedIn !== state.currentTerm) return state
+  if (!Configurations.isVoter(state.configuration, from)) return state
   const { granted, admitted } = message
   const voted = count(state, from, granted)
   const counted = granted && !admitted ? { ...voted, doubtful: new Set(voted.doubtful).add(from) } : voted
@@ -150,6 +223,8 @@ export const onPreVoteReply = <S, C, R, Q, A>(
  * A vote, in the term that this replica has just entered or was in. At most one a term
  * (§5.2), only for a log at least as up-to-date as its own (§5.4.1). The vote is on disk
  * before the reply leaves, because everything right of `Persist` is.
+ *
+ * Patience is asked for here as well: this term may have been learnt from another message than the request.
  */
 export const onRequestVote = <S, C, R, Q, A>(
   core: Core<S, C, R, Q, A>,
@@ -161,6 +236,7 @@ export const onRequestVote = <S, C, R, Q, A>(
     Admission.mayVote(state, message.last) &&
     state._tag === "Follower" &&
     state.leader === undefined &&
+    (message.transfer || at >= state.patientUntil) &&
     (state.votedFor === undefined || state.votedFor === from) &&
     Logs.upToDate(message.last, Logs.last(state.stateMachine.log))
   send(batch, from, { _tag: "RequestVoteReply", term: state.currentTerm, granted })
@@ -173,7 +249,7 @@ export const onRequestVoteReply = <S, C, Q>(
   state: ServerState<S, C, Q>,
   { from, message, at }: Received<RequestVoteReply>
 ): ServerState<S, C, Q> => {
-  if (state._tag !== "Candidate") return state
+  if (state._tag !== "Candidate" || !Configurations.isVoter(state.configuration, from)) return state
   const counted = count(state, from, message.granted)
   return Configurations.isQuorum(state.configuration, counted.votes) ? becomeLeader(counted, at) : counted
 }

@@ -10,34 +10,18 @@
  *
  * Long because: it is one list of rules, each two or three lines, and is read as a list.
  */
+import type { Configuration } from "./Configuration.ts"
 import * as Configurations from "./Configuration.ts"
 import * as Logs from "./Log.ts"
-import { Index, type LogEntry } from "./LogEntry.ts"
+import { Index, type LogEntry, type ReplicaId } from "./LogEntry.ts"
 import type { AppendEntries } from "./Message.ts"
 import type { Progress } from "./Progress.ts"
-import type { Persist, RaftEffect } from "./RaftEffect.ts"
-import type { Leader, ServerState } from "./ServerState.ts"
-
-type State = ServerState<unknown, unknown, unknown>
-type Leading = Leader<unknown, unknown, unknown>
-type Effects = ReadonlyArray<RaftEffect<unknown, unknown, unknown>>
-
-type Sent = Effects[number] & { readonly _tag: "Send" }
-
-interface Step {
-  readonly before: State
-  readonly after: State
-  readonly persist: Persist<unknown> | undefined
-  /** What stands left of `Persist`, and what stands right of it, or all there is. */
-  readonly early: Effects
-  readonly late: Effects
-  /** The messages among both; gathered once, because several rules want them. */
-  readonly sent: ReadonlyArray<Sent>
-  /** The change from one log to the other; computed once, because every rule about logs wants it. */
-  readonly change: Logs.Change<unknown> | undefined
-}
+import type { Persist } from "./RaftEffect.ts"
+import * as ClusterRules from "./ClusterRules.ts"
+import { type Effects, reign, type Sent, type State, type Step } from "./Rule.ts"
 
 const stateRules = {
+  ...ClusterRules.stateRules,
   /** Figure 2: commitIndex is the "highest log entry known to be committed", so there is such an entry. */
   "commitIndex is in the log": ({ stateMachine }: State) =>
     stateMachine.commitIndex <= Logs.lastIndex(stateMachine.log),
@@ -48,27 +32,24 @@ const stateRules = {
   /** §5.2: it "votes for itself" on the way to leading. */
   "who stands or leads has voted for itself": (state: State) =>
     state._tag === "Follower" || state._tag === "PreCandidate" || state.votedFor === state.id,
-  /** §5.2: votes are counted among members, its own included, and whoever granted has answered. */
-  "votes are by members who answered": (state: State) =>
+  /** §5.2: votes are counted among voters, its own included, and whoever granted has answered. */
+  "votes are by voters who answered": (state: State) =>
     !("votes" in state) ||
     (state.votes.has(state.id) &&
       state.heard.has(state.id) &&
       [...state.votes].every((id) => state.heard.has(id)) &&
-      [...state.heard].every((id) => Configurations.isMember(state.configuration, id))),
+      [...state.heard].every((id) => id === state.id || Configurations.isVoter(state.configuration, id))),
   /** §5.2: "a candidate wins an election if it receives votes from a majority"; then it is none any more. */
   "a majority of votes makes a leader": (state: State) =>
     !("votes" in state) ||
     (state._tag === "PreCandidate" && Logs.lastIndex(state.stateMachine.log) === 0) ||
     !Configurations.isQuorum(state.configuration, state.votes),
-  /** §5.2: there is one leader, and a follower is another. */
-  "a follower follows another member": (state: State) =>
-    state._tag !== "Follower" ||
-    state.leader === undefined ||
-    (state.leader !== state.id && Configurations.isMember(state.configuration, state.leader)),
+  /** §5.2: there is one leader, and a follower is another; perhaps one of which its log does not tell yet (§6). */
+  "a follower follows another": (state: State) => state._tag !== "Follower" || state.leader !== state.id,
   /** §8: each leader commits a no-op at the start of its term; §5.3: it never drops an entry. */
   "a leader's log ends in its term": (state: State) =>
     state._tag !== "Leader" || Logs.last(state.stateMachine.log).term === state.currentTerm,
-  /** Figure 2, volatile state on leaders: "for each server". */
+  /** Figure 2, volatile state on leaders: "for each server", learners too (thesis §4.2.1). */
   "a leader keeps progress for each peer": (state: State) =>
     state._tag !== "Leader" ||
     (state.progress.size === Configurations.peers(state.configuration, state.id).length &&
@@ -141,6 +122,7 @@ const stateRules = {
 }
 
 const stepRules = {
+  ...ClusterRules.stepRules,
   /** A replica is who it is, for as long as it runs. */
   "the identity stays": ({ before, after }: Step) => before.id === after.id && before.incarnation === after.incarnation,
   /** Figure 2: currentTerm "increases monotonically". */
@@ -209,18 +191,18 @@ const stepRules = {
     after.stateMachine.commitIndex === before.stateMachine.commitIndex ||
     Logs.termAt(after.stateMachine.log, after.stateMachine.commitIndex) === after.currentTerm,
   /** Figure 2: "a majority of matchIndex[i] >= N". */
-  "a leader's commit is held by a majority": ({ before, after }: Step) =>
-    after._tag !== "Leader" ||
-    after.stateMachine.commitIndex === before.stateMachine.commitIndex ||
-    after.stateMachine.commitIndex <=
-      Configurations.quorumValue(after.configuration, (id) =>
-        id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
-      ),
-  /** Thesis §10.2.1: what this step logged is on no disk yet. A sole voter alone speaks behind its own. */
-  "a leader commits what was on disk": ({ before, after }: Step) =>
-    after._tag !== "Leader" ||
-    after.progress.size === 0 ||
-    after.stateMachine.commitIndex <= Logs.lastIndex(before.stateMachine.log),
+  "a leader's commit is held by a majority": (step: Step) => {
+    const { before, after } = step
+    if (after._tag !== "Leader" || after.stateMachine.commitIndex === before.stateMachine.commitIndex) return true
+    const held = (id: ReplicaId): number =>
+      id === after.id ? Logs.lastIndex(after.stateMachine.log) : countedMatch(after.progress.get(id))
+    return inForce(step).some((one) => after.stateMachine.commitIndex <= Configurations.quorumValue(one, held))
+  },
+  /** Thesis §10.2.1: what this step logged is on no disk yet. A sole voter speaks behind its own, to learners too. */
+  "a leader commits what was on disk": (step: Step) =>
+    step.after._tag !== "Leader" ||
+    step.after.stateMachine.commitIndex <= Logs.lastIndex(step.before.stateMachine.log) ||
+    (step.early.length === 0 && inForce(step).some((one) => Configurations.isQuorum(one, new Set([step.after.id])))),
   /** One atomic write: one record under one checksum. */
   "at most one Persist": ({ late }: Step) => !late.some((effect) => effect._tag === "Persist"),
   /** Figure 2: persistent state is "updated on stable storage before responding"; all of it, and nothing else. */
@@ -241,9 +223,9 @@ const stepRules = {
     )
   },
   /** Thesis §10.2.1: a leader may replicate while it writes; everybody else writes first. */
-  "only a leader's appends leave before Persist": ({ after, early }: Step) =>
-    early.every((effect) => effect._tag === "Send" && effect.message._tag === "AppendEntries") &&
-    (early.length === 0 || after._tag === "Leader"),
+  "only a leader's appends leave before Persist": (step: Step) =>
+    step.early.every((effect) => effect._tag === "Send" && effect.message._tag === "AppendEntries") &&
+    (step.early.length === 0 || leads(step)),
   /** §5.2: nobody may hear of a term or a vote that a crash could take back. */
   "nothing leaves before a new term or vote": ({ persist, early }: Step) =>
     (persist?.hardState === undefined && persist?.admitted === undefined) || early.length === 0,
@@ -272,13 +254,15 @@ const stepRules = {
         message.result.matchIndex <= Logs.lastIndex(after.stateMachine.log)
     ),
   /** §5.2, §5.3: appends come from the leader of their term, out of its log. */
-  "appends are a leader's, from its log": ({ after, sent }: Step) =>
-    sent.every(({ message }) => message._tag !== "AppendEntries" || isFromLog(after, message))
+  "appends are a leader's, from its log": (step: Step) =>
+    step.sent.every(
+      ({ message }) => message._tag !== "AppendEntries" || (leads(step) && isFromLog(step.after, message))
+    )
 }
 
 export type StateRule = keyof typeof stateRules
 export type StepRule = keyof typeof stepRules
-export type LogRule = "indexes are consecutive and terms never decrease"
+export type LogRule = "indexes are consecutive and terms never decrease" | "time never falls along the log"
 export type Rule = StateRule | StepRule | LogRule
 
 const stateRuleNames = Object.keys(stateRules) as ReadonlyArray<StateRule>
@@ -303,17 +287,28 @@ export const ofStep = (before: State, effects: Effects, after: State): ReadonlyA
   return stepRuleNames.filter((rule) => !stepRules[rule](step))
 }
 
-/** §5.3, of a whole log: for what is read from a disk, and for the end of a run. */
-export const ofLog = (log: Logs.Log<unknown>): ReadonlyArray<LogRule> =>
-  continues(log.base, Logs.slice(log, Index(log.base.index + 1), log.length))
-    ? []
-    : ["indexes are consecutive and terms never decrease"]
+/** Of a whole log: for what is read from a disk, and for the end of a run. */
+export const ofLog = (log: Logs.Log<unknown>): ReadonlyArray<LogRule> => {
+  const entries = Logs.slice(log, Index(log.base.index + 1), log.length)
+  const broken: Array<LogRule> = []
+  /** §5.3. */
+  if (!continues(log.base, entries)) broken.push("indexes are consecutive and terms never decrease")
+  /** LogEntry.ts: what expires by it is never early. */
+  if (!ClusterRules.timeNeverFalls(entries)) broken.push("time never falls along the log")
+  return broken
+}
 
-/** The leader before and after, if one replica led one term throughout. */
-const reign = ({ before, after }: Step): { readonly before: Leading; readonly after: Leading } | undefined =>
-  before._tag === "Leader" && after._tag === "Leader" && before.currentTerm === after.currentTerm
-    ? { before, after }
-    : undefined
+/** At some time in this step: what was committed may have made room for the next one. */
+const inForce = ({ before, after, change }: Step): ReadonlyArray<Configuration> => {
+  const logged = (change?.log?.entries ?? []).flatMap(({ payload }) =>
+    payload._tag === "Configuration" ? [payload.configuration] : []
+  )
+  return [before.configuration, after.configuration, ...logged]
+}
+
+/** To the end of the step, or until the cluster did not count it any more in the same term. */
+const leads = ({ before, after }: Step): boolean =>
+  after._tag === "Leader" || (before._tag === "Leader" && before.currentTerm === after.currentTerm)
 
 const progressOf = (state: State): ReadonlyArray<Progress> =>
   state._tag === "Leader" ? [...state.progress.values()] : []
@@ -369,7 +364,6 @@ const isFromLog = (state: State, { term, prev, entries, leaderCommit }: AppendEn
   const holds = (entry: LogEntry<unknown> | undefined, index: number): boolean =>
     entry === undefined || (entry.index === index && (index <= log.base.index || Logs.get(log, entry.index) === entry))
   return (
-    state._tag === "Leader" &&
     term === state.currentTerm &&
     (prev.index < log.base.index || Logs.termAt(log, prev.index) === prev.term) &&
     holds(entries[0], prev.index + 1) &&

@@ -2,10 +2,19 @@
  * What users supply: the thing that is replicated, as plain functions. Every replica
  * applies the same commands in the same order and must arrive at the same state.
  */
+import { ClusterTime } from "./LogEntry.ts"
+
 export interface Machine<S, C, R, Q, A> {
   readonly initial: S
+  /** The latest version of commands that it understands; it understands all before, too. 1 where it says nothing. */
+  readonly version?: number
   /** Deterministic and total: no clock, no chance, no throwing; a refusal is a result. */
-  readonly apply: (state: S, command: C) => readonly [S, R]
+  readonly apply: (state: S, command: C, context: Context) => readonly [S, R]
+  /**
+   * The state as it goes on when the cluster has agreed on `version`, earlier or later than before. Deterministic. What
+   * snapshots of an earlier version cannot hold must go here, or replicas that start from one would know less.
+   */
+  readonly migrate?: (state: S, version: number) => S
   /** Reads a state; changes nothing. */
   readonly query: (state: S, query: Q) => A
   /** About how many bytes a command weighs, for the limits on what is in flight. */
@@ -16,3 +25,16 @@ export interface Machine<S, C, R, Q, A> {
    */
   readonly digest: (command: C, result: R) => number
 }
+
+/** What applying may depend on beside state and command: the same on every replica. */
+export interface Context {
+  /** When the command was logged. */
+  readonly time: ClusterTime
+  /** What the cluster has agreed on: a command of a later version means nothing yet, to nobody (see Versions). */
+  readonly version: number
+}
+
+export const versionOf = (machine: { readonly version?: number }): number => machine.version ?? 1
+
+/** Before anything was stamped or agreed on; for machines that look at neither. */
+export const unstamped: Context = { time: ClusterTime(0), version: 1 }

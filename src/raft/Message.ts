@@ -4,8 +4,9 @@
  * PreVote asks about a term without entering it. Messages may be lost, delayed, doubled
  * and reordered; none of that may change what is committed.
  */
+import type { Amendment } from "./Amendment.ts"
 import type { Checkpoint } from "./Chain.ts"
-import type { Index, LogEntry, LogPosition, RequestId, Term } from "./LogEntry.ts"
+import type { Index, LogEntry, LogPosition, ReplicaId, RequestId, Term } from "./LogEntry.ts"
 import type { Refusal } from "./RaftEffect.ts"
 import type { Snapshot } from "./Snapshot.ts"
 
@@ -32,6 +33,8 @@ export interface RequestVote {
   readonly _tag: "RequestVote"
   readonly term: Term
   readonly last: LogPosition
+  /** The leader itself has asked the sender to take over: nobody need be loyal to it (thesis §4.2.3). */
+  readonly transfer: boolean
 }
 
 export interface RequestVoteReply {
@@ -70,6 +73,10 @@ export interface Sender {
   readonly incarnation: number
   /** Whether it counts (see Admission). */
   readonly admitted: boolean
+  /** The latest version of commands that it understands (see Versions). */
+  readonly version: number
+  /** For so long after it heard what it answers, by its own clock, it votes for nobody: 0 where it does not promise that. */
+  readonly patienceMillis: number
   /** What it has applied: its last checkpoint that others have too, and its last of all. */
   readonly applied: ReadonlyArray<Checkpoint>
 }
@@ -171,6 +178,52 @@ export interface Diverged {
   readonly at: Checkpoint
 }
 
+/**
+ * The leader lives, though what it sends takes long to arrive: it goes beside what is on its way. Says nothing
+ * about the log.
+ */
+export interface Heartbeat {
+  readonly _tag: "Heartbeat"
+  readonly term: Term
+  /** As in AppendEntries. */
+  readonly round: number
+}
+
+export interface HeartbeatReply {
+  readonly _tag: "HeartbeatReply"
+  readonly term: Term
+  readonly round: number
+  readonly sender: Sender
+}
+
+/** "Stand for election now": the leader hands over to a voter that holds all of its log (thesis §3.10). */
+export interface TimeoutNow {
+  readonly _tag: "TimeoutNow"
+  readonly term: Term
+}
+
+/** "You lead: hand over, to `to` or to whoever is best placed." */
+export interface ForwardTransfer {
+  readonly _tag: "ForwardTransfer"
+  readonly term: Term
+  readonly to: ReplicaId | undefined
+}
+
+/** What a client of the sender wants changed about the cluster, for the leader of `term` to log. */
+export interface ForwardAmendment {
+  readonly _tag: "ForwardAmendment"
+  readonly term: Term
+  readonly request: RequestId
+  readonly amendment: Amendment
+}
+
+/** "You asked for votes, and are no member any more, as of the configuration at `index`, which is committed." */
+export interface NotAMember {
+  readonly _tag: "NotAMember"
+  readonly term: Term
+  readonly index: Index
+}
+
 export type Message<C> =
   | PreVote
   | PreVoteReply
@@ -188,6 +241,12 @@ export type Message<C> =
   | IntroduceReply
   | Forgotten
   | Diverged
+  | Heartbeat
+  | HeartbeatReply
+  | TimeoutNow
+  | ForwardTransfer
+  | ForwardAmendment
+  | NotAMember
 
 /** Every kind of message. */
 export const tags = [
@@ -206,5 +265,11 @@ export const tags = [
   "Introduce",
   "IntroduceReply",
   "Forgotten",
-  "Diverged"
+  "Diverged",
+  "Heartbeat",
+  "HeartbeatReply",
+  "TimeoutNow",
+  "ForwardTransfer",
+  "ForwardAmendment",
+  "NotAMember"
 ] as const satisfies ReadonlyArray<Message<unknown>["_tag"]>

@@ -30,6 +30,18 @@ export interface Options {
   readonly snapshotChunkBytes: number
   /** A chunk that is unanswered for so long is sent again. */
   readonly snapshotRetryMillis: number
+  /**
+   * Beside so many bytes under way to a follower, a heartbeat goes as a message of its own, which does not wait
+   * behind them.
+   */
+  readonly heartbeatBesideBytes: number
+  /**
+   * Whether a leader answers reads without asking its followers, as long as those have promised it their patience
+   * (thesis §6.4.1). Rests on clocks: see `maxClockDrift`.
+   */
+  readonly leaseReads: boolean
+  /** How much faster or slower than real time any replica's monotonic clock may run, as a share of 1. */
+  readonly maxClockDrift: number
   /** While a follower that has spoken within this time is sent a snapshot, the log is kept from there on. */
   readonly snapshotPatienceMillis: number
 }
@@ -50,5 +62,8 @@ export const defaults: Options = {
   snapshotLogEntries: 250_000,
   snapshotChunkBytes: 512 * 1024,
   snapshotRetryMillis: 1000,
-  snapshotPatienceMillis: 60_000
+  snapshotPatienceMillis: 60_000,
+  heartbeatBesideBytes: 64 * 1024,
+  leaseReads: false,
+  maxClockDrift: 0.05
 }

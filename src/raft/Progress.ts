@@ -30,6 +30,10 @@ interface Common {
   readonly incarnation: number
   /** Whether it counts in majorities (see Admission). */
   readonly admitted: boolean
+  /** The latest version of commands that it understands; 0 before it has spoken (see Versions). */
+  readonly version: number
+  /** For so long after an append it votes for nobody: see Lease. */
+  readonly patienceMillis: number
   /** What an earlier start of it acknowledged in this term, and this one has not yet. */
   readonly acknowledged: Index
   /** It was sent a snapshot, and has not reached the latest one since. */
@@ -95,6 +99,8 @@ export const initial = (options: { readonly lastIndex: Index; readonly at: Insta
   awaits: Index(0),
   incarnation: 0,
   admitted: true,
+  version: 0,
+  patienceMillis: 0,
   acknowledged: Index(0),
   catchingUp: false,
   compared: undefined
@@ -207,12 +213,17 @@ export const onSent = (progress: Replicate, append: Inflight): Replicate => ({
   inflight: [...progress.inflight, append]
 })
 
-/** Whether another append with entries may leave. An oversized one may when nothing else is in flight. */
-export const hasRoom = (progress: Replicate, limits: { readonly appends: number; readonly bytes: number }): boolean => {
-  if (progress.inflight.length >= limits.appends) return false
+/** How many bytes are on their way to it. */
+export const inflightBytes = (progress: Progress): number => {
+  if (progress._tag !== "Replicate") return 0
   let bytes = 0
   for (const append of progress.inflight) bytes += append.bytes
-  return bytes < limits.bytes
+  return bytes
+}
+
+/** Whether another append with entries may leave. An oversized one may when nothing else is in flight. */
+export const hasRoom = (progress: Replicate, limits: { readonly appends: number; readonly bytes: number }): boolean => {
+  return progress.inflight.length < limits.appends && inflightBytes(progress) < limits.bytes
 }
 
 /** A peer's client waits for `index`: the peer is told of the commit at once, not with the next heartbeat. */
@@ -238,6 +249,8 @@ const common = (progress: Progress): Common => ({
   awaits: progress.awaits,
   incarnation: progress.incarnation,
   admitted: progress.admitted,
+  version: progress.version,
+  patienceMillis: progress.patienceMillis,
   acknowledged: progress.acknowledged,
   catchingUp: progress.catchingUp,
   compared: progress.compared

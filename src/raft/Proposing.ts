@@ -5,7 +5,7 @@
 import * as Configurations from "./Configuration.ts"
 import { type Batch, type Core, send } from "./Core.ts"
 import * as Logs from "./Log.ts"
-import { Index, type LogEntry, type ReplicaId, type RequestId } from "./LogEntry.ts"
+import { ClusterTime, Index, type Instant, type LogEntry, type ReplicaId, type RequestId } from "./LogEntry.ts"
 import type { Machine } from "./Machine.ts"
 import * as Progresses from "./Progress.ts"
 import type { Refusal } from "./RaftEffect.ts"
@@ -20,9 +20,12 @@ import * as StateMachines from "./StateMachine.ts"
 export const propose = <S, C, R, Q, A>(
   core: Core<S, C, R, Q, A>,
   state: Leader<S, C, Q>,
+  at: Instant,
   batch: Batch<C, Q, R, A>
 ): Leader<S, C, Q> => {
-  if (batch.commands.length === 0) return state
+  // Who hands over logs nothing more (thesis §3.10); what comes meanwhile is submitted again to whoever leads then.
+  if (batch.commands.length === 0 || state.transfer !== undefined) return state
+  const time = clusterTime(state, at)
   let { uncommittedBytes, progress } = state
   const origins = new Set<ReplicaId>()
   const refused: Array<Refused> = []
@@ -36,7 +39,11 @@ export const propose = <S, C, R, Q, A>(
       continue
     }
     uncommittedBytes += bytes
-    entries.push({ index: Index(++index), term: state.currentTerm, payload: { _tag: "Command", request, command } })
+    entries.push({
+      index: Index(++index),
+      term: state.currentTerm,
+      payload: { _tag: "Command", request, time, command }
+    })
     if (request.replica !== state.id) origins.add(request.replica)
   }
   refuse(state, refused, batch)
@@ -45,6 +52,10 @@ export const propose = <S, C, R, Q, A>(
   const log = Logs.append(state.stateMachine.log, entries)
   return { ...state, stateMachine: { ...state.stateMachine, log }, progress, uncommittedBytes }
 }
+
+/** The cluster's time, by this leader's clock. A clock that was set back would not go unnoticed by it. */
+const clusterTime = <S, C, Q>({ clock }: Leader<S, C, Q>, at: Instant): ClusterTime =>
+  ClusterTime(clock.time + Math.max(0, Math.floor(at - clock.at)))
 
 interface Refused {
   readonly request: RequestId

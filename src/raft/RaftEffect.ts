@@ -2,6 +2,7 @@
  * What a replica wants done, in an order that is the contract: left to right, and all
  * that stands right of `Persist` waits until it is on disk. A crash is a prefix.
  */
+import type { Objection } from "./Amendment.ts"
 import type { Index, LogEntry, LogPosition, ReplicaId, RequestId, Term } from "./LogEntry.ts"
 import type { Checkpoint } from "./Chain.ts"
 import type { Message } from "./Message.ts"
@@ -49,6 +50,8 @@ export type Outcome<R, A> =
   | Applied<R>
   | Superseded
   | { readonly _tag: "Answered"; readonly answer: A }
+  /** The amendment is committed, and a joint configuration that it led to is left. */
+  | { readonly _tag: "Amended" }
   /**
    * This replica did nothing with it. An earlier submission of the same request may still be in
    * a log: for a command that was submitted twice, a refusal is no outcome.
@@ -62,9 +65,26 @@ export type Outcome<R, A> =
 
 /**
  * No majority in reach; or a named limit is reached, and trying later may help; or the disk is
- * full, the leader's or this replica's; or this replica differs from the others and serves nobody.
+ * full, the leader's or this replica's; or this replica differs from the others and serves nobody, is no
+ * member any more, or does not understand what the others have agreed on. The rest is about amendments.
  */
-export type Refusal = "NoQuorum" | "UncommittedBytes" | "WaitingReads" | "NoSpace" | "Diverged"
+export type Refusal =
+  | "NoQuorum"
+  | "UncommittedBytes"
+  | "WaitingReads"
+  | "NoSpace"
+  | "Diverged"
+  | "Removed"
+  | "Outdated"
+  | Objection
+  /** The leader is so new that it does not know yet what is committed (Ongaro 2015), or hands over just now. */
+  | "NotReady"
+  /** The voters of the next configuration that are in reach are no majority of it. */
+  | "WouldLoseQuorum"
+  /** A learner that is to vote has not caught up. */
+  | "NotCaughtUp"
+  /** Some member does not understand that version, or it has not said what it understands. */
+  | "UnknownVersion"
 
 export type RaftEffect<C, R, A, S = unknown> =
   | Persist<C>

@@ -2,6 +2,7 @@
  * All that can happen to a replica. `at` is when, on the replica's monotonic clock; it
  * is the only way in which time reaches the core.
  */
+import type { Amendment } from "./Amendment.ts"
 import type { Instant, LogPosition, ReplicaId, RequestId } from "./LogEntry.ts"
 import type { Message } from "./Message.ts"
 import type { Image, Snapshot } from "./Snapshot.ts"
@@ -19,6 +20,13 @@ export type RaftEvent<C, Q, S = unknown> = {
   | { readonly _tag: "CommandSubmitted"; readonly request: RequestId; readonly command: C }
   /** A client of this replica wants a linearizable answer to `query`. */
   | { readonly _tag: "QuerySubmitted"; readonly request: RequestId; readonly query: Q }
+  /** A client of this replica wants something about the cluster itself changed. Submitting it again is safe. */
+  | { readonly _tag: "AmendmentSubmitted"; readonly request: RequestId; readonly amendment: Amendment }
+  /**
+   * The leader should hand over, to `to` or to whoever is best placed: wherever it is asked for. `LeaderChanged` says
+   * that somebody leads, perhaps the same one after it was given up.
+   */
+  | { readonly _tag: "TransferRequested"; readonly to: ReplicaId | undefined }
   /** What `TakeSnapshot` asked for is durable. */
   | { readonly _tag: "SnapshotStored"; readonly snapshot: Snapshot }
   /** It could not be stored; it is tried again when as much again has been applied. */

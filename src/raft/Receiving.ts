@@ -7,14 +7,16 @@ import * as Configurations from "./Configuration.ts"
 import { type Batch, type Core, type Received, send } from "./Core.ts"
 import * as Divergence from "./Divergence.ts"
 import * as Election from "./Election.ts"
+import * as Heartbeats from "./Heartbeats.ts"
+import type { ReplicaId } from "./LogEntry.ts"
 import type { Message } from "./Message.ts"
 import * as Reads from "./Reads.ts"
 import * as Replication from "./Replication.ts"
-import { becomeFollower, type ServerState } from "./ServerState.ts"
+import { becomeFollower, leaderOf, type ServerState } from "./ServerState.ts"
 import { isOwn } from "./Settling.ts"
 import * as Snapshotting from "./Snapshotting.ts"
 
-/** The rules about terms (§5.1), then the message itself. Who is no member is not heard. */
+/** The rules about terms (§5.1), then the message itself. */
 export const onMessage = <S, C, R, Q, A>(
   core: Core<S, C, R, Q, A>,
   before: ServerState<S, C, Q>,
@@ -22,11 +24,11 @@ export const onMessage = <S, C, R, Q, A>(
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
   const { from, message, at } = received
-  if (from === before.id || !Configurations.isMember(before.configuration, from)) return before
+  if (from === before.id || !isHeard(before, from, message)) return before
   const state = Admission.hear(before, message)
   if (message.term > state.currentTerm && message._tag !== "PreVote") {
-    if (message._tag === "RequestVote" && Election.trustsLeader(state, core.options.electionTimeoutMillis, at))
-      return state
+    const isDisturbing = message._tag === "RequestVote" && !message.transfer
+    if (isDisturbing && Election.trustsLeader(state, core.options.electionTimeoutMillis, at)) return state
     const follower = becomeFollower(state, core.options, {
       term: message.term,
       leader: undefined,
@@ -38,6 +40,40 @@ export const onMessage = <S, C, R, Q, A>(
   return message.term < state.currentTerm
     ? onStale(core, state, received, batch)
     : onCurrent(core, state, received, batch)
+}
+
+/**
+ * A leader or candidate may be a member by a configuration that this replica does not have yet (thesis §4.1): whatever may
+ * lead to that one is heard from anybody, and what a majority is made of only from members.
+ */
+const isHeard = <S, C, Q>(state: ServerState<S, C, Q>, from: ReplicaId, message: Message<C>): boolean => {
+  switch (message._tag) {
+    case "PreVote":
+    case "RequestVote":
+    case "AppendEntries":
+    case "Heartbeat":
+    case "InstallSnapshot":
+    case "Introduce":
+    case "IntroduceReply":
+    case "NotAMember":
+      return true
+    case "PreVoteReply":
+    case "RequestVoteReply":
+    case "AppendEntriesReply":
+    case "InstallSnapshotReply":
+    case "HeartbeatReply":
+    case "TimeoutNow":
+    case "Forward":
+    case "ForwardRefused":
+    case "ForwardTransfer":
+    case "ForwardAmendment":
+    case "ReadIndex":
+    case "ReadIndexReply":
+    case "Forgotten":
+    case "Diverged":
+      // A leader that is being removed leads until that is committed.
+      return Configurations.isMember(state.configuration, from) || leaderOf(state) === from
+  }
 }
 
 /** A message of this replica's term, or one to which terms do not apply. */
@@ -60,6 +96,22 @@ const onCurrent = <S, C, R, Q, A>(
       return Replication.onAppendEntries(core, state, { from, message, at }, batch)
     case "AppendEntriesReply":
       return Replication.onAppendEntriesReply(state, { from, message, at }, batch)
+    case "Heartbeat":
+      return Heartbeats.onHeartbeat(core, state, { from, message, at }, batch)
+    case "HeartbeatReply":
+      return Heartbeats.onHeartbeatReply(state, { from, message, at })
+    case "TimeoutNow":
+      return Election.onTimeoutNow(core, state, { from, message, at }, batch)
+    case "NotAMember":
+      return Election.onNotAMember(core, state, { from, message, at })
+    case "ForwardTransfer":
+      if (state._tag === "Leader") batch.transfers.push(message.to)
+      return state
+    case "ForwardAmendment": {
+      const { request, amendment } = message
+      if (state._tag === "Leader") batch.amendments.push({ request, amendment })
+      return state
+    }
     case "InstallSnapshot":
       return Snapshotting.onInstallSnapshot(core, state, { from, message, at }, batch)
     case "InstallSnapshotReply":
@@ -119,10 +171,15 @@ const onStale = <S, C, R, Q, A>(
         term,
         round,
         result: { _tag: "Conflict", prevIndex: prev.index, hint: prev },
-        sender: Admission.sender(state)
+        sender: Admission.sender(core, state)
       })
       return state
     }
+    case "Heartbeat":
+      send(batch, from, { _tag: "HeartbeatReply", term, round: message.round, sender: Admission.sender(core, state) })
+      return state
+    case "NotAMember":
+      return Election.onNotAMember(core, state, { from, message, at })
     case "InstallSnapshot":
       send(batch, from, { _tag: "InstallSnapshotReply", term, snapshot: message.snapshot, held: 0 })
       return state
@@ -139,6 +196,10 @@ const onStale = <S, C, R, Q, A>(
     case "InstallSnapshotReply":
     case "Forgotten":
     case "Diverged":
+    case "HeartbeatReply":
+    case "TimeoutNow":
+    case "ForwardTransfer":
+    case "ForwardAmendment":
       return state
   }
 }

@@ -15,8 +15,8 @@ import { type Batch, batch as newBatch, type Core } from "./Core.ts"
 import { seal } from "./Durability.ts"
 import * as Election from "./Election.ts"
 import * as Logs from "./Log.ts"
-import { Instant, type LogEntry, type LogPosition, type ReplicaId } from "./LogEntry.ts"
-import type { Machine } from "./Machine.ts"
+import { Index, Instant, type LogEntry, type LogPosition, type ReplicaId } from "./LogEntry.ts"
+import { type Machine, versionOf } from "./Machine.ts"
 import { defaults, type Options } from "./Options.ts"
 import type { HardState, RaftEffect } from "./RaftEffect.ts"
 import type { RaftEvent } from "./RaftEvent.ts"
@@ -30,11 +30,14 @@ import type { Image, Snapshot } from "./Snapshot.ts"
 import * as Snapshots from "./Snapshot.ts"
 import * as Snapshotting from "./Snapshotting.ts"
 import * as StateMachines from "./StateMachine.ts"
+import * as Succession from "./Succession.ts"
+import * as Transferring from "./Transferring.ts"
 
 /** What a replica starts from: its disk, empty on the first start. */
 export interface Start<S, C> {
   readonly id: ReplicaId
   readonly incarnation: number
+  /** The cluster's members when it was founded, of which nothing stands in the log. */
   readonly configuration: Configuration
   readonly at: Instant
   readonly seed: Seed
@@ -93,23 +96,31 @@ export const make = <S, C, R, Q, A>(
 
 const init = <S, C, R, Q, A>(core: Core<S, C, R, Q, A>, start: Start<S, C>): ServerState<S, C, Q> => {
   const { id, incarnation, at, image } = start
-  const configuration = image?.configuration ?? start.configuration
   const log = Logs.make(start.base, start.entries)
+  const configurations = recover(start, log)
+  const { configuration } = Succession.last(configurations)
   const drawn = drawElectionDeadline(core.options, start.seed, at)
-  // A sole voter has nobody to wait for.
-  const alone = Configurations.isQuorum(configuration, new Set([id]))
+  // A sole voter has nobody to wait for, unless another may still lead that does not know yet that it is the sole one.
+  const isBound = core.options.leaseReads && Succession.otherVoters(configurations, id).length > 0
+  const alone = Configurations.isQuorum(configuration, new Set([id])) && !isBound
   return {
     _tag: "Follower",
     id,
     incarnation,
     configuration,
+    configurations,
+    removedAt: undefined,
+    // In an earlier life it may just have promised a leader its patience.
+    patientUntil: core.options.leaseReads && !alone ? Instant(at + core.options.electionTimeoutMillis) : at,
     currentTerm: start.hardState.currentTerm,
     votedFor: start.hardState.votedFor,
     admitted: start.admitted ?? false,
     introductions: Admission.none,
     pristine: start.admitted === undefined,
     stateMachine:
-      image === undefined ? StateMachines.begin(core.machine.initial, log) : StateMachines.restore(image, log),
+      image === undefined
+        ? StateMachines.begin(core.machine.initial, log)
+        : StateMachines.restore(image, log, versionOf(core.machine)),
     snapshots: Snapshots.recovered(start.snapshots),
     incoming: undefined,
     diverged: undefined,
@@ -121,6 +132,13 @@ const init = <S, C, R, Q, A>(core: Core<S, C, R, Q, A>, start: Start<S, C>): Ser
     electionDeadline: alone ? at : drawn.electionDeadline,
     quorumLost: false
   }
+}
+
+/** The configurations of a snapshot, or the cluster's first one, and of the log after it, committed or not. */
+const recover = <S, C>({ image, configuration }: Start<S, C>, log: Logs.Log<C>): Succession.Succession => {
+  const from = image === undefined ? Index(0) : image.last.index
+  const later = Logs.slice(log, Index(from + 1), log.length)
+  return Succession.restore(image?.configuration ?? configuration, from, later)
 }
 
 /** One event, by what it is. Commands and queries are only gathered here; `settle` knows by then who leads. */
@@ -141,12 +159,18 @@ const decide = <S, C, R, Q, A>(
     case "QuerySubmitted":
       batch.reads.push({ request: event.request, query: event.query })
       return state
+    case "AmendmentSubmitted":
+      batch.amendments.push({ request: event.request, amendment: event.amendment })
+      return state
+    case "TransferRequested":
+      batch.transfers.push(event.to)
+      return state
     case "SnapshotStored":
       return Snapshotting.onStored(state, event.snapshot)
     case "SnapshotFailed":
       return Snapshotting.onFailed(state, event.last)
     case "SnapshotReceived":
-      return Snapshotting.onReceived(core.options, state, event, batch)
+      return Snapshotting.onReceived(core, state, event, batch)
     case "SnapshotSpoiled":
       return Snapshotting.forget(state, event.snapshot)
     case "SnapshotMissing":
@@ -191,7 +215,8 @@ const waitForLeader = <S, C, R, Q, A>(
 
 const nextDeadline = <S, C, Q>(options: Options, state: ServerState<S, C, Q>): Instant => {
   // There is more to apply than one step may: go on at once.
-  if (state.stateMachine.lastApplied < state.stateMachine.commitIndex) return Instant(0)
+  const { lastApplied, commitIndex, outdated } = state.stateMachine
+  if (lastApplied < commitIndex && outdated === undefined) return Instant(0)
   switch (state._tag) {
     case "Follower": {
       let deadline: number = state.electionDeadline
@@ -207,7 +232,7 @@ const nextDeadline = <S, C, Q>(options: Options, state: ServerState<S, C, Q>): I
 }
 
 const leaderDeadline = <S, C, Q>(options: Options, state: Leader<S, C, Q>): Instant => {
-  let deadline: number = Replication.quorumDeadline(state, options)
+  let deadline = Math.min(Replication.quorumDeadline(state, options), Transferring.deadline(state, options))
   for (const progress of state.progress.values()) {
     deadline = Math.min(deadline, progress.sentAt + options.heartbeatMillis)
     if (progress._tag !== "Snapshot") continue

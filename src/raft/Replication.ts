@@ -7,16 +7,19 @@ import * as Configurations from "./Configuration.ts"
 import { type Batch, type Core, type Received, send } from "./Core.ts"
 import * as Divergence from "./Divergence.ts"
 import * as Logs from "./Log.ts"
-import { Index, type Instant, type LogEntry, type LogPosition, type ReplicaId, Term } from "./LogEntry.ts"
+import { Index, Instant, type LogEntry, type LogPosition, type ReplicaId, Term } from "./LogEntry.ts"
 import type { Machine } from "./Machine.ts"
-import type { AppendEntries, AppendEntriesReply, AppendResult, Introduce } from "./Message.ts"
+import type { AppendEntries, AppendEntriesReply, AppendResult, HeartbeatReply, Introduce } from "./Message.ts"
 import type { Options } from "./Options.ts"
 import * as Progresses from "./Progress.ts"
 import type { Progress } from "./Progress.ts"
-import { becomeFollower, hasAnotherLeader, type Leader, type ServerState } from "./ServerState.ts"
+import type { LogChange } from "./RaftEffect.ts"
+import { becomeFollower, hasAnotherLeader, type Leader, type ServerState, withConfigurations } from "./ServerState.ts"
 import * as Snapshotting from "./Snapshotting.ts"
 import * as StateMachines from "./StateMachine.ts"
 import type { StateMachine } from "./StateMachine.ts"
+import type { Succession } from "./Succession.ts"
+import * as Successions from "./Succession.ts"
 
 /**
  * The leader of this term spoke. Its entries are taken if the log holds what they continue;
@@ -32,40 +35,51 @@ export const onAppendEntries = <S, C, R, Q, A>(
   if (hasAnotherLeader(state, from)) return state
   const term = state.currentTerm
   const follower = becomeFollower(state, core.options, { term, leader: from, at, quorumLost: false })
-  const [stateMachine, result] = accept(state.stateMachine, message)
-  const caughtUp = { ...follower, stateMachine }
+  const { stateMachine, result, change } = accept(state.stateMachine, message)
+  const caughtUp = withConfigurations({ ...follower, stateMachine }, succeed(state.configurations, change))
   const next = { ...caughtUp, admitted: Admission.isAdmitted(caughtUp) }
-  const sender = Admission.sender(next)
+  const sender = Admission.sender(core, next)
   send(batch, from, { _tag: "AppendEntriesReply", term, round: message.round, result, sender })
   Admission.introduce(next, batch)
   return next
 }
 
-const accept = <S, C>(
-  stateMachine: StateMachine<S, C>,
-  message: AppendEntries<C>
-): readonly [StateMachine<S, C>, AppendResult] => {
+/** The configuration is always the last one in the log: those that are dropped are in force no more (§6). */
+const succeed = <C>(configurations: Succession, change: LogChange<C> | undefined): Succession =>
+  change === undefined
+    ? configurations
+    : Successions.append(Successions.truncate(configurations, change.from), change.entries)
+
+interface Accepted<S, C> {
+  readonly stateMachine: StateMachine<S, C>
+  readonly result: AppendResult
+  readonly change: LogChange<C> | undefined
+}
+
+const accept = <S, C>(stateMachine: StateMachine<S, C>, message: AppendEntries<C>): Accepted<S, C> => {
+  const unchanged = (result: AppendResult): Accepted<S, C> => ({ stateMachine, result, change: undefined })
   const { log, commitIndex } = stateMachine
   const known = message.prev.index < log.base.index ? belowBase(log, message) : undefined
-  if (known !== undefined) return [stateMachine, known]
+  if (known !== undefined) return unchanged(known)
   const { prev, entries } = afterBase(log, message)
   const { leaderCommit } = message
   const term = Logs.termAt(log, prev.index)
   if (term !== prev.term) {
-    return [stateMachine, { _tag: "Conflict", prevIndex: prev.index, hint: Logs.lastAtMost(log, prev) }]
+    return unchanged({ _tag: "Conflict", prevIndex: prev.index, hint: Logs.lastAtMost(log, prev) })
   }
   const first = entries.findIndex((entry) => Logs.termAt(log, entry.index) !== entry.term)
   const matchIndex = Index(prev.index + entries.length)
   const fresh = first === -1 ? [] : entries.slice(first)
   // A committed entry is in every later leader's log (§5.4.3); nothing may replace it.
   if (fresh.length > 0 && fresh[0]!.index <= commitIndex) {
-    return [stateMachine, { _tag: "Conflict", prevIndex: prev.index, hint: Logs.last(log) }]
+    return unchanged({ _tag: "Conflict", prevIndex: prev.index, hint: Logs.last(log) })
   }
   const next = fresh.length === 0 ? log : Logs.append(Logs.truncate(log, fresh[0]!.index), fresh)
   const taken = next === log ? stateMachine : { ...stateMachine, log: next }
   // Only as far as this message vouches for the log: what follows may be another leader's (Figure 2).
   const committed = StateMachines.commitTo(taken, Index(Math.min(leaderCommit, matchIndex)))
-  return [committed, { _tag: "Matched", matchIndex }]
+  const change = fresh.length === 0 ? undefined : { from: fresh[0]!.index, entries: fresh }
+  return { stateMachine: committed, result: { _tag: "Matched", matchIndex }, change }
 }
 
 /**
@@ -96,23 +110,34 @@ export const onAppendEntriesReply = <S, C, R, Q, A>(
 ): ServerState<S, C, Q> => {
   const before = state._tag === "Leader" ? state.progress.get(from) : undefined
   if (state._tag !== "Leader" || before === undefined || message.round > state.round) return state
-  const { incarnation, admitted, applied } = message.sender
+  const { incarnation } = message.sender
   if (incarnation < before.incarnation) return state
-  const known = incarnation > before.incarnation ? Progresses.restarted(before, incarnation) : before
-  const heard = {
-    ...known,
-    heardAt: at,
-    admitted,
-    // Who is not admitted may have promised another leader more than it remembers: it confirms nobody.
-    confirmedRound: admitted ? Math.max(known.confirmedRound, message.round) : known.confirmedRound,
-    compared: Divergence.compare(state, known.compared, applied)
-  }
-  const progress = follow(heard, message.result, state.stateMachine.log)
+  const progress = follow(hear(state, before, { message, at }), message.result, state.stateMachine.log)
   if (message.result._tag === "Conflict" && message.result.hint.index < progress.acknowledged) {
     const { acknowledged: index } = progress
     send(batch, from, { _tag: "Forgotten", term: state.currentTerm, incarnation, index })
   }
   return { ...state, progress: new Map(state.progress).set(from, progress) }
+}
+
+/** What any answer of a follower says, whatever it answers. */
+export const hear = <S, C, Q>(
+  state: Leader<S, C, Q>,
+  before: Progress,
+  { message, at }: Pick<Received<AppendEntriesReply | HeartbeatReply>, "message" | "at">
+): Progress => {
+  const { incarnation, admitted, applied, version, patienceMillis } = message.sender
+  const known = incarnation > before.incarnation ? Progresses.restarted(before, incarnation) : before
+  return {
+    ...known,
+    heardAt: at,
+    admitted,
+    version,
+    patienceMillis,
+    // Who is not admitted may have promised another leader more than it remembers: it confirms nobody.
+    confirmedRound: admitted ? Math.max(known.confirmedRound, message.round) : known.confirmedRound,
+    compared: Divergence.compare(state, known.compared, applied)
+  }
 }
 
 /** Another start of a replica that is not admitted makes itself known before it answers any append. */
@@ -159,7 +184,7 @@ export const counted = (progress: Progress | undefined, what: "matchIndex" | "co
 export const sizeOf = <S, C>(
   entry: LogEntry<C>,
   machine: Pick<Machine<S, C, unknown, never, unknown>, "sizeOf">
-): number => (entry.payload._tag === "NoOp" ? 0 : machine.sizeOf(entry.payload.command))
+): number => (entry.payload._tag === "Command" ? machine.sizeOf(entry.payload.command) : 0)
 
 /** Sends every follower what it has not been told: entries, a commit that it waits for, a read round, a sign of life. */
 export const replicate = <S, C, R, Q, A>(
@@ -213,7 +238,13 @@ const supply = <S, C, R, Q, A>(
   }
   const owesCommit = Math.min(progress.awaits, commitIndex) > progress.sentCommit
   const silent = at >= progress.sentAt + core.options.heartbeatMillis
-  if (batch.said.length === said && (silent || owesCommit || progress.sentRound < state.round)) appendTo(progress, [])
+  if (batch.said.length === said && (silent || owesCommit || progress.sentRound < state.round)) {
+    // Behind a lot of data it would arrive too late to be a sign of life; behind little it says more.
+    if (Progresses.inflightBytes(progress) > core.options.heartbeatBesideBytes) {
+      send(batch, peer, { _tag: "Heartbeat", term: state.currentTerm, round: state.round })
+    }
+    appendTo(progress, [])
+  }
   if (batch.said.length > said) {
     progress = { ...progress, sentAt: at, sentCommit: commitIndex, sentRound: state.round }
   }
@@ -246,10 +277,18 @@ const take = <S, C, R, Q, A>(
 }
 
 /**
- * When this leader must give up unless a majority answers (CheckQuorum, thesis §6.2): one
- * election timeout after the latest moment at which a majority had been heard.
+ * When this leader must give up unless a majority answers (CheckQuorum, thesis §6.2): one election timeout after the
+ * latest moment at which a majority had been heard. One that is not admitted does not count, unless all voters are heard:
+ * then it will be admitted soon, and without a leader it never would be.
  */
-export const quorumDeadline = <S, C, Q>(state: Leader<S, C, Q>, options: Options): Instant =>
-  (Configurations.quorumValue(state.configuration, (id) =>
-    id === state.id ? Number.POSITIVE_INFINITY : counted(state.progress.get(id), "heardAt")
-  ) + options.electionTimeoutMillis) as Instant
+export const quorumDeadline = <S, C, Q>(state: Leader<S, C, Q>, options: Options): Instant => {
+  const { configuration, id: self, progress } = state
+  const heardAt = Configurations.quorumValue(configuration, (id) =>
+    id === self ? Number.POSITIVE_INFINITY : counted(progress.get(id), "heardAt")
+  )
+  let allHeardAt = Number.POSITIVE_INFINITY
+  for (const id of Configurations.otherVoters(configuration, self)) {
+    allHeardAt = Math.min(allHeardAt, progress.get(id)?.heardAt ?? 0)
+  }
+  return Instant(Math.max(heardAt, allHeardAt) + options.electionTimeoutMillis)
+}

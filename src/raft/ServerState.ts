@@ -5,8 +5,8 @@
  */
 import type { Introductions } from "./Admission.ts"
 import type { Checkpoint } from "./Chain.ts"
-import type { Configuration } from "./Configuration.ts"
-import { Instant, type ReplicaId, type Term } from "./LogEntry.ts"
+import { type Configuration, isMember } from "./Configuration.ts"
+import { type ClusterTime, type Index, Instant, type ReplicaId, type RequestId, type Term } from "./LogEntry.ts"
 import type { Options } from "./Options.ts"
 import type { Progress } from "./Progress.ts"
 import type { Ask, Reads, Round } from "./Reads.ts"
@@ -14,12 +14,20 @@ import { askAgain } from "./Reads.ts"
 import * as Seeds from "./Seed.ts"
 import type { Incoming, Snapshots } from "./Snapshot.ts"
 import type { StateMachine } from "./StateMachine.ts"
+import type { Succession } from "./Succession.ts"
 
 interface Common<S, C, Q> {
   readonly id: ReplicaId
   /** Which of this replica's starts this is; part of the names of its clients' requests. */
   readonly incarnation: number
+  /** The last one in the log, committed or not (§6). */
   readonly configuration: Configuration
+  /** All that the log has of them, from the one on that is in force at `lastApplied`. */
+  readonly configurations: Succession
+  /** The index of a committed configuration without this replica, of which it has been told by a voter. */
+  readonly removedAt: Index | undefined
+  /** Until then it has promised a leader, perhaps in an earlier life, to vote for nobody (thesis §6.4.1). */
+  readonly patientUntil: Instant
   readonly currentTerm: Term
   readonly votedFor: ReplicaId | undefined
   /** Whether it may vote and counts: durable, like the two above (see Admission). */
@@ -74,6 +82,46 @@ export interface Leader<S, C, Q> extends Common<S, C, Q> {
   /** Followers' questions that no round has taken up yet. */
   readonly asks: ReadonlyArray<Ask>
   readonly uncommittedBytes: number
+  /** Read on the leader's clock at `at`, the cluster's time was `time`. */
+  readonly clock: { readonly time: ClusterTime; readonly at: Instant }
+  readonly lease: Lease
+  readonly transfer: Transfer | undefined
+  /** The last entry that may be about the version of commands: until it is applied, no other is logged. */
+  readonly announced: Index
+  /** The latest amendments that are in its log, by their requests: a doubled one is not made again. */
+  readonly amended: ReadonlyArray<RequestId>
+  /** How far learners have come in catching up, for those that are to vote. */
+  readonly catchUps: ReadonlyMap<ReplicaId, CatchUp>
+}
+
+/** While followers are patient, nobody else leads, and reads need not ask them (thesis §6.4.1). */
+export interface Lease {
+  /** When the rounds that may not be confirmed yet were first sent, oldest first. */
+  readonly sent: ReadonlyArray<{ readonly round: number; readonly at: Instant }>
+  /** Reads may rest on it until then. */
+  readonly until: Instant
+  /** Given up for the rest of the term: another may have been asked to take over. */
+  readonly void: boolean
+}
+
+/** Handing over (thesis §3.10). No commands are logged meanwhile, so that the target can come to hold all. */
+export interface Transfer {
+  readonly to: ReplicaId
+  /** It is given up then, and this leader goes on. */
+  readonly deadline: Instant
+  /** When the target was last told to stand. */
+  readonly askedAt: Instant | undefined
+}
+
+/**
+ * A learner catches up in rounds (thesis §4.2.1): each is the log as long as it was when the round began. It has
+ * caught up when one takes less than an election timeout, for then the next will, too.
+ */
+export interface CatchUp {
+  readonly round: number
+  readonly target: Index
+  readonly since: Instant
+  readonly done: boolean
 }
 
 export type ServerState<S, C, Q> = Follower<S, C, Q> | Candidate<S, C, Q> | Leader<S, C, Q>
@@ -101,6 +149,9 @@ export const common = <S, C, Q>(state: ServerState<S, C, Q>): Common<S, C, Q> =>
   id: state.id,
   incarnation: state.incarnation,
   configuration: state.configuration,
+  configurations: state.configurations,
+  removedAt: state.removedAt,
+  patientUntil: state.patientUntil,
   currentTerm: state.currentTerm,
   votedFor: state.votedFor,
   admitted: state.admitted,
@@ -148,8 +199,27 @@ export const becomeFollower = <S, C, Q>(
     currentTerm: as.term,
     votedFor: as.term === state.currentTerm ? state.votedFor : undefined,
     reads: sameLeader ? state.reads : askAgain(state.reads, led),
+    // Who hears a leader of its cluster is told by that who the members are.
+    removedAt: as.leader === undefined ? state.removedAt : undefined,
+    patientUntil:
+      as.leader !== undefined && options.leaseReads
+        ? Instant(as.at + options.electionTimeoutMillis)
+        : state.patientUntil,
     leader: as.leader,
     leaderHeardAt: as.at,
     quorumLost: as.quorumLost
   }
 }
+
+/** The log's configurations have changed. */
+export const withConfigurations = <T extends { readonly configurations: Succession }>(
+  state: T,
+  configurations: Succession
+): T =>
+  configurations === state.configurations
+    ? state
+    : { ...state, configurations, configuration: configurations.at(-1)!.configuration }
+
+/** Not among the members, for all that it knows: not any more, or not yet. */
+export const isOutside = <S, C, Q>(state: ServerState<S, C, Q>): boolean =>
+  state.removedAt !== undefined || !isMember(state.configuration, state.id)

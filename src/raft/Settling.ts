@@ -3,9 +3,11 @@
  * holds is committed, what is committed is applied and answered, followers are supplied.
  * Doing it once is what makes k waiting events cost one append and one message per peer.
  */
+import * as Amending from "./Amending.ts"
 import * as Configurations from "./Configuration.ts"
 import { type Batch, type Core, send } from "./Core.ts"
 import * as Divergence from "./Divergence.ts"
+import * as Lease from "./Lease.ts"
 import * as Logs from "./Log.ts"
 import type { Instant } from "./LogEntry.ts"
 import type { Request } from "./Message.ts"
@@ -14,9 +16,19 @@ import * as Proposing from "./Proposing.ts"
 import type { Refusal } from "./RaftEffect.ts"
 import * as Reads from "./Reads.ts"
 import * as Replication from "./Replication.ts"
-import { becomeFollower, type Follower, type Leader, quorumLost, type ServerState } from "./ServerState.ts"
+import {
+  becomeFollower,
+  type Follower,
+  isOutside,
+  type Leader,
+  quorumLost,
+  type ServerState,
+  withConfigurations
+} from "./ServerState.ts"
 import * as Snapshotting from "./Snapshotting.ts"
 import * as StateMachines from "./StateMachine.ts"
+import * as Succession from "./Succession.ts"
+import * as Transferring from "./Transferring.ts"
 
 export const settle = <S, C, R, Q, A>(
   core: Core<S, C, R, Q, A>,
@@ -25,9 +37,13 @@ export const settle = <S, C, R, Q, A>(
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
   const state = compare(core, admitReads(core, before, batch), at, batch)
-  const settled = serve(core, state, at, batch)
+  const settled = forgetEarlier(serve(core, state, at, batch))
   return Snapshotting.take(core.options, Snapshotting.compact(core.options, settled, at))
 }
+
+/** Of the configurations that have been followed by others, none is needed once that is applied. */
+const forgetEarlier = <S, C, Q>(state: ServerState<S, C, Q>): ServerState<S, C, Q> =>
+  withConfigurations(state, Succession.prune(state.configurations, state.stateMachine.lastApplied))
 
 /** A leader compares what its followers have applied with its own; if it is the one that differs, it leads no more. */
 const compare = <S, C, R, Q, A>(
@@ -52,7 +68,10 @@ const serve = <S, C, R, Q, A>(
 ): ServerState<S, C, Q> => {
   // It goes on storing and applying for the others' sake.
   if (state.diverged !== undefined) return applyAll(core, refuseAll(state, "Diverged", batch), batch)
-  if (quorumLost(state)) return refuseAll(applyAll(core, state, batch), "NoQuorum", batch)
+  if (state.stateMachine.outdated !== undefined && state._tag !== "Leader") return refuseAll(state, "Outdated", batch)
+  if (quorumLost(state)) {
+    return refuseAll(applyAll(core, state, batch), isOutside(state) ? "Removed" : "NoQuorum", batch)
+  }
   switch (state._tag) {
     case "PreCandidate":
     case "Candidate":
@@ -82,7 +101,7 @@ const refuseAll = <S, C, R, Q, A>(
   why: Refusal,
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
-  for (const command of batch.commands) if (isOwn(state, command)) refuse(batch, command, why)
+  for (const command of [...batch.commands, ...batch.amendments]) if (isOwn(state, command)) refuse(batch, command, why)
   if (state.reads.waiting === 0) return state
   const [waiting, reads] = Reads.drain(state.reads)
   for (const read of waiting) refuse(batch, read, why)
@@ -108,20 +127,20 @@ const follow = <S, C, R, Q, A>(
   at: Instant,
   batch: Batch<C, Q, R, A>
 ): Follower<S, C, Q> => {
-  if (state.leader === undefined) return state
-  for (const requests of inPieces(
-    core,
-    batch.commands.filter((command) => isOwn(state, command))
-  )) {
-    send(batch, state.leader, { _tag: "Forward", term: state.currentTerm, requests })
-  }
+  const { leader, currentTerm: term } = state
+  if (leader === undefined) return state
+  const commands = batch.commands.filter((command) => isOwn(state, command))
+  for (const requests of inPieces(core, commands)) send(batch, leader, { _tag: "Forward", term, requests })
+  const amendments = batch.amendments.filter((amendment) => isOwn(state, amendment))
+  for (const one of amendments) send(batch, leader, { _tag: "ForwardAmendment", term, ...one })
+  for (const to of batch.transfers) send(batch, leader, { _tag: "ForwardTransfer", term, to })
   const [overdue, reads] = Reads.overdue(state.reads, at, core.options.readRetryMillis)
-  for (const { number } of overdue) send(batch, state.leader, { _tag: "ReadIndex", term: state.currentTerm, number })
+  for (const { number } of overdue) send(batch, leader, { _tag: "ReadIndex", term, number })
   if (reads.arrived === undefined || reads.asked.length >= core.options.maxReadRounds) {
     return reads === state.reads ? state : { ...state, reads }
   }
   const asked = Reads.ask(reads, at)
-  send(batch, state.leader, { _tag: "ReadIndex", term: state.currentTerm, number: asked.number })
+  send(batch, leader, { _tag: "ReadIndex", term, number: asked.number })
   return { ...state, reads: asked }
 }
 
@@ -152,34 +171,69 @@ const lead = <S, C, R, Q, A>(
   at: Instant,
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
-  const proposed = Proposing.propose(core, before, batch)
+  const asked = Transferring.begin(core, Lease.renew(before, core.options), at, batch)
+  const proposed = Amending.propose(core, Proposing.propose(core, asked, at, batch), at, batch)
   // What was confirmed makes room for the next round; a sole voter confirms that one at once.
-  const opened = openRound(core, confirmRounds(proposed, batch), batch)
+  const opened = openRound(core, confirmRounds(proposed, batch), at, batch)
   const committed = Proposing.commit(confirmRounds(opened, batch), core.machine)
-  const supplied = Replication.replicate(core, committed, at, batch)
-  return applyAll(core, supplied, batch)
+  const next = Amending.goOn(core, committed, at)
+  // A sole voter, or one that becomes it by this, has committed that as well.
+  const settled = next === committed ? next : Proposing.commit(next, core.machine)
+  Amending.tellWhoIsGone(before, settled, batch)
+  const supplied = Replication.replicate(core, settled, at, batch)
+  const handing = Transferring.goOn(core, supplied, at, batch)
+  return depose(core, applyAll(core, handing, batch), at, batch)
+}
+
+/** One that the cluster does not count any more, or that cannot go on, hands over (§6). */
+const depose = <S, C, R, Q, A>(
+  core: Core<S, C, R, Q, A>,
+  state: ServerState<S, C, Q>,
+  at: Instant,
+  batch: Batch<C, Q, R, A>
+): ServerState<S, C, Q> => {
+  const isOutdated = state.stateMachine.outdated !== undefined
+  if (state._tag !== "Leader" || !(isOutdated || Amending.isDeposed(state))) return state
+  const next = Transferring.best(core.options, state, at)
+  if (next !== undefined) send(batch, next, { _tag: "TimeoutNow", term: state.currentTerm })
+  const as = { term: state.currentTerm, leader: undefined, at, quorumLost: isOutdated || isOutside(state) }
+  const follower = becomeFollower(state, core.options, as)
+  // What came in this batch it has logged, or refused already; what becomes of that others will tell.
+  const rest = { ...batch, commands: [], amendments: [] }
+  return as.quorumLost ? refuseAll(follower, isOutdated ? "Outdated" : "Removed", rest) : follower
 }
 
 /** One round for all reads and questions that wait. Its index is the log's last: see Reads.ts on get safety. */
 const openRound = <S, C, R, Q, A>(
   core: Core<S, C, R, Q, A>,
-  state: Leader<S, C, Q>,
+  before: Leader<S, C, Q>,
+  at: Instant,
   batch: Batch<C, Q, R, A>
 ): Leader<S, C, Q> => {
+  const state = Lease.isDue(before, core.options, at) ? nextRound(core, before, at) : before
   const asks = batch.asks.length === 0 ? state.asks : mergeAsks(state.asks, batch.asks)
   const nothing = state.reads.arrived === undefined && asks.length === 0
   if (nothing) return state
-  if (state.rounds.length >= core.options.maxReadRounds) return asks === state.asks ? state : { ...state, asks }
-  const number = state.round + 1
-  const index = Logs.lastIndex(state.stateMachine.log)
-  const round: Reads.Round<Q> = { number, index, reads: Reads.flatten(state.reads.arrived), asks }
-  return {
-    ...state,
-    round: number,
-    rounds: [...state.rounds, round],
-    asks: [],
-    reads: { ...state.reads, arrived: undefined }
+  if (Lease.holds(state, core.options, at)) {
+    const index = Logs.lastIndex(state.stateMachine.log)
+    const taken = { ...state, asks: [], reads: { ...state.reads, arrived: undefined } }
+    return answerRounds(taken, [{ number: state.round, index, reads: Reads.flatten(state.reads.arrived), asks }], batch)
   }
+  if (state.rounds.length >= core.options.maxReadRounds) return asks === state.asks ? state : { ...state, asks }
+  const index = Logs.lastIndex(state.stateMachine.log)
+  const next = nextRound(core, state, at)
+  const round: Reads.Round<Q> = { number: next.round, index, reads: Reads.flatten(state.reads.arrived), asks }
+  return { ...next, rounds: [...state.rounds, round], asks: [], reads: { ...state.reads, arrived: undefined } }
+}
+
+/** Every append from now on carries it. */
+const nextRound = <S, C, R, Q, A>(
+  { options }: Core<S, C, R, Q, A>,
+  state: Leader<S, C, Q>,
+  at: Instant
+): Leader<S, C, Q> => {
+  const round = state.round + 1
+  return { ...state, round, lease: Lease.onRound(state.lease, round, at, options) }
 }
 
 /** A doubled question is one question. */
@@ -199,6 +253,16 @@ const confirmRounds = <S, C, R, Q, A>(state: Leader<S, C, Q>, batch: Batch<C, Q,
   )
   const done = state.rounds.filter((round) => round.number <= confirmed)
   if (done.length === 0) return state
+  const rounds = state.rounds.filter((round) => round.number > confirmed)
+  return answerRounds({ ...state, rounds }, done, batch)
+}
+
+/** The indexes of these rounds hold: reads wait for them to be applied, and whoever asked is told. */
+const answerRounds = <S, C, R, Q, A>(
+  state: Leader<S, C, Q>,
+  done: ReadonlyArray<Reads.Round<Q>>,
+  batch: Batch<C, Q, R, A>
+): Leader<S, C, Q> => {
   let { progress } = state
   const known = [...state.reads.known]
   for (const { index, reads, asks } of done) {
@@ -208,8 +272,7 @@ const confirmRounds = <S, C, R, Q, A>(state: Leader<S, C, Q>, batch: Batch<C, Q,
       progress = Progresses.awaitCommit(progress, ask.from, index)
     }
   }
-  const rounds = state.rounds.filter((round) => round.number > confirmed)
-  return { ...state, progress, rounds, reads: { ...state.reads, known } }
+  return { ...state, progress, reads: { ...state.reads, known } }
 }
 
 /** Applies what is committed, and answers whoever waited for it here. */

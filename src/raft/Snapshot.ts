@@ -6,7 +6,7 @@
  * in chunks whose bytes it never looks into.
  */
 import type { Configuration } from "./Configuration.ts"
-import { type Index, type LogPosition, origin, type ReplicaId, type RequestId } from "./LogEntry.ts"
+import { type ClusterTime, type Index, type LogPosition, origin, type ReplicaId, type RequestId } from "./LogEntry.ts"
 
 /** All that applying the log up to `last` has led to. Two replicas' images at one position are equal. */
 export interface Image<S> {
@@ -20,6 +20,11 @@ export interface Image<S> {
   readonly hash: number
   /** How many times the cluster was begun anew from a backup; replicas of different epochs never mix. */
   readonly epoch: number
+  /** The latest that was stamped on what was applied. */
+  readonly time: ClusterTime
+  /** What commands mean (see Versions), and up to where leaders may raise that. */
+  readonly version: number
+  readonly ceiling: number | undefined
   readonly value: S
 }
 

@@ -13,10 +13,19 @@ import { Index, type Instant, type LogPosition, type ReplicaId } from "./LogEntr
 import type { AppendEntriesReply, InstallSnapshot, InstallSnapshotReply } from "./Message.ts"
 import type { Options } from "./Options.ts"
 import * as Progresses from "./Progress.ts"
-import { becomeFollower, hasAnotherLeader, type Leader, leaderOf, type ServerState } from "./ServerState.ts"
+import { versionOf } from "./Machine.ts"
+import {
+  becomeFollower,
+  hasAnotherLeader,
+  type Leader,
+  leaderOf,
+  type ServerState,
+  withConfigurations
+} from "./ServerState.ts"
 import type { Image, Snapshot, Snapshots } from "./Snapshot.ts"
 import { same } from "./Snapshot.ts"
 import * as StateMachines from "./StateMachine.ts"
+import * as Succession from "./Succession.ts"
 
 /** What an entry costs at least, in the log and in memory, however short its command. */
 const leastEntryBytes = 64
@@ -141,7 +150,7 @@ export const onInstallSnapshot = <S, C, R, Q, A>(
   if (snapshot.last.index <= commitIndex || Logs.holds(log, snapshot.last)) {
     const stateMachine = StateMachines.commitTo(state.stateMachine, snapshot.last.index)
     const next = { ...follower, stateMachine, incoming: undefined }
-    send(batch, from, matched(next, stateMachine.commitIndex))
+    send(batch, from, matched(core, next, stateMachine.commitIndex))
     return next
   }
   const known = state.incoming !== undefined && same(state.incoming.snapshot, snapshot) ? state.incoming.held : 0
@@ -153,12 +162,16 @@ export const onInstallSnapshot = <S, C, R, Q, A>(
 }
 
 /** Says that the log equals the leader's up to `matchIndex`. It confirms no read round: round 0 never was one. */
-const matched = <S, C, Q>(state: ServerState<S, C, Q>, matchIndex: Index): AppendEntriesReply => ({
+const matched = <S, C, R, Q, A>(
+  core: Core<S, C, R, Q, A>,
+  state: ServerState<S, C, Q>,
+  matchIndex: Index
+): AppendEntriesReply => ({
   _tag: "AppendEntriesReply",
   term: state.currentTerm,
   round: 0,
   result: { _tag: "Matched", matchIndex },
-  sender: Admission.sender(state)
+  sender: Admission.sender(core, state)
 })
 
 /**
@@ -166,7 +179,7 @@ const matched = <S, C, Q>(state: ServerState<S, C, Q>, matchIndex: Index): Appen
  * what follows an entry that both have (§7). One that says nothing new is ignored.
  */
 export const onReceived = <S, C, R, Q, A>(
-  options: Options,
+  core: Core<S, C, R, Q, A>,
   before: ServerState<S, C, Q>,
   { snapshot, image, at }: { readonly snapshot: Snapshot; readonly image: Image<S>; readonly at: Instant },
   batch: Batch<C, Q, R, A>
@@ -175,10 +188,11 @@ export const onReceived = <S, C, R, Q, A>(
   const isNew = snapshot.last.index > state.stateMachine.commitIndex && snapshot.last.term <= state.currentTerm
   if (!isNew || state._tag === "Leader") return state
   const log = Logs.rebase(state.stateMachine.log, snapshot.last)
+  // It is in force whatever the log had, earlier or later, unless what is left of the log has another.
+  const kept = Logs.slice(log, Index(log.base.index + 1), log.length)
   const installed = {
-    ...state,
-    configuration: image.configuration,
-    stateMachine: StateMachines.restore(image, log),
+    ...withConfigurations(state, Succession.restore(image.configuration, snapshot.last.index, kept)),
+    stateMachine: StateMachines.restore(image, log, versionOf(core.machine)),
     snapshots: installedSnapshots(state.snapshots, snapshot),
     diverged: undefined
   }
@@ -186,11 +200,11 @@ export const onReceived = <S, C, R, Q, A>(
   const upTo = own?.incarnation === state.incarnation ? own : undefined
   batch.said.push({ _tag: "SnapshotInstalled", upTo })
   const leader = leaderOf(state)
-  if (leader !== undefined) send(batch, leader, matched(installed, snapshot.last.index))
+  if (leader !== undefined) send(batch, leader, matched(core, installed, snapshot.last.index))
   if (installed._tag === "Follower" || Admission.mayStand(installed)) return installed
   // It stood as one among empty logs, and its log is not empty any more.
   const { currentTerm: term, quorumLost } = installed
-  return becomeFollower(installed, options, { term, leader: undefined, at, quorumLost })
+  return becomeFollower(installed, core.options, { term, leader: undefined, at, quorumLost })
 }
 
 /** The log begins at it now, so there is none before it to fall back on. */

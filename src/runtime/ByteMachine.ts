@@ -15,23 +15,31 @@ export const make = <S, C, R, Q, A>({
   codec,
   unknownCommand
 }: ByteMachineOptions<S, C, R, Q, A>): Machine<S, Uint8Array, R, Q, A> => {
+  const versionOf = codec.versionOf ?? (() => 1)
   // A command is digested right after it was applied: it need not be decoded for that again.
-  let decoded: { readonly bytes: Uint8Array; readonly command: C | undefined } | undefined
-  const decode = (bytes: Uint8Array): C | undefined => {
-    if (decoded?.bytes !== bytes) decoded = { bytes, command: codec.decode(bytes) }
-    return decoded.command
+  let meant: { readonly bytes: Uint8Array; readonly command: C | undefined } | undefined
+  /**
+   * What bytes mean to a cluster that has agreed on `version`. What is of a later one means nothing to anybody, also where it
+   * is understood: members that do not understand it must come to the same.
+   */
+  const meaning = (bytes: Uint8Array, version: number): C | undefined => {
+    meant = { bytes, command: versionOf(bytes) > version ? undefined : codec.decode(bytes) }
+    return meant.command
   }
+  const { migrate, version } = machine
   return {
     initial: machine.initial,
     query: machine.query,
     sizeOf: (bytes) => bytes.length,
-    apply: (state, bytes) => {
-      const command = decode(bytes)
-      return command === undefined ? [state, unknownCommand(state)] : machine.apply(state, command)
+    ...(version === undefined ? {} : { version }),
+    ...(migrate === undefined ? {} : { migrate }),
+    apply: (state, bytes, context) => {
+      const command = meaning(bytes, context.version)
+      return command === undefined ? [state, unknownCommand(state)] : machine.apply(state, command, context)
     },
     // Who does not know a command comes to differ from those who do, and this is how they notice.
     digest: (bytes, result) => {
-      const command = decode(bytes)
+      const command = meant?.bytes === bytes ? meant.command : codec.decode(bytes)
       return command === undefined ? crc32(bytes) : machine.digest(command, result)
     }
   }

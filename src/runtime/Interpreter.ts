@@ -8,7 +8,7 @@
  */
 import { Clock, Effect } from "effect"
 import type { StateCodec } from "../codec/StateCodec.ts"
-import { Instant, type ReplicaId, type RequestId } from "../raft/LogEntry.ts"
+import { Instant, type ReplicaId } from "../raft/LogEntry.ts"
 import type { Message } from "../raft/Message.ts"
 import type { RaftEffect } from "../raft/RaftEffect.ts"
 import type { RaftEvent } from "../raft/RaftEvent.ts"
@@ -16,10 +16,12 @@ import type { Replica } from "../raft/Replica.ts"
 import { leaderOf, type ServerState } from "../raft/ServerState.ts"
 import type { Storage, StorageError } from "../storage/Storage.ts"
 import type { Transport } from "../transport/Transport.ts"
+import * as Succession from "../raft/Succession.ts"
 import { Mailbox, type MailboxLimits } from "./Mailbox.ts"
 import * as Notices from "./Notices.ts"
 import { divergedMessage } from "./Refusals.ts"
-import type { Requests } from "./Requests.ts"
+import * as Membership from "./Membership.ts"
+import type { Requests, Resubmission } from "./Requests.ts"
 import * as RoleChange from "./RoleChange.ts"
 import * as SnapshotJobs from "./SnapshotJobs.ts"
 
@@ -48,6 +50,17 @@ export interface InterpreterOptions<S, R, Q, A> {
   /** How snapshots are written and read. */
   readonly codec: StateCodec<S>
   readonly limits: MailboxLimits
+  /** Where members are reached that the log does not tell it of. */
+  readonly addresses: Membership.Addresses
+  /** Told of each step once its effects are carried out, to show what came of it. */
+  readonly onCarriedOut?: ((step: CarriedOut<S, R, Q, A>) => void) | undefined
+}
+
+/** A step whose effects are carried out: what it did rests on what is on disk. */
+export interface CarriedOut<S, R, Q, A> {
+  readonly before: ServerState<S, Bytes, Q>
+  readonly after: ServerState<S, Bytes, Q>
+  readonly effects: ReadonlyArray<RaftEffect<Bytes, R, A, S>>
 }
 
 export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: InterpreterOptions<S, R, Q, A>) {
@@ -64,6 +77,10 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
   let state = options.start(now())
   /** The last state whose effects are all carried out. Until then a sole voter's newest entries are not on disk. */
   let shown = state
+  // Of those with whom the cluster began the transport knows already.
+  if (Succession.last(state.configurations).index > 0) {
+    transport.setMembers(Membership.addressesOf(state.configuration, options.addresses, transport))
+  }
 
   /** A client that has been told that nothing was done, while its request lay in the mailbox, must be right. */
   const isWanted = (event: RaftEvent<Bytes, Q, S>): boolean => !("request" in event) || requests.take(event.request)
@@ -131,8 +148,12 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     flush(transport, outgoing)
   })
 
-  const submit = ({ request, command }: { readonly request: RequestId; readonly command: Bytes }): void =>
-    mailbox.put({ _tag: "CommandSubmitted", at: now(), request, command })
+  const submit = ({ request, command }: Resubmission): void =>
+    mailbox.put(
+      command instanceof Uint8Array
+        ? { _tag: "CommandSubmitted", at: now(), request, command }
+        : { _tag: "AmendmentSubmitted", at: now(), request, amendment: command }
+    )
 
   const step = Effect.fnUntraced(function* () {
     const events = (yield* nextBatch()).filter(isWanted)
@@ -143,14 +164,22 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     for (const effect of effects) {
       if (effect._tag === "Reply" && effect.outcome._tag === "Refused") requests.onReply(effect.request, effect.outcome)
     }
-    if (leaderOf(after) !== undefined) {
-      for (const event of events) if (event._tag === "CommandSubmitted") requests.onSubmitted(event.request)
+    // A leader that is removed logs what has come, and leads no more at the end of the very same step.
+    if (leaderOf(after) !== undefined || before._tag === "Leader") {
+      for (const event of events) {
+        if (event._tag === "CommandSubmitted" || event._tag === "AmendmentSubmitted")
+          requests.onSubmitted(event.request)
+      }
+    }
+    if (after.configuration !== before.configuration) {
+      transport.setMembers(Membership.addressesOf(after.configuration, options.addresses, transport))
     }
     const role = RoleChange.describe(before, after, events)
     if (role !== undefined) yield* Effect.logInfo(role)
     for (const { level, text } of Notices.describe(before, after)) yield* Effect.logWithLevel(level)(text)
     yield* carryOut(effects)
     shown = after
+    options.onCarriedOut?.({ before, after, effects })
   })
 
   const result: Interpreter<S, Q> = {

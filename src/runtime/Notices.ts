@@ -1,6 +1,7 @@
 /** What a step meant for the replica beyond its role, as lines for its log. */
 import type { ServerState } from "../raft/ServerState.ts"
 import * as StateMachines from "../raft/StateMachine.ts"
+import * as MemberNotices from "./MemberNotices.ts"
 
 type State = ServerState<unknown, unknown, unknown>
 
@@ -15,7 +16,10 @@ export const describe = (before: State, after: State): ReadonlyArray<Notice> => 
   const agreed = before.diverged === undefined || after.diverged !== undefined ? undefined : describeAgreement
   const late =
     before.pristine && !after.pristine && !after.admitted ? { ...notAdmitted, level: "Info" as const } : undefined
-  return [admitted, late, diverged, agreed].filter((notice) => notice !== undefined)
+  const own = [admitted, late, diverged, agreed, describeVersion(before.stateMachine, after.stateMachine)].filter(
+    (notice) => notice !== undefined
+  )
+  return [...own, ...MemberNotices.describe(before, after)]
 }
 
 /** Of a replica that finds a history, or starts with a disk that says so. */
@@ -25,6 +29,10 @@ export const notAdmitted: Notice = {
     "not admitted: its disk is new, or was lost or given up, and the cluster has a history. It is sent everything, and neither votes " +
     "nor counts until it has caught up and every other voter has answered it"
 }
+
+/** Of a replica that joins. */
+export const newHere =
+  "begins with an empty disk: it is sent everything, and neither votes nor counts until it has caught up"
 
 const describeAdmission = ({ admitted }: State): Notice =>
   admitted
@@ -53,5 +61,11 @@ const describeAgreement: Notice = {
   level: "Info",
   text: "agrees with the other replicas again: the leader's snapshot has taken the place of what differed"
 }
+
+/** What commands may mean from now on. */
+const describeVersion = (before: State["stateMachine"], after: State["stateMachine"]): Notice | undefined =>
+  before.version === after.version
+    ? undefined
+    : { level: "Info", text: `commands are of version ${after.version} from now on, as all members understand it` }
 
 const hex = (hash: number): string => hash.toString(16).padStart(8, "0")

@@ -2,7 +2,7 @@
 import * as Configurations from "../raft/Configuration.ts"
 import * as Logs from "../raft/Log.ts"
 import { Index, type ReplicaId, type Term } from "../raft/LogEntry.ts"
-import { leaderOf, quorumLost, type ServerState } from "../raft/ServerState.ts"
+import { isOutside, leaderOf, quorumLost, type ServerState } from "../raft/ServerState.ts"
 import type { PeerConnection } from "../transport/Transport.ts"
 import type { DiskWatch } from "./DiskWatch.ts"
 import { percent } from "./Headway.ts"
@@ -18,6 +18,14 @@ export interface ReplicaStatus {
   readonly admitted: boolean
   /** The entry at which it was found to differ from the other replicas; then it serves nobody. */
   readonly divergedAt: Index | undefined
+  /** The version of commands that the cluster has agreed on, as of what is applied here. */
+  readonly commandVersion: number
+  /** It is no member, as far as it knows: it was removed, or has not been added yet. It serves nobody. */
+  readonly outside: boolean
+  /** The cluster has agreed on this version of commands, and this replica does not understand it. */
+  readonly outdatedBy: number | undefined
+  /** To whom it hands over the leadership just now. */
+  readonly handingOverTo: ReplicaId | undefined
   /** Its disk has no room: it takes no commands. */
   readonly diskFull: boolean
   /** A write waits for room, and all else with it. */
@@ -51,6 +59,10 @@ export const of = (
     available: !quorumLost(state),
     admitted: state.admitted,
     divergedAt: state.diverged?.index,
+    commandVersion: state.stateMachine.version,
+    outside: isOutside(state),
+    outdatedBy: state.stateMachine.outdated,
+    handingOverTo: state._tag === "Leader" ? state.transfer?.to : undefined,
     diskFull: disk.isFull(),
     diskStuck: disk.isStuck(),
     lastIndex: Logs.lastIndex(log),

@@ -4,24 +4,29 @@
  */
 import { Effect, Random } from "effect"
 import type { StateCodec } from "../codec/StateCodec.ts"
+import type { Amendment } from "../raft/Amendment.ts"
 import type { Configuration } from "../raft/Configuration.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
+import { versionOf } from "../raft/Machine.ts"
 import type { Options } from "../raft/Options.ts"
 import * as Replica from "../raft/Replica.ts"
-import { leaderOf } from "../raft/ServerState.ts"
+import { isOutside, leaderOf, type ServerState } from "../raft/ServerState.ts"
 import type { Image } from "../raft/Snapshot.ts"
 import * as StateMachines from "../raft/StateMachine.ts"
+import * as Succession from "../raft/Succession.ts"
 import { Storage, type StorageError } from "../storage/Storage.ts"
 import { Transport, type TransportError } from "../transport/Transport.ts"
+import * as Amendments from "./Amendments.ts"
 import * as ByteMachine from "./ByteMachine.ts"
 import * as DiskWatch from "./DiskWatch.ts"
 import * as Interpreter from "./Interpreter.ts"
 import { defaultLimits, type MailboxLimits } from "./Mailbox.ts"
+import * as Membership from "./Membership.ts"
 import * as Notices from "./Notices.ts"
 import * as ReplicaStatus from "./ReplicaStatus.ts"
-import { diskFull, diskStuck, divergedMessage } from "./Refusals.ts"
-import { type RequestError, ResourceExhausted, Unavailable } from "./RequestError.ts"
-import { defaultWaitingLimits, Requests, type Waiter, type WaitingLimits } from "./Requests.ts"
+import { diskFull, diskStuck, divergedMessage, outdatedMessage, outsideMessage } from "./Refusals.ts"
+import { NotUnderstood, type RequestError, ResourceExhausted, Unavailable } from "./RequestError.ts"
+import { defaultWaitingLimits, Requests, type Submission, type Waiter, type WaitingLimits } from "./Requests.ts"
 import * as StartingPoint from "./StartingPoint.ts"
 
 export interface Replicated<C, R, Q, A> {
@@ -29,9 +34,24 @@ export interface Replicated<C, R, Q, A> {
   readonly propose: (command: C) => Effect.Effect<R, RequestError>
   /** A linearizable answer: it sees every write that was acknowledged before it was asked. */
   readonly query: (query: Q) => Effect.Effect<A, RequestError>
-  /** Answers from what this replica has applied so far, at once, perhaps stale. Fails only where that differs from the others. */
+  /**
+   * Answers from what this replica has applied so far, at once, perhaps stale. Fails only where that differs from the
+   * others, and where this replica may never hear of anything again: it is no member, or stays behind for good.
+   */
   readonly queryLocal: (query: Q) => Effect.Effect<A, Unavailable>
+  /** How stale such an answer may be. */
+  readonly staleness: () => Membership.Staleness
   readonly status: () => ReplicaStatus.ReplicaStatus
+  readonly members: () => Membership.MembersStatus
+  /**
+   * Changes the cluster itself. Succeeds when that is committed, and a joint configuration that it led to is left.
+   * Asking again for what is so already succeeds.
+   */
+  readonly amend: (amendment: Amendment) => Effect.Effect<void, RequestError>
+  /** What a change of members would come to; nothing is done. Only the leader can tell. */
+  readonly plan: (amendment: Amendments.MembersAmendment) => Effect.Effect<Amendments.Plan, RequestError>
+  /** Has the leader hand over, to `to` or to whoever is best placed. Gives who leads then. */
+  readonly transferLeadership: (to?: ReplicaId) => Effect.Effect<ReplicaId, RequestError>
 }
 
 export interface ReplicatedLimits extends MailboxLimits, WaitingLimits {
@@ -54,6 +74,11 @@ export interface ReplicatedOptions<S, C, R, Q, A> extends ByteMachine.ByteMachin
   readonly limits?: Partial<ReplicatedLimits>
   /** How long a request may take before its client is told that it took too long. */
   readonly requestTimeoutMillis?: number
+  readonly onCarriedOut?: (step: Interpreter.CarriedOut<S, R, Q, A>) => void
+  /** Where the members are reached, this one included, as far as it has been told: the log may know better. */
+  readonly addresses?: Membership.Addresses
+  /** It was added to a cluster that there was: whatever its disk says, this is no beginning. */
+  readonly joined?: boolean
 }
 
 /** How often requests are looked over for ones that have waited too long: so much later may they hear of it. */
@@ -72,12 +97,23 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   const replica = Replica.make(ByteMachine.make(options), options.raft)
   const disk = yield* DiskWatch.make(storage)
   const alone = ReplicaStatus.isAlone(id, configuration)
-  const from = yield* StartingPoint.find({ storage, codec: options.state, alone })
-  if (from.admitted === false) yield* Effect.logWarning(Notices.notAdmitted.text)
+  const understood = versionOf(options.machine)
+  const from = yield* StartingPoint.find({
+    storage,
+    codec: options.state,
+    alone,
+    joined: options.joined === true,
+    understood
+  })
+  if (from.admitted === false) {
+    const isNew = options.joined === true && from.entries.length === 0 && from.image === undefined
+    yield* isNew ? Effect.logInfo(Notices.newHere) : Effect.logWarning(Notices.notAdmitted.text)
+  }
   const seed = yield* Random.nextInt
   const timeoutMillis = options.requestTimeoutMillis ?? 5000
   const { electionTimeoutMillis: patienceMillis } = replica.options
   const limits = { ...defaultReplicatedLimits, ...options.limits }
+  const addresses = options.addresses ?? new Map()
   const requests = new Requests<R, A>({ replica: id, incarnation, timeoutMillis, patienceMillis, limits })
   const interpreter = yield* Interpreter.make({
     replica,
@@ -86,13 +122,15 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
     storage,
     transport,
     codec: options.state,
-    limits
+    limits,
+    addresses,
+    onCarriedOut: options.onCarriedOut
   })
   const { mailbox, now } = interpreter
   let ended = false
 
   const admit = <B extends R | A>(
-    command: Uint8Array | undefined,
+    command: Submission | undefined,
     query: Q | undefined
   ): Effect.Effect<B, RequestError> =>
     Effect.callback((resume) => {
@@ -102,7 +140,7 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
       }
       // Nobody takes out of the mailbox any more, and nobody looks for requests that are late.
       if (ended) return waiter.fail(new Unavailable({ message: "this replica has ended", outcomeUnknown: false }))
-      if (command !== undefined && command.length > limits.maxCommandBytes) {
+      if (command instanceof Uint8Array && command.length > limits.maxCommandBytes) {
         return waiter.fail(exhausted(`a command of ${command.length} bytes is longer than may be`, "maxCommandBytes"))
       }
       // The loop may be waiting for room just now, and could not refuse it.
@@ -115,7 +153,9 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
       const event =
         command === undefined
           ? ({ _tag: "QuerySubmitted", at, request, query: query as Q } as const)
-          : ({ _tag: "CommandSubmitted", at, request, command } as const)
+          : command instanceof Uint8Array
+            ? ({ _tag: "CommandSubmitted", at, request, command } as const)
+            : ({ _tag: "AmendmentSubmitted", at, request, amendment: command } as const)
       if (!mailbox.offerRequest(event)) {
         requests.remove(request)
         waiter.fail(exhausted("too many requests came at once; try later", "maxMailboxRequests"))
@@ -131,7 +171,11 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
     // A leader has its own clients' commands in its log; only a message can be lost.
     if (leader === undefined || leader === id) return
     for (const { request, command } of requests.overdue(at)) {
-      mailbox.put({ _tag: "CommandSubmitted", at, request, command })
+      mailbox.put(
+        command instanceof Uint8Array
+          ? { _tag: "CommandSubmitted", at, request, command }
+          : { _tag: "AmendmentSubmitted", at, request, amendment: command }
+      )
     }
   }).pipe(Effect.forever)
 
@@ -147,16 +191,43 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   const queryLocal = (query: Q): Effect.Effect<A, Unavailable> =>
     Effect.suspend(() => {
       const { value } = interpreter.carriedOut().stateMachine
-      return interpreter.state().diverged === undefined
+      const message = silentAbout(interpreter.state())
+      return message === undefined
         ? Effect.succeed(options.machine.query(value, query))
-        : Effect.fail(new Unavailable({ message: divergedMessage, outcomeUnknown: false }))
+        : Effect.fail(new Unavailable({ message, outcomeUnknown: false }))
     })
 
+  /** As all members understand it by now. Where they go back to an earlier version meanwhile, it means nothing to any of them. */
+  const propose = (command: C): Effect.Effect<R, RequestError> =>
+    Effect.suspend(() => {
+      const { version } = interpreter.state().stateMachine
+      const bytes = codec.encode(command, version)
+      if (bytes !== undefined) return admit<R>(bytes, undefined)
+      const message =
+        `the cluster has agreed on version ${version} of its commands, which does not have this one: not all replicas ` +
+        "understand it yet, or the version is limited; nothing was done"
+      return Effect.fail(new NotUnderstood({ message, version, outcomeUnknown: false }))
+    })
+
+  const amendments = Amendments.make({
+    state: interpreter.state,
+    now,
+    options: replica.options,
+    addresses,
+    submit: (amendment) => admit<never>(amendment, undefined),
+    requestTransfer: (to) => mailbox.put({ _tag: "TransferRequested", at: now(), to }),
+    hasEnded: () => ended,
+    connected: () => new Set(transport.connections().flatMap(({ id, connected }) => (connected ? [id] : [])))
+  })
+
   const replicated: Replicated<C, R, Q, A> = {
-    propose: (command) => Effect.suspend(() => admit<R>(codec.encode(command), undefined)),
+    propose,
     query: (query) => admit<A>(undefined, query),
     queryLocal,
-    status
+    staleness: () => Membership.staleness(interpreter.carriedOut(), now()),
+    status,
+    members: () => Membership.of(interpreter.state(), addresses, replica.options, now()),
+    ...amendments
   }
   const loops = [interpreter.run, receive, sweep, watchDisk]
   const run: Effect.Effect<never, StorageError | TransportError> = Effect.all(loops, {
@@ -173,11 +244,18 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   )
   /** All that is applied and carried out, for backups. */
   const image = (): Image<S> => {
-    const { stateMachine, configuration } = interpreter.carriedOut()
-    return StateMachines.image(stateMachine, configuration)
+    const { stateMachine, configurations } = interpreter.carriedOut()
+    return StateMachines.image(stateMachine, Succession.at(configurations, stateMachine.lastApplied))
   }
   return { replicated, run, state: interpreter.state, image }
 })
+
+/** Why what it has applied is not to be shown to anybody; `undefined` where it is. */
+const silentAbout = (state: ServerState<unknown, unknown, unknown>): string | undefined => {
+  if (state.diverged !== undefined) return divergedMessage
+  if (state.stateMachine.outdated !== undefined) return outdatedMessage
+  return isOutside(state) ? outsideMessage : undefined
+}
 
 const exhausted = (message: string, limit: string): ResourceExhausted =>
   new ResourceExhausted({ message: `${message} (${limit})`, limit, outcomeUnknown: false })

@@ -26,4 +26,19 @@ export class ResourceExhausted extends Schema.TaggedError<ResourceExhausted>()("
   outcomeUnknown: Schema.Boolean
 }) {}
 
-export type RequestError = Unavailable | RequestTimeout | ResourceExhausted
+/** A change of the cluster itself that cannot be made, or not now; nothing was done. */
+export class AmendmentRefused extends Schema.TaggedError<AmendmentRefused>()("AmendmentRefused", {
+  message: Schema.String,
+  reason: Schema.String,
+  outcomeUnknown: Schema.Literal(false)
+}) {}
+
+/** The cluster has not agreed on a version of its commands that has this one; nothing was done. */
+export class NotUnderstood extends Schema.TaggedError<NotUnderstood>()("NotUnderstood", {
+  message: Schema.String,
+  /** On what it has agreed. */
+  version: Schema.Finite,
+  outcomeUnknown: Schema.Literal(false)
+}) {}
+
+export type RequestError = NotUnderstood | Unavailable | RequestTimeout | ResourceExhausted | AmendmentRefused

@@ -6,6 +6,7 @@
  * an answer: a request that is logged twice is applied once. If a later request was
  * applied before it, it never will be under its old name, and gets a new one.
  */
+import type { Amendment } from "../raft/Amendment.ts"
 import type { ReplicaId, RequestId } from "../raft/LogEntry.ts"
 import type { Outcome } from "../raft/RaftEffect.ts"
 import { refusal, saysNothing } from "./Refusals.ts"
@@ -13,13 +14,21 @@ import { type RequestError, RequestTimeout, Unavailable } from "./RequestError.t
 
 /** What a client waits for: the value, or why there is none. */
 export interface Waiter<R, A> {
-  readonly succeed: (value: R | A) => void
+  readonly succeed: (value: R | A | undefined) => void
   readonly fail: (error: RequestError) => void
 }
 
+export type Submission = Uint8Array | Amendment
+
+/** What is to be submitted again, perhaps under a new name. */
+export interface Resubmission {
+  readonly request: RequestId
+  readonly command: Submission
+}
+
 interface Waiting<R, A> {
-  /** A command's bytes; `undefined` for a query, which the core asks again by itself. */
-  readonly command: Uint8Array | undefined
+  /** What may be logged: a command's bytes, or an amendment. `undefined` for a query, which the core asks again by itself. */
+  readonly command: Submission | undefined
   readonly waiter: Waiter<R, A>
   readonly deadline: number
   /** In the mailbox, and not reduced yet. It is there once at most. */
@@ -66,13 +75,13 @@ export class Requests<R, A> {
   }
 
   /** Which limit keeps another request from waiting, if one does. */
-  full(command: Uint8Array | undefined): keyof WaitingLimits | undefined {
+  full(command: Submission | undefined): keyof WaitingLimits | undefined {
     const { maxWaitingRequests, maxWaitingBytes } = this.options.limits
     if (this.waiting.size >= maxWaitingRequests) return "maxWaitingRequests"
-    return command !== undefined && this.bytes + command.length > maxWaitingBytes ? "maxWaitingBytes" : undefined
+    return this.bytes + sizeOf(command) > maxWaitingBytes ? "maxWaitingBytes" : undefined
   }
 
-  add(command: Uint8Array | undefined, waiter: Waiter<R, A>, now: number): RequestId {
+  add(command: Submission | undefined, waiter: Waiter<R, A>, now: number): RequestId {
     const { timeoutMillis, patienceMillis } = this.options
     return this.put({
       command,
@@ -88,7 +97,7 @@ export class Requests<R, A> {
   private put(request: Waiting<R, A>): RequestId {
     const { replica, incarnation } = this.options
     this.waiting.set(++this.sequence, request)
-    this.bytes += request.command?.length ?? 0
+    this.bytes += sizeOf(request.command)
     return { replica, incarnation, sequence: this.sequence }
   }
 
@@ -105,7 +114,7 @@ export class Requests<R, A> {
   }
 
   private delete(sequence: number): void {
-    this.bytes -= this.waiting.get(sequence)?.command?.length ?? 0
+    this.bytes -= sizeOf(this.waiting.get(sequence)?.command)
     this.waiting.delete(sequence)
   }
 
@@ -116,7 +125,7 @@ export class Requests<R, A> {
   }
 
   /** An answer. Gives the command to submit under a new name, if that is what it comes to. */
-  onReply(request: RequestId, outcome: Outcome<R, A>): { request: RequestId; command: Uint8Array } | undefined {
+  onReply(request: RequestId, outcome: Outcome<R, A>): Resubmission | undefined {
     const waiting = this.waiting.get(request.sequence)
     if (waiting === undefined) return undefined
     if (saysNothing(outcome, waiting.mayBeLogged)) return undefined
@@ -127,6 +136,9 @@ export class Requests<R, A> {
         return undefined
       case "Answered":
         waiting.waiter.succeed(outcome.answer)
+        return undefined
+      case "Amended":
+        waiting.waiter.succeed(undefined)
         return undefined
       case "Superseded":
         return waiting.command === undefined
@@ -142,21 +154,18 @@ export class Requests<R, A> {
   }
 
   /** All commands that wait, oldest first, for a leader that has just become known. */
-  commands(now: number): Array<{ request: RequestId; command: Uint8Array }> {
+  commands(now: number): Array<Resubmission> {
     return this.resubmit(() => true, now)
   }
 
   /** Commands that have waited too long for an answer: perhaps the message was lost. */
-  overdue(now: number): Array<{ request: RequestId; command: Uint8Array }> {
+  overdue(now: number): Array<Resubmission> {
     return this.resubmit((waiting) => waiting.resubmitAt <= now, now)
   }
 
-  private resubmit(
-    when: (waiting: Waiting<R, A>) => boolean,
-    now: number
-  ): Array<{ request: RequestId; command: Uint8Array }> {
+  private resubmit(when: (waiting: Waiting<R, A>) => boolean, now: number): Array<Resubmission> {
     const { replica, incarnation } = this.options
-    const again: Array<{ request: RequestId; command: Uint8Array }> = []
+    const again: Array<Resubmission> = []
     for (const [sequence, waiting] of this.waiting) {
       // Of two copies in one batch a leader could log the first and refuse the second, which says that nothing was done.
       if (waiting.command === undefined || waiting.queued || !when(waiting)) continue
@@ -219,3 +228,5 @@ export class Requests<R, A> {
     }
   }
 }
+
+const sizeOf = (command: Submission | undefined): number => (command instanceof Uint8Array ? command.length : 0)

@@ -1,6 +1,6 @@
 /** What a step meant for the replica's role, as one line for its log: term, votes and reason. */
 import type { RaftEvent } from "../raft/RaftEvent.ts"
-import type { ServerState } from "../raft/ServerState.ts"
+import { isOutside, type ServerState } from "../raft/ServerState.ts"
 
 type State = ServerState<unknown, unknown, unknown>
 
@@ -31,8 +31,11 @@ const describeFollower = (before: State, after: Extract<State, { _tag: "Follower
   if (same) return undefined
   const was = before._tag === "Follower" ? "" : `, was ${roleName(before)} in term ${before.currentTerm}`
   if (leader !== undefined) return `follows ${leader} in term ${currentTerm}: heard its AppendEntries${was}`
-  if (after.quorumLost)
+  if (after.quorumLost && isOutside(after))
+    return `no longer leads or follows in term ${currentTerm}: it is no member${was}`
+  if (after.quorumLost && before._tag === "Leader")
     return `steps down as leader of term ${currentTerm}: no majority answered for an election timeout`
+  if (after.quorumLost) return `follower in term ${currentTerm}: ${reasonToAsk(before)}, and it may not stand${was}`
   if (currentTerm === before.currentTerm) return `follower in term ${currentTerm}${was}`
   const vote = after.votedFor === undefined ? "no vote yet" : `voted for ${after.votedFor}`
   return `follower in term ${currentTerm}: heard of a later term, ${vote}${was}`

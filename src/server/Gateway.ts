@@ -19,6 +19,7 @@ import { clusterIdOf, memberIdOf } from "./Ids.ts"
 import * as JsonBody from "./JsonBody.ts"
 import type { KvReplica } from "./KvReplica.ts"
 import * as RequestBody from "./RequestBody.ts"
+import * as MembersRoute from "./MembersRoute.ts"
 import type { JsonObject } from "./RequestFields.ts"
 import * as SnapshotRoute from "./SnapshotRoute.ts"
 import * as Status from "./Status.ts"
@@ -29,6 +30,9 @@ export interface GatewayOptions {
   readonly cluster: string
   /** Asked anew for each answer: addresses may be known later than the gateway. */
   readonly members: () => ReadonlyArray<Status.Member>
+  /** With whom the cluster began. */
+  readonly founding: MembersRoute.Founding
+  readonly probe: MembersRoute.MembersRouteOptions["probe"]
   /** Balsa's own version, for `/version`. */
   readonly version?: string | undefined
   readonly dbSizeBytes?: (() => number) | undefined
@@ -46,7 +50,7 @@ export interface GatewayOptions {
 export const defaultMaxBufferedBytes = 256 * 1024 * 1024
 
 type Response = HttpServerResponse.HttpServerResponse
-type Operation = (object: JsonObject) => Effect.Effect<Response>
+type Operation = (object: JsonObject, headers: HttpServerRequest["headers"]) => Effect.Effect<Response>
 type Page = (parameters: URLSearchParams) => Effect.Effect<Response>
 
 /** Serves until its scope closes. */
@@ -86,26 +90,32 @@ const operationsOf = (options: GatewayOptions): { readonly [path: string]: Opera
   const memberId = memberIdOf(cluster, replica.status().id)
   const headerAt = (revision: number): Header => ({ clusterId, memberId, revision, raftTerm: replica.status().term })
 
-  const write = (command: ReturnType<typeof GatewayRequest.put>): Effect.Effect<Response> =>
-    GatewayError.isGatewayError(command)
-      ? Effect.succeed(GatewayResponse.ofError(command))
-      : Effect.match(replica.propose(command), {
-          onSuccess: (result) => GatewayResponse.ofResult(result, headerAt),
-          onFailure: (error) => GatewayResponse.ofError(GatewayError.ofRequestError(error))
-        })
+  const write = (asked: ReturnType<typeof GatewayRequest.put>, key: string | undefined): Effect.Effect<Response> => {
+    const command = GatewayRequest.named(asked, key)
+    if (GatewayError.isGatewayError(command)) return Effect.succeed(GatewayResponse.ofError(command))
+    return Effect.match(replica.propose(command), {
+      onSuccess: (result) => GatewayResponse.ofStoreResult(result, headerAt),
+      onFailure: (error) => GatewayResponse.ofError(GatewayError.ofRequestError(error))
+    })
+  }
 
   const read = (request: ReturnType<typeof GatewayRequest.range>): Effect.Effect<Response> => {
     if (GatewayError.isGatewayError(request)) return Effect.succeed(GatewayResponse.ofError(request))
-    const answer = request.serializable ? replica.queryLocal(request.query) : replica.query(request.query)
+    const { serializable } = request
+    const answer = serializable ? replica.queryLocal(request.query) : replica.query(request.query)
     return Effect.match(answer, {
-      onSuccess: (answer) => GatewayResponse.ofAnswer(answer, headerAt),
+      onSuccess: (answer) => {
+        const response = GatewayResponse.ofAnswer(answer, headerAt)
+        return serializable ? GatewayResponse.withStaleness(response, replica.staleness()) : response
+      },
       onFailure: (error) => GatewayResponse.ofError(GatewayError.ofRequestError(error))
     })
   }
 
   return {
-    "/v3/kv/put": (object) => write(GatewayRequest.put(object, maxRequestBytes)),
-    "/v3/kv/deleterange": (object) => write(GatewayRequest.deleteRange(object, maxRequestBytes)),
+    "/v3/kv/put": (object, headers) => write(GatewayRequest.put(object, maxRequestBytes), headers["idempotency-key"]),
+    "/v3/kv/deleterange": (object, headers) =>
+      write(GatewayRequest.deleteRange(object, maxRequestBytes), headers["idempotency-key"]),
     "/v3/kv/range": (object) => read(GatewayRequest.range(object, maxRequestBytes)),
     "/v3/maintenance/status": () =>
       Effect.map(Status.status(replica, cluster, options.dbSizeBytes?.() ?? 0, headerAt), (text) =>
@@ -117,8 +127,7 @@ const operationsOf = (options: GatewayOptions): { readonly [path: string]: Opera
       headerAt,
       version: options.version
     }),
-    "/v3/cluster/member/list": () =>
-      Effect.sync(() => GatewayResponse.json(Status.memberList(options.members(), cluster, headerAt(0))))
+    ...MembersRoute.make({ ...options, headerAt })
   }
 }
 
@@ -146,7 +155,7 @@ const post = (body: RequestBody.BodyReader, operation: Operation) => (request: H
         const json = JsonBody.parse(text)
         return GatewayError.isGatewayError(json)
           ? Effect.succeed(GatewayResponse.ofError(json))
-          : operation(json.object)
+          : operation(json.object, request.headers)
       },
       // The rest of the body is not read, so nothing can follow it on this connection.
       onFailure: (error) =>

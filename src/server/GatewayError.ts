@@ -4,6 +4,7 @@
  * what Balsa has to add stands in fields of its own.
  */
 import type { RequestError } from "../runtime/RequestError.ts"
+import type { Objection } from "../sessions/Session.ts"
 
 export interface GatewayError {
   readonly _tag: "GatewayError"
@@ -17,7 +18,7 @@ export interface GatewayError {
   readonly reason: string | undefined
 }
 
-export const isGatewayError = (value: { readonly _tag: string }): value is GatewayError => value._tag === "GatewayError"
+export const isGatewayError = (value: object): value is GatewayError => "_tag" in value && value._tag === "GatewayError"
 
 const make = (
   status: number,
@@ -63,6 +64,23 @@ export const unknownCommand = make(
   "balsa: the replicas run versions that differ, and one does not know this command; nothing was changed"
 )
 
+export const idempotencyKeyInvalid = invalid(
+  "balsa: Idempotency-Key must be 1 to 255 printable ASCII characters, without space at either end"
+)
+/** As the draft on the header has it (draft-ietf-httpapi-idempotency-key-header, 2.7). */
+export const idempotencyKeyReused = make(
+  422,
+  3,
+  "balsa: another request was made with this Idempotency-Key; nothing was changed, use a new key for a new request"
+)
+export const resultNotKept = make(
+  409,
+  6,
+  "balsa: a request with this Idempotency-Key was carried out before, with an answer too long to keep; it was not carried out again"
+)
+const notUnderstood = (reason: string): GatewayError =>
+  make(501, 12, "balsa: not all replicas understand this yet; nothing was changed", reason)
+
 export const ofRequestError = (error: RequestError): GatewayError => {
   switch (error._tag) {
     case "Unavailable":
@@ -76,6 +94,60 @@ export const ofRequestError = (error: RequestError): GatewayError => {
         ...(error.limit === "diskSpace" ? noSpace(error.message) : tooManyRequests(error.message)),
         outcomeUnknown: error.outcomeUnknown
       }
+    case "NotUnderstood":
+      return notUnderstood(error.message)
+    case "AmendmentRefused":
+      return amendmentRefused(error.reason, error.message)
+  }
+}
+
+export const memberNotFound = make(
+  404,
+  5,
+  "etcdserver: member not found",
+  "there is no such member; see them with: balsa member list"
+)
+export const memberExists = (id: string, address: string): GatewayError =>
+  make(
+    412,
+    9,
+    "etcdserver: member ID already exist",
+    `${id} is a member already, at ${address}; if it has moved: balsa member update ${id} --address HOST:PORT`
+  )
+export const peerUrlExists = (address: string): GatewayError =>
+  make(412, 9, "etcdserver: Peer URLs already exists", `${address} is the address of another member`)
+export const memberUnreachable = (id: string, why: string): GatewayError =>
+  make(412, 9, "etcdserver: unhealthy cluster", `${id} is not taken in: ${why}`)
+export const badTransferee = (reason?: string): GatewayError =>
+  make(412, 9, "etcdserver: bad leader transferee", reason ?? "there is no such member; see: balsa member list")
+
+/** Why sessions did not let a command through. */
+export const ofObjection = (reason: Objection): GatewayError => {
+  switch (reason) {
+    case "KeyReused":
+      return idempotencyKeyReused
+    case "InvalidName":
+      return idempotencyKeyInvalid
+    case "TooOld":
+      return make(409, 9, "balsa: the session has gone on since this request; nothing was changed now", undefined, true)
+    case "SessionExpired":
+      return make(409, 9, "balsa: there is no such session any more; nothing was changed now", undefined, true)
+  }
+}
+
+/** In etcd's words where it has some. */
+const amendmentRefused = (reason: string, message: string): GatewayError => {
+  switch (reason) {
+    case "NotAMember":
+      return make(404, 5, "etcdserver: member not found", message)
+    case "NotAVoter":
+      return badTransferee(message)
+    case "NotCaughtUp":
+      return make(412, 9, "etcdserver: can only promote a learner member which is in sync with leader", message)
+    case "WouldLoseQuorum":
+      return make(412, 9, "etcdserver: re-configuration failed due to not enough started members", message)
+    default:
+      return make(412, 9, `balsa: ${message}`)
   }
 }
 

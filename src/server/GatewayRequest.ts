@@ -5,7 +5,15 @@
 import type { Key } from "../kv/KeyValue.ts"
 import type { KvCommand } from "../kv/KvCommand.ts"
 import type { KvQuery } from "../kv/KvQuery.ts"
-import { type GatewayError, keyNotProvided, requestTooLarge, unsupported } from "./GatewayError.ts"
+import {
+  type GatewayError,
+  idempotencyKeyInvalid,
+  isGatewayError,
+  keyNotProvided,
+  requestTooLarge,
+  unsupported
+} from "./GatewayError.ts"
+import type { StoreCommand } from "../sessions/Store.ts"
 import { type JsonObject, RequestFields } from "./RequestFields.ts"
 
 /** etcd's default: what a request may hold in key and value together. */
@@ -74,6 +82,15 @@ export const range = (object: JsonObject, maxRequestBytes: number): RangeRequest
       countOnly
     }
   }
+}
+
+/** Printable ASCII, and no space at either end, which HTTP does not carry. Any such string is a key as it is, quotes included. */
+const idempotencyKey = /^[!-~](?:[ -~]{0,253}[!-~])?$/
+
+/** A write that is carried out once under the `Idempotency-Key` that it comes with, if it does. */
+export const named = (command: KvCommand | GatewayError, key: string | undefined): StoreCommand | GatewayError => {
+  if (key === undefined || isGatewayError(command)) return command
+  return idempotencyKey.test(key) ? { session: { _tag: "Key", key }, command } : idempotencyKeyInvalid
 }
 
 /** Absent and empty are the same in proto3, and mean the key alone. */

@@ -7,6 +7,8 @@ import { Stream } from "effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { KeyValue } from "../kv/KeyValue.ts"
 import type { KvResult } from "../kv/KvCommand.ts"
+import type { Staleness } from "../runtime/Membership.ts"
+import type { StoreResult } from "../sessions/Store.ts"
 import type { KvAnswer } from "../kv/KvQuery.ts"
 import * as GatewayError from "./GatewayError.ts"
 import * as GatewayJson from "./GatewayJson.ts"
@@ -50,6 +52,31 @@ export const ofAnswer = (answer: KvAnswer, headerAt: HeaderAt): Response => {
       return ofError(GatewayError.futureRevision)
     case "Compacted":
       return ofError(GatewayError.compacted)
+  }
+}
+
+/** How old a local answer may be, beside it: its body is etcd's. Without a leader nobody can tell how old. */
+export const withStaleness = (response: Response, { appliedIndex, heardLeaderMillisAgo }: Staleness): Response =>
+  HttpServerResponse.setHeaders(response, {
+    "balsa-applied-index": String(appliedIndex),
+    ...(heardLeaderMillisAgo === undefined ? {} : { "balsa-leader-heard-millis": String(heardLeaderMillisAgo) })
+  })
+
+/** Of a write that may have come with an `Idempotency-Key`: the same answer as the first time, and a header that says so. */
+export const ofStoreResult = (result: StoreResult, headerAt: HeaderAt): Response => {
+  switch (result._tag) {
+    case "Repeated": {
+      const first =
+        result.result === undefined ? ofError(GatewayError.resultNotKept) : ofResult(result.result, headerAt)
+      return HttpServerResponse.setHeader(first, "idempotency-replayed", "true")
+    }
+    case "NotApplied":
+      return ofError(GatewayError.ofObjection(result.reason))
+    // Nobody registers by way of the gateway.
+    case "Registered":
+      return ofError(GatewayError.internal)
+    default:
+      return ofResult(result, headerAt)
   }
 }
 

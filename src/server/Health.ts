@@ -6,6 +6,7 @@
 import { Effect } from "effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { KvQuery } from "../kv/KvQuery.ts"
+import { outdatedMessage, outsideMessage } from "../runtime/Refusals.ts"
 import type { ReplicaStatus } from "../runtime/ReplicaStatus.ts"
 import { json } from "./GatewayResponse.ts"
 import type { KvReplica } from "./KvReplica.ts"
@@ -81,6 +82,8 @@ export const ready = (replica: KvReplica): Effect.Effect<ReadonlyArray<Check>> =
       { name: "data_corruption", problem: describeDivergence(status) },
       { name: "disk", problem: status.diskStuck ? "it is full, and a write waits for room" : undefined },
       { name: "admitted", problem: describeAdmission(status) },
+      { name: "member", problem: status.outside ? outsideMessage : undefined },
+      { name: "version", problem: status.outdatedBy === undefined ? undefined : outdatedMessage },
       { name: "leader", problem: status.leader === undefined ? "no leader is known" : undefined },
       { name: "quorum", problem: status.available ? undefined : "no majority is in reach" },
       { name: "applied", problem: describeLag(status) }

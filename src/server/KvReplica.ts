@@ -1,6 +1,6 @@
-/** What the server stands in front of: one replica of the replicated key-value machine. */
-import type { KvCommand, KvResult } from "../kv/KvCommand.ts"
+/** What the server stands in front of: one replica of the replicated key-value store, with sessions around it. */
 import type { KvAnswer, KvQuery } from "../kv/KvQuery.ts"
 import type { Replicated } from "../runtime/Replicated.ts"
+import type { StoreCommand, StoreResult } from "../sessions/Store.ts"
 
-export type KvReplica = Replicated<KvCommand, KvResult, KvQuery, KvAnswer>
+export type KvReplica = Replicated<StoreCommand, StoreResult, KvQuery, KvAnswer>

@@ -54,6 +54,36 @@ export class RequestFields {
     return found ?? this.wrong(snake, `one of ${names.join(", ")}`, value, names[0])
   }
 
+  /** "" if absent. */
+  string(name: string): string {
+    const value = this.field(name, name)
+    if (value === undefined) return ""
+    return typeof value === "string" ? value : this.wrong(name, "a string", value, "")
+  }
+
+  /** An unsigned 64-bit number in decimal, which a JavaScript number need not hold; "" if absent or 0. */
+  decimal(name: string): string {
+    const value = this.field(name, name)
+    if (value === undefined) return ""
+    const text = typeof value === "number" && Number.isSafeInteger(value) ? String(value) : value
+    if (typeof text === "string" && /^\d{1,20}$/.test(text)) return text === "0" ? "" : text
+    return this.wrong(name, "an unsigned 64-bit integer, as a string", value, "")
+  }
+
+  strings(name: string): ReadonlyArray<string> {
+    const value = this.field(name, name)
+    if (value === undefined) return []
+    const isList = Array.isArray(value) && value.every((one) => typeof one === "string")
+    return isList ? value : this.wrong(name, "a list of strings", value, [])
+  }
+
+  objects(name: string): ReadonlyArray<JsonObject> {
+    const value = this.field(name, name)
+    if (value === undefined) return []
+    const isObject = (one: unknown): boolean => typeof one === "object" && one !== null && !Array.isArray(one)
+    return Array.isArray(value) && value.every(isObject) ? value : this.wrong(name, "a list of objects", value, [])
+  }
+
   private field(snake: string, camel: string): unknown {
     return this.object[snake] ?? this.object[camel] ?? undefined
   }

@@ -1,23 +1,32 @@
 /**
- * A replica with everything around it: disk, peers, clients. This is the only place where
- * the parts are put together.
- *
- * The order of building is the order of safety: the data directory is locked before
- * anything listens, and clients are let in last. What ends any part ends the whole.
+ * One replica as a server: disk, network, replica and client port, wired together. The order of
+ * building is the order of safety: the directory is locked before anything listens, and the
+ * client port opens last. Ending is the other way round: who leads hands over, clients are no longer
+ * let in and those that wait get their answers, and only then does the replica stop. Whatever fails while
+ * it runs ends the whole.
  */
-import { Context, Effect, Layer, Schema } from "effect"
-import { KvCommandCodec } from "../codec/KvCommandCodec.ts"
-import { KvStateCodec } from "../codec/KvStateCodec.ts"
-import { KvMachine, unknownCommand } from "../kv/KvMachine.ts"
+import { Context, Effect, Fiber, Layer, Scope } from "effect"
+import { StoreCommandCodec, StoreStateCodec } from "../codec/StoreCodec.ts"
+import * as Configurations from "../raft/Configuration.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
+import { leaderOf } from "../raft/ServerState.ts"
+import * as Membership from "../runtime/Membership.ts"
 import * as Replicated from "../runtime/Replicated.ts"
+import { StoreMachine, unknownCommand } from "../sessions/Store.ts"
 import * as FileStorage from "../storage/FileStorage.ts"
+import * as Identity from "../storage/Identity.ts"
 import { Storage } from "../storage/Storage.ts"
-import { type Address, formatAddress } from "../transport/OutboundConnection.ts"
+import { type Address, formatAddress } from "../transport/Address.ts"
+import { probe } from "../transport/Probe.ts"
 import * as TcpTransport from "../transport/TcpTransport.ts"
+import { Transport } from "../transport/Transport.ts"
 import * as ClientListener from "./ClientListener.ts"
+import * as Founding from "./Founding.ts"
 import * as Gateway from "./Gateway.ts"
+import * as Joining from "./Joining.ts"
+import type { KvReplica } from "./KvReplica.ts"
+import { ServerError } from "./ServerError.ts"
 import * as ServerLog from "./ServerLog.ts"
 import type { Member } from "./Status.ts"
 
@@ -26,10 +35,15 @@ export interface ServerOptions {
   readonly cluster: string
   readonly listenClient: Address
   readonly listenPeer: Address
+  readonly given?: Founding.FoundingOptions["given"]
   readonly peers: ReadonlyMap<ReplicaId, { readonly peer: Address }>
+  /** It is new to a cluster that there is; see Joining. */
+  readonly join?: Founding.Join | undefined
   readonly dataDir: string
   readonly heartbeatMillis: number
   readonly electionTimeoutMillis: number
+  /** Reads that rest on a lease, with how much clocks may differ as a share of 1; see the core's Lease. */
+  readonly lease?: { readonly maxClockDrift: number | undefined } | undefined
   /** A snapshot is taken after so many bytes of commands, or so many (see the core's options). */
   readonly snapshotLogBytes?: number | undefined
   readonly snapshotLogEntries?: number | undefined
@@ -38,9 +52,6 @@ export interface ServerOptions {
   readonly version?: string
 }
 
-/** Why a replica could not start, or had to stop; the message says what to do. */
-export class ServerError extends Schema.TaggedError<ServerError>()("ServerError", { message: Schema.String }) {}
-
 /** Runs one replica until it is interrupted, or fails. */
 export const serve = (options: ServerOptions): Effect.Effect<never, ServerError> =>
   Effect.scoped(start(options)).pipe(
@@ -48,72 +59,181 @@ export const serve = (options: ServerOptions): Effect.Effect<never, ServerError>
     Effect.provide(ServerLog.layer(options.logFormat, options.id))
   )
 
+const probeMillis = 2000
+
 const start = Effect.fnUntraced(function* (options: ServerOptions) {
-  const { cluster, id, listenClient, listenPeer, peers } = options
-  const voters = [id, ...peers.keys()].toSorted()
-  const disk = yield* Layer.build(FileStorage.layer({ directory: options.dataDir, cluster, replica: id, voters }))
+  const { cluster, id, peers } = options
+  const founding = yield* Founding.find(options)
+  const { owner, listenClient, listenPeer } = founding
+  const disk = yield* Layer.build(FileStorage.layer({ ...owner, directory: options.dataDir }))
   const { incarnation } = Context.get(disk, Storage).recovered
   let epoch = (): number | undefined => undefined
+  let joining = (): boolean => true
   const network = yield* Layer.build(
     TcpTransport.layer({
-      // Whoever counts other voters counts other majorities: it is of another cluster.
-      cluster: `${cluster} (${voters.join(", ")})`,
+      cluster: Identity.clusterBetweenReplicas(owner),
       id,
       listen: listenPeer,
       incarnation,
       epoch: () => epoch(),
+      joining: () => joining(),
       peers: new Map([...peers].map(([peer, { peer: address }]) => [peer, address]))
     })
   )
+  const addresses = addressesOf(options, listenPeer)
+  const transport = Context.get(network, Transport)
+  const founders = Configurations.of(owner.voters)
+  // It knows whom to take, though --peers does not say it.
+  if (options.join !== undefined && owner.joined === undefined)
+    transport.setMembers(Membership.addressesOf(founders, addresses, transport))
   const { replicated, run, state, image } = yield* Replicated.make({
-    machine: KvMachine,
-    codec: KvCommandCodec,
-    state: KvStateCodec,
+    machine: StoreMachine,
+    codec: StoreCommandCodec,
+    state: StoreStateCodec,
     unknownCommand,
     id,
-    configuration: { voters },
-    raft: raftOptions(options)
+    configuration: founders,
+    raft: raftOptions(options),
+    joined: owner.joined !== undefined,
+    addresses
   }).pipe(Effect.provide(disk), Effect.provide(network))
   // A replica that has not caught up does not know yet of which epoch it is.
   epoch = () => (state().admitted ? state().stateMachine.epoch : undefined)
+  // Without a leader it may be that it has missed who the members are.
+  joining = () => leaderOf(state()) === undefined
+  yield* Founding.checkPeers(options, founding, replicated.members())
+  yield* Effect.addFinalizer(() => Effect.logInfo("stops"))
+  // It ends after the client port, so that what is under way there can still be answered.
+  const running = yield* Scope.fork(yield* Effect.scope)
   const gateway = Gateway.layer({
     replica: replicated,
     cluster,
-    members: () => membersOf(options),
+    founding: { voters: owner.voters, recovery: owner.recovery },
+    members: () => membersOf(replicated, founding, id),
+    probe: (to, address) =>
+      Effect.map(
+        probe({
+          address,
+          cluster: Identity.clusterBetweenReplicas(owner),
+          from: id,
+          to,
+          incarnation,
+          epoch: epoch(),
+          timeoutMillis: probeMillis
+        }),
+        (result) => (result._tag === "Reachable" ? undefined : whyNot(address, result))
+      ),
     dbSizeBytes: () => {
       const { log, snapshot } = replicated.status()
       return log.bytes + (snapshot?.bytes ?? 0)
     },
-    image,
+    image: () => {
+      const { value, ...rest } = image()
+      return { ...rest, value: value.value }
+    },
     version: options.version
   })
   yield* Layer.build(gateway.pipe(Layer.provide(ClientListener.layer(listenClient))))
   yield* Effect.logInfo(
-    `replica ${id} of cluster ${cluster} (${peers.size + 1} voters): clients at http://${formatAddress(listenClient)}, ` +
+    `replica ${id} of cluster ${cluster} (${describe(replicated)}): clients at http://${formatAddress(listenClient)}, ` +
       `peers at ${formatAddress(listenPeer)}, data in ${options.dataDir}, Node ${process.version}`
   )
-  yield* Effect.addFinalizer(() => Effect.logInfo("stops"))
-  return yield* run
+  const fiber = yield* Effect.forkIn(run, running, { startImmediately: true })
+  if (options.join !== undefined) {
+    const isBehind = (): boolean => owner.joined !== undefined && replicated.status().lastIndex === 0
+    let told = !isBehind() && replicated.members().index > 0
+    const tell = (members: ReadonlyArray<Joining.KnownMember>): void => {
+      for (const { id: member, address } of members) {
+        if (address !== undefined && member !== id) addresses.set(member, address)
+      }
+      // Until it has heard who the members are it dials whoever dials it.
+      if (isBehind()) return
+      transport.setMembers(Membership.addressesOf(state().configuration, addresses, transport))
+      told = true
+    }
+    const isComplete = (): boolean =>
+      told && !isBehind() && replicated.members().members.every(({ address }) => address !== undefined)
+    const asking = { id, cluster, join: options.join.members }
+    yield* Effect.forkIn(join(options, options.join, founding, replicated), running)
+    yield* Effect.forkIn(Joining.seek(asking, isComplete, tell), running)
+  }
+  return yield* Fiber.join(fiber).pipe(Effect.onInterrupt(() => handOver(replicated, options.electionTimeoutMillis)))
 })
+
+/** A leader that is told to stop: whoever is best placed leads at once, instead of when its silence is noticed. */
+const handOver = Effect.fnUntraced(function* (replica: KvReplica, electionTimeoutMillis: number) {
+  const { id, leader } = replica.status()
+  if (leader !== id || replica.members().members.filter(({ role }) => role === "voter").length < 2) return
+  yield* replica.transferLeadership().pipe(
+    Effect.timeoutOrElse({
+      duration: electionTimeoutMillis,
+      orElse: () => Effect.fail({ message: `nobody took over within ${electionTimeoutMillis} ms` })
+    }),
+    Effect.matchEffect({
+      onSuccess: (next) => Effect.logInfo(`${next} leads, so this replica can stop`),
+      onFailure: ({ message }) => Effect.logWarning(`stops as the leader: ${message}`)
+    })
+  )
+})
+
+/** A replica whose log holds anything asks for nothing: it is a member, or was removed. */
+const join = (
+  { id, cluster }: ServerOptions,
+  { members, learner }: Founding.Join,
+  { listenPeer }: Founding.Founding,
+  replica: KvReplica
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (replica.status().lastIndex > 0) return Effect.void
+    const isMember = (): boolean =>
+      replica.status().lastIndex > 0 && replica.members().members.some((member) => member.id === id)
+    return Joining.enter({
+      id,
+      cluster,
+      join: members,
+      address: formatAddress(listenPeer),
+      promote: !learner,
+      isMember
+    })
+  })
+
+const whyNot = (
+  address: string,
+  result: Exclude<Effect.Success<ReturnType<typeof probe>>, { readonly _tag: "Reachable" }>
+): string =>
+  result._tag === "Refused"
+    ? `the replica at ${address} says: ${result.explanation}`
+    : `nobody can be reached at ${address} (${result.reason}); start it there with --join first, or insist with --force`
 
 const raftOptions = (options: ServerOptions): Partial<Options> => ({
   heartbeatMillis: options.heartbeatMillis,
   electionTimeoutMillis: options.electionTimeoutMillis,
   ...(options.snapshotLogBytes === undefined ? {} : { snapshotLogBytes: options.snapshotLogBytes }),
-  ...(options.snapshotLogEntries === undefined ? {} : { snapshotLogEntries: options.snapshotLogEntries })
+  ...(options.snapshotLogEntries === undefined ? {} : { snapshotLogEntries: options.snapshotLogEntries }),
+  ...(options.lease === undefined ? {} : { leaseReads: true }),
+  ...(options.lease?.maxClockDrift === undefined ? {} : { maxClockDrift: options.lease.maxClockDrift })
 })
 
+/** A socket that stands for every address of the machine is none that anybody can dial. */
+const addressesOf = ({ id, peers }: ServerOptions, listenPeer: Address): Map<ReplicaId, string> => {
+  const others = [...peers].map(([peer, { peer: address }]) => [peer, formatAddress(address)] as const)
+  const isAny = ["0.0.0.0", "::"].includes(listenPeer.host)
+  return new Map(isAny ? others : [[id, formatAddress(listenPeer)], ...others])
+}
+
+const describe = (replica: KvReplica): string => {
+  const { members } = replica.members()
+  const voters = members.filter(({ role }) => role !== "learner").length
+  const learners = members.length - voters
+  const outside = members.some(({ id }) => id === replica.status().id) ? "" : ", not yet one of them"
+  return `${voters} ${voters === 1 ? "voter" : "voters"}${learners === 0 ? "" : `, ${learners} learners`}${outside}`
+}
+
 /** A replica knows its own address for clients only; the others tell theirs themselves. */
-const membersOf = ({ id, listenClient, listenPeer, peers }: ServerOptions): ReadonlyArray<Member> =>
-  [
-    {
-      name: id,
-      peerUrls: [`http://${formatAddress(listenPeer)}`],
-      clientUrls: [`http://${formatAddress(listenClient)}`]
-    },
-    ...[...peers].map(([peer, { peer: address }]) => ({
-      name: peer,
-      peerUrls: [`http://${formatAddress(address)}`],
-      clientUrls: []
-    }))
-  ].toSorted((a, b) => (a.name < b.name ? -1 : 1))
+const membersOf = (replica: KvReplica, { listenClient }: Founding.Founding, own: ReplicaId): ReadonlyArray<Member> =>
+  replica.members().members.map(({ id, role, address }) => ({
+    name: id,
+    peerUrls: address === undefined ? [] : [`http://${address}`],
+    clientUrls: id === own ? [`http://${formatAddress(listenClient)}`] : [],
+    isLearner: role === "learner"
+  }))

@@ -18,6 +18,7 @@ export interface Member {
   /** Addresses such as `http://127.0.0.1:7501`. */
   readonly peerUrls: ReadonlyArray<string>
   readonly clientUrls: ReadonlyArray<string>
+  readonly isLearner?: boolean
 }
 
 export const version = (balsaVersion: string | undefined): string =>
@@ -37,6 +38,7 @@ export const status = (
       const { id, leader, term, commitIndex, lastApplied } = own
       const leaderId = leader === undefined ? "" : `,"leader":"${memberIdOf(cluster, leader)}"`
       const memberId = memberIdOf(cluster, id)
+      const isLearner = replica.members().members.some((member) => member.id === id && member.role === "learner")
       const errors = [
         ...(leader === undefined ? ["etcdserver: no leader"] : []),
         ...alarmsOf(own).map((alarm) => `memberID:${memberId} alarm:${alarm}`)
@@ -50,14 +52,36 @@ export const status = (
         GatewayJson.int64Field("raftAppliedIndex", lastApplied),
         errors.length === 0 ? "" : `,"errors":${JSON.stringify(errors)}`,
         GatewayJson.int64Field("dbSizeInUse", dbSizeBytes),
-        `,"balsa":${JSON.stringify(ownFields(own))}`,
+        isLearner ? `,"isLearner":true` : "",
+        `,"balsa":${JSON.stringify({ ...ownFields(own), ...membershipOf(replica) })}`,
         "}"
       ].join("")
     })
   )
 
+/** Whether it votes, and whether that changes just now. */
+const membershipOf = (replica: KvReplica) => {
+  const { joint, members } = replica.members()
+  return { joint, member: members.find(({ id }) => id === replica.status().id)?.role }
+}
+
 /** Indexes and bytes are numbers here: they are far from what a JavaScript number holds. */
-const ownFields = ({ admitted, divergedAt, diskFull, snapshot, log, receivingPercent }: ReplicaStatus) => ({
+const ownFields = ({
+  id,
+  admitted,
+  divergedAt,
+  diskFull,
+  snapshot,
+  log,
+  receivingPercent,
+  outside,
+  outdatedBy,
+  handingOverTo
+}: ReplicaStatus) => ({
+  id,
+  outside,
+  outdatedBy,
+  handingOverTo,
   admitted,
   divergedAt,
   diskFull,
@@ -67,12 +91,28 @@ const ownFields = ({ admitted, divergedAt, diskFull, snapshot, log, receivingPer
 })
 
 export const memberList = (members: ReadonlyArray<Member>, cluster: string, header: GatewayJson.Header): string => {
-  const list = members.map(({ name, peerUrls, clientUrls }) => ({
-    ID: memberIdOf(cluster, name),
-    name,
-    ...(peerUrls.length === 0 ? {} : { peerURLs: peerUrls }),
-    ...(clientUrls.length === 0 ? {} : { clientURLs: clientUrls })
-  }))
+  const list = members.map((member) => memberJson(member, cluster))
   const open = GatewayJson.openWithHeader({ ...header, revision: 0 })
   return list.length === 0 ? `${open}}` : `${open},"members":${JSON.stringify(list)}}`
 }
+
+/** As etcd answers to an addition: the new one by itself, and all of them. */
+export const memberAdded = (
+  members: ReadonlyArray<Member>,
+  added: ReplicaId,
+  cluster: string,
+  header: GatewayJson.Header
+): string => {
+  const list = members.map((member) => memberJson(member, cluster))
+  const member = list.find(({ name }) => name === added) ?? { ID: memberIdOf(cluster, added), name: added }
+  const open = GatewayJson.openWithHeader({ ...header, revision: 0 })
+  return `${open},"member":${JSON.stringify(member)},"members":${JSON.stringify(list)}}`
+}
+
+const memberJson = ({ name, peerUrls, clientUrls, isLearner }: Member, cluster: string) => ({
+  ID: memberIdOf(cluster, name),
+  name,
+  ...(peerUrls.length === 0 ? {} : { peerURLs: peerUrls }),
+  ...(clientUrls.length === 0 ? {} : { clientURLs: clientUrls }),
+  ...(isLearner === true ? { isLearner: true } : {})
+})

@@ -7,7 +7,7 @@
  * the one its entry carries: Leader Completeness is about the former (§5.4).
  */
 import * as Chain from "../raft/Chain.ts"
-import { type LogEntry, type ReplicaId, type RequestId, Term } from "../raft/LogEntry.ts"
+import { ClusterTime, type LogEntry, type ReplicaId, type RequestId, Term } from "../raft/LogEntry.ts"
 import type { AnySubject } from "./Subject.ts"
 import { require } from "./Violation.ts"
 
@@ -37,6 +37,9 @@ export interface Committed {
   readonly hash: number
   /** The last request of each replica that took effect. */
   readonly applied: ReadonlyMap<ReplicaId, RequestId>
+  /** The cluster's, as commands see them. */
+  readonly time: ClusterTime
+  readonly version: number
   /** Which replicas have it on disk, a bit each (see Holders on disks that were lost). */
   holders: number
 }
@@ -52,6 +55,8 @@ export const empty = (subject: AnySubject): CanonicalLog => {
     result: undefined,
     hash: 0,
     applied: new Map(),
+    time: ClusterTime(0),
+    version: 1,
     holders: -1
   }
   return {
@@ -73,12 +78,19 @@ export const commit = (
 ): void => {
   const { subject } = canon
   const before = canon.entries[canon.entries.length - 1]!
+  const { payload } = entry
+  const time = payload._tag === "Command" ? payload.time : before.time
+  const version = payload._tag === "Version" ? payload.version : before.version
+  require(time >= before.time, "the cluster's time never falls", () =>
+    `${time} at ${entry.index}, ${before.time} before`)
   let { value, digest, applied } = before
   let result: unknown
   let said = 0
-  if (entry.payload._tag === "Command" && isNew(applied, entry.payload.request)) {
-    const { command, request } = entry.payload
-    const done = subject.machine.apply(value, command)
+  if (payload._tag === "Command" && isNew(applied, payload.request)) {
+    const { command, request } = payload
+    const done = subject.machine.apply(value, command, { time, version })
+    const broken = subject.rule?.(value, done[0], command, done[1])
+    require(broken === undefined, "the machine keeps its own rules", () => `at index ${entry.index}: ${broken}`)
     value = done[0]
     result = done[1]
     digest = subject.digest(value)
@@ -86,8 +98,12 @@ export const commit = (
     applied = new Map(applied).set(request.replica, request)
     tookEffect(canon, command, canon.entries.length)
   }
+  if (version !== before.version && subject.machine.migrate !== undefined) {
+    value = subject.machine.migrate(value, version)
+    digest = subject.digest(value)
+  }
   const hash = Chain.extend(before.hash, entry.index, entry.term, said)
-  canon.entries.push({ ...at, term: entry.term, value, digest, result, hash, applied })
+  canon.entries.push({ ...at, term: entry.term, value, digest, result, hash, applied, time, version })
 }
 
 /** The rule of exactly once, told again: a replica's requests take effect in the order of their names. */

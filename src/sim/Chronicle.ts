@@ -4,10 +4,11 @@
  *
  * Logs here hold a handful of entries, so everything is compared with everything.
  */
+import { isQuorum, of } from "../raft/Configuration.ts"
 import * as Logs from "../raft/Log.ts"
 import { Index, type LogEntry, type ReplicaId, type RequestId, type Term } from "../raft/LogEntry.ts"
 import type { Member, Told } from "./Reaction.ts"
-import type { State } from "./Subject.ts"
+import { inWords, type State } from "./Subject.ts"
 import { require } from "./Violation.ts"
 
 export interface Chronicle {
@@ -79,9 +80,9 @@ const matches = (one: Logs.Log<unknown>, other: Logs.Log<unknown>): boolean => {
 const same = (one: LogEntry<unknown>, other: LogEntry<unknown> | undefined): boolean => {
   if (one === other) return true
   if (other === undefined || one.term !== other.term || one.payload._tag !== other.payload._tag) return false
-  return (
-    one.payload._tag === "NoOp" || (other.payload._tag === "Command" && one.payload.command === other.payload.command)
-  )
+  if (one.payload._tag === "Configuration" || one.payload._tag === "Version") return inWords(one) === inWords(other)
+  if (one.payload._tag !== "Command" || other.payload._tag !== "Command") return true
+  return one.payload.command === other.payload.command
 }
 
 /** Leader Completeness (Figure 3): every leader has all that was committed in earlier terms. */
@@ -112,7 +113,8 @@ const onCommit = (chronicle: Chronicle, members: Members, after: State): Chronic
     const entry = Logs.get(stateMachine.log, Index(index))!
     const known = committed[index - 1]
     if (known === undefined) {
-      require(after._tag === "Leader", "leaders commit first", () => `${id} commits ${index}`)
+      // One that is removed leads until that is committed.
+      require(chronicle.leaders[currentTerm] === id, "leaders commit first", () => `${id} commits ${index}`)
       committed.push({ entry, committedIn: currentTerm, value: valueAfter(chronicle, committed, entry) })
     } else {
       require(same(known.entry, entry), "one sequence is committed", () =>
@@ -122,7 +124,9 @@ const onCommit = (chronicle: Chronicle, members: Members, after: State): Chronic
   checkValue(committed, stateMachine, id)
   if (committed.length === chronicle.committed.length) return chronicle
   const grown = { ...chronicle, committed }
-  checkDisks(grown, members)
+  // Alone it commits by its own disk, which is written next.
+  const isAlone = after.configurations.some(({ configuration }) => isQuorum(configuration, new Set([id])))
+  if (!isAlone) checkDisks(grown, members)
   return grown
 }
 
@@ -133,7 +137,7 @@ const valueAfter = (
   { payload }: LogEntry<unknown>
 ): Committed["value"] => {
   const value = before.at(-1)?.value ?? []
-  if (payload._tag === "NoOp" || before.some(({ entry }) => overtakes(entry, payload.request))) return value
+  if (payload._tag !== "Command" || before.some(({ entry }) => overtakes(entry, payload.request))) return value
   const command = String(payload.command)
   require(!refused.includes(command), "what was refused never happens", () => command)
   require(!value.includes(command), "a command takes effect once", () => command)
@@ -141,7 +145,7 @@ const valueAfter = (
 }
 
 const overtakes = ({ payload }: LogEntry<unknown>, { replica, incarnation, sequence }: RequestId): boolean => {
-  if (payload._tag === "NoOp" || payload.request.replica !== replica) return false
+  if (payload._tag !== "Command" || payload.request.replica !== replica) return false
   const { request } = payload
   return request.incarnation > incarnation || (request.incarnation === incarnation && request.sequence >= sequence)
 }
@@ -157,12 +161,23 @@ const checkValue = (
   require(holds, "what is committed is applied once", () => `${id} at ${lastApplied}: ${applied} for ${expected}`)
 }
 
-/** What is committed is on the disks of a majority, now and always. */
+/**
+ * What is committed is on the disks of a majority, now and always: of the voters that were committed last, or, while
+ * these are joint, of those before (see Holders.ts).
+ */
 export const checkDisks = ({ committed }: Chronicle, members: Members): void => {
+  const last = committed.findLast(({ entry }) => entry.payload._tag === "Configuration")?.entry.payload
+  const founding = members.map(({ state }) => state.configurations[0]!).find(({ index }) => index === 0)
+  const present = last?._tag === "Configuration" ? last.configuration : founding?.configuration
   for (const { entry } of committed) {
-    const holders = members.filter(({ disk }) => disk.admitted && has(committed, disk.log, entry))
-    require(holders.length > members.length / 2, "what is committed is on a majority's disks", () =>
-      `${entry.index}@${entry.term} is only on ${holders.map(({ id }) => id).join(" ") || "none"}`)
+    const holders = new Set(
+      members.filter(({ disk }) => disk.admitted && has(committed, disk.log, entry)).map(({ id }) => id)
+    )
+    const isHeld =
+      present === undefined ||
+      [present.voters, present.outgoing].some((voters) => voters.length > 0 && isQuorum(of(voters), holders))
+    require(isHeld, "what is committed is on a majority's disks", () =>
+      `${entry.index}@${entry.term} is only on ${[...holders].join(" ") || "none"}`)
   }
 }
 
@@ -174,6 +189,8 @@ export const onReply = (
 ): Chronicle => {
   const { committed } = chronicle
   switch (outcome._tag) {
+    case "Amended":
+      return chronicle
     case "Applied": {
       const place = committed.findIndex(({ value }) => value.at(-1) === input && value.length === outcome.result)
       require(place >= floor, "an acknowledged write is committed", () => `${input} at ${id}`)

@@ -66,7 +66,7 @@ export interface Failure {
 
 interface Run {
   readonly settings: Settings
-  readonly replica: AnyReplica
+  readonly replicas: ReadonlyArray<AnyReplica>
   reductions: number
   forks: number
   cutBehindPersist: number
@@ -84,14 +84,16 @@ export const run = (settings: Settings): Outcome => {
   const { seed, subject, size, steps } = settings
   const plan = Plans.draw(seed, new Set(), size)
   const made = Worlds.make(seed, plan, subject)
-  const { replica } = made
-  const run: Run = { settings, replica, reductions: 0, forks: 0, cutBehindPersist: 0, failure: undefined }
+  const { replicas } = made
+  const run: Run = { settings, replicas, reductions: 0, forks: 0, cutBehindPersist: 0, failure: undefined }
   const world: World = {
     ...made,
-    replica: watched(replica, (reduced) => {
-      run.reductions++
-      if (run.failure === undefined) forkAtEach(run, world, reduced)
-    })
+    replicas: replicas.map((replica) =>
+      watched(replica, (reduced) => {
+        run.reductions++
+        if (run.failure === undefined) forkAtEach(run, world, reduced)
+      })
+    )
   }
   const wrong = attempt(() => {
     Lives.startAll(world)
@@ -141,7 +143,7 @@ const branch = (run: Run, world: World, reduced: Reduced, { reduction, carried }
   const seed = mix(mix(run.settings.seed, reduction), carried)
   const number = replicaNumber(reduced.before.id)
   const forked = fork(world, seed, {
-    replica: run.replica,
+    replicas: run.replicas,
     plan: {
       ...world.plan,
       recovery: { ...world.plan.recovery, impaired: stream(seed, "impaired").below(8), lockstep: false }

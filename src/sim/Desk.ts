@@ -4,6 +4,7 @@
  * after `Superseded` under a new one; and gives up when no majority is in reach.
  * A restart forgets it all.
  */
+import type { Amendment } from "../raft/Amendment.ts"
 import type { ReplicaId, RequestId } from "../raft/LogEntry.ts"
 import type { Operation } from "./Operation.ts"
 import type { AnyEffect } from "./Subject.ts"
@@ -21,6 +22,8 @@ export interface Waiting {
   readonly request: RequestId
   /** When it was last submitted, on the replica's clock. */
   since: number
+  /** How long it then waits for an answer: longer each time. */
+  patience: number
   /** More than once means that an earlier copy may be in a log somewhere. */
   submissions: number
   /** Once because another leader was known. */
@@ -31,6 +34,7 @@ export interface Waiting {
 export type Submission =
   | { readonly _tag: "CommandSubmitted"; readonly request: RequestId; readonly command: unknown }
   | { readonly _tag: "QuerySubmitted"; readonly request: RequestId; readonly query: unknown }
+  | { readonly _tag: "AmendmentSubmitted"; readonly request: RequestId; readonly amendment: Amendment }
 
 export type Resolve = (operation: Operation, ending: "Done" | "Refused" | "Unknown", detail: unknown) => void
 
@@ -43,21 +47,31 @@ export const open = (replica: ReplicaId, incarnation: number): Desk => ({
 
 export const submit = (desk: Desk, operation: Operation, at: number): Submission => {
   const request = { replica: desk.replica, incarnation: desk.incarnation, sequence: ++desk.sequence }
-  const waiting: Waiting = { operation, request, since: at, submissions: 1, moved: false }
+  const waiting: Waiting = { operation, request, since: at, patience: 1, submissions: 1, moved: false }
   desk.waiting.set(request.sequence, waiting)
   return submission(waiting)
 }
 
-const submission = ({ operation, request }: Waiting): Submission =>
-  operation.kind === "Command"
-    ? { _tag: "CommandSubmitted", request, command: operation.input }
-    : { _tag: "QuerySubmitted", request, query: operation.input }
+export const submission = ({
+  operation: { kind, input },
+  request
+}: Pick<Waiting, "operation" | "request">): Submission => {
+  switch (kind) {
+    case "Command":
+      return { _tag: "CommandSubmitted", request, command: input }
+    case "Query":
+      return { _tag: "QuerySubmitted", request, query: input }
+    case "Amendment":
+      return { _tag: "AmendmentSubmitted", request, amendment: input as Amendment }
+  }
+}
 
-/** Commands that have waited for longer than `patience`: whatever carried them may be lost. */
+/** Commands and amendments that have waited for longer than their patience, which begins with `patience`: whatever carried them may be lost. */
 export const overdue = (desk: Desk, at: number, patience: number): ReadonlyArray<Submission> => {
   const again: Array<Submission> = []
   for (const waiting of desk.waiting.values()) {
-    if (waiting.operation.kind === "Command" && at - waiting.since >= patience) again.push(resubmit(waiting, at))
+    if (waiting.operation.kind !== "Query" && at - waiting.since >= patience * waiting.patience)
+      again.push(resubmit(waiting, at))
   }
   return again
 }
@@ -65,6 +79,7 @@ export const overdue = (desk: Desk, at: number, patience: number): ReadonlyArray
 const resubmit = (waiting: Waiting, at: number): Submission => {
   waiting.since = at
   waiting.submissions++
+  waiting.patience *= 2
   return submission(waiting)
 }
 
@@ -82,7 +97,7 @@ export const take = (desk: Desk, effect: AnyEffect, at: number, resolve: Resolve
       return []
     case "LeaderChanged":
       return [...desk.waiting.values()]
-        .filter((waiting) => waiting.operation.kind === "Command")
+        .filter((waiting) => waiting.operation.kind !== "Query")
         .map((waiting) => {
           waiting.moved = true
           return resubmit(waiting, at)
@@ -124,6 +139,9 @@ const reply = (
     case "Answered":
       resolve(waiting.operation, "Done", outcome.answer)
       return []
+    case "Amended":
+      resolve(waiting.operation, "Done", undefined)
+      return []
     case "Superseded":
       return [submit(desk, waiting.operation, at)]
     case "Declined":
@@ -134,6 +152,9 @@ const reply = (
   }
 }
 
+/** Whoever says so will not say otherwise soon. */
+const final: ReadonlyArray<string> = ["NoQuorum", "Diverged", "Removed", "Outdated"]
+
 /**
  * A copy that was submitted before may be logged and applied: then a refusal says nothing. Where
  * only a limit is reached, its answer is waited for; without a majority, or at a replica that serves
@@ -141,13 +162,15 @@ const reply = (
  */
 const refused = (desk: Desk, waiting: Waiting, reason: string, resolve: Resolve): ReadonlyArray<Submission> => {
   if (waiting.submissions === 1) resolve(waiting.operation, "Refused", reason)
-  else if (reason === "NoQuorum" || reason === "Diverged") resolve(waiting.operation, "Unknown", reason)
+  else if (final.includes(reason) || waiting.operation.kind === "Amendment")
+    resolve(waiting.operation, "Unknown", reason)
   else restore(desk, waiting)
   return []
 }
 
-/** Back among those who wait, in order. */
+/** Back among those who wait, in order. What is refused lengthens no log, so it is asked for again as soon as at first. */
 const restore = (desk: Desk, waiting: Waiting): void => {
+  waiting.patience = 1
   const all = [...desk.waiting, [waiting.request.sequence, waiting] as const].sort(([one], [other]) => one - other)
   desk.waiting.clear()
   for (const [sequence, one] of all) desk.waiting.set(sequence, one)

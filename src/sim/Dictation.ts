@@ -4,8 +4,8 @@
  * written. Entries are not understood, and neither are requests, snapshots and checkpoints. What names
  * a start of a replica names the given one.
  */
-import { Index, type LogPosition, Term } from "../raft/LogEntry.ts"
-import type { AppendResult } from "../raft/Message.ts"
+import { Index, type LogPosition, ReplicaId, Term } from "../raft/LogEntry.ts"
+import type { AppendResult, Sender } from "../raft/Message.ts"
 import * as Narration from "./Narration.ts"
 import * as Notes from "./Notes.ts"
 import type { AnyMessage } from "./Subject.ts"
@@ -29,8 +29,9 @@ const message = (words: string, incarnation: (of: "sender" | "receiver") => numb
   const tag = words.split(" ")[0] as AnyMessage["_tag"]
   switch (tag) {
     case "PreVote":
-    case "RequestVote":
       return { _tag: tag, term, last: at("last") }
+    case "RequestVote":
+      return { _tag: tag, term, last: at("last"), transfer: words.includes("transfer") }
     case "PreVoteReply":
       return { _tag: tag, term, granted, admitted: true, askedIn: Term(after("asked in")) }
     case "RequestVoteReply":
@@ -46,7 +47,7 @@ const message = (words: string, incarnation: (of: "sender" | "receiver") => numb
         term,
         round,
         result,
-        sender: { incarnation: incarnation("sender"), admitted: !words.includes("not admitted"), applied: [] }
+        sender: sender(words, incarnation("sender"))
       }
     }
     case "ReadIndex":
@@ -65,6 +66,17 @@ const message = (words: string, incarnation: (of: "sender" | "receiver") => numb
       }
     case "Forgotten":
       return { _tag: tag, term, incarnation: incarnation("receiver"), index: Index(after("index")) }
+    case "Heartbeat":
+      return { _tag: tag, term, round }
+    case "HeartbeatReply":
+      return { _tag: tag, term, round, sender: sender(words, incarnation("sender")) }
+    case "TimeoutNow":
+      return { _tag: tag, term }
+    case "NotAMember":
+      return { _tag: tag, term, index: Index(after("as of")) }
+    case "ForwardTransfer":
+      return { _tag: tag, term, to: target(words) }
+    case "ForwardAmendment":
     case "Forward":
     case "ForwardRefused":
     case "InstallSnapshot":
@@ -77,4 +89,17 @@ const message = (words: string, incarnation: (of: "sender" | "receiver") => numb
 const number = (words: string): number => {
   const [, incarnation, count] = /number (\d+)\.(\d+)/.exec(words) ?? []
   return Number(incarnation) * Narration.numbersApart + Number(count)
+}
+
+const sender = (words: string, incarnation: number): Sender => ({
+  incarnation,
+  admitted: !words.includes("not admitted"),
+  version: 1,
+  patienceMillis: Number(/patient for (\d+)/.exec(words)?.[1] ?? 0),
+  applied: []
+})
+
+const target = (words: string): ReplicaId | undefined => {
+  const to = / to ([A-Z])$/.exec(words)?.[1]
+  return to === undefined ? undefined : ReplicaId(to)
 }

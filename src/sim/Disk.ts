@@ -14,7 +14,8 @@ import type { HardState, LogChange, Persist } from "../raft/RaftEffect.ts"
 import type { Start } from "../raft/Replica.ts"
 import { same } from "../raft/Snapshot.ts"
 import type { Stored } from "./Library.ts"
-import { mix } from "./Random.ts"
+import { mix, text } from "./Random.ts"
+import { inWords } from "./Subject.ts"
 import { Violation } from "./Violation.ts"
 
 export interface Disk {
@@ -166,6 +167,7 @@ export const extend = (chain: Array<number>, change: LogChange<unknown>): void =
 /** A number for what an entry holds: its request, which nobody uses twice for different commands. */
 const identity = ({ payload }: LogEntry<unknown>): number => {
   if (payload._tag === "NoOp") return 0
+  if (payload._tag !== "Command") return mix(1, text(inWords(payload)))
   const { replica, incarnation, sequence } = payload.request
   return mix(mix(replicaNumber(replica) + 1, incarnation), sequence)
 }

@@ -3,6 +3,7 @@
  * with it, so one at a time may be, and only while all others are up, may vote, and have something
  * in their logs: the core says what it can tell, and that is as far as it goes (raft/Admission.ts).
  */
+import { isJoint, isVoter } from "../raft/Configuration.ts"
 import * as Disks from "./Disk.ts"
 import type { Host } from "./Host.ts"
 import * as Lives from "./Life.ts"
@@ -10,6 +11,7 @@ import * as Marks from "./Marks.ts"
 import * as Oracles from "./Oracle.ts"
 import { type Random, stream } from "./Random.ts"
 import * as Recordings from "./Recording.ts"
+import { configurationsInForce } from "./Target.ts"
 import type { World } from "./World.ts"
 import * as Worlds from "./World.ts"
 
@@ -20,13 +22,24 @@ export const kill = (world: World, host: Host, millis: number): void => {
   Worlds.plan(world, world.now + millis, { _tag: "Restart", host: host.number })
 }
 
+/** Enough voters, and nobody changes them: whoever does knows who may vote, and who is to be believed. */
+const isAtRest = (world: World): boolean =>
+  world.now - world.amendedAt > 10 * world.plan.options.electionTimeoutMillis &&
+  configurationsInForce(world).every((one) => one.voters.length >= 3 && !isJoint(one))
+
 /** Whether its promises may be lost now. */
-const mayForget = ({ hosts, oracle }: World, host: Host): boolean =>
-  hosts.length >= 3 &&
-  !oracle.suspect &&
-  hosts.every(({ disk }) => disk.admitted && disk.snapshots.every(({ damaged }) => !damaged)) &&
-  hosts.every(({ state, disk }) => state?.admitted === true && Disks.lastIndex(disk) > 0) &&
-  host.state?.admitted === true
+const mayForget = (world: World, host: Host): boolean => {
+  const { hosts, oracle } = world
+  const inForce = configurationsInForce(world)
+  const voters = hosts.filter(({ id }) => inForce.some((configuration) => isVoter(configuration, id)))
+  return (
+    isAtRest(world) &&
+    voters.includes(host) &&
+    !oracle.suspect &&
+    voters.every(({ disk }) => disk.admitted && disk.snapshots.every(({ damaged }) => !damaged)) &&
+    voters.every(({ state, disk }) => state?.admitted === true && Disks.lastIndex(disk) > 0)
+  )
+}
 
 /** Its directory is empty when it starts again. */
 export const wipe = (world: World, host: Host, millis: number): string => {
@@ -45,10 +58,12 @@ export const rot = (world: World, random: Random, millis: number): string => {
   const host = random.pick(world.hosts)
   const may = mayForget(world, host)
   if (host.state === undefined || host.disk.snapshots.length === 0) return "no snapshot to damage"
-  const vouched = host.disk.snapshots.filter(({ snapshot }) => Disks.holds(host.disk, snapshot.last))
-  const spare = vouched.some(({ damaged }, at) => at > 0 && !damaged)
-  if (!spare && host.disk.base.index > 0 && !may) return "no last snapshot may be damaged now"
   kill(world, host, millis)
+  // A record that was on its way may have made it, and with it a snapshot for which there is no spare.
+  const vouched = host.disk.snapshots.filter(({ snapshot }) => Disks.holds(host.disk, snapshot.last))
+  // Others may have turned out damaged before.
+  const spare = vouched.filter(({ damaged }) => !damaged).length > 1
+  if (!spare && host.disk.base.index > 0 && !may) return `${host.id} dies; its last snapshot may not be damaged now`
   const times = may && random.chance(0.5) ? vouched.length : 1
   for (let time = 0; time < times; time++) {
     Disks.damage(host.disk)
@@ -80,7 +95,8 @@ export const empty = (world: World, host: Host): void => {
 /** Its memory changes under it, once in a run, and not where one more may not vote. */
 export const alter = (world: World, random: Random): string => {
   const followers = world.hosts.filter(({ state }) => state?._tag === "Follower" && state.diverged === undefined)
-  const isWell = world.hosts.length >= 3 && world.hosts.every(({ disk }) => disk.admitted)
+  const voters = configurationsInForce(world).flatMap((one) => one.voters)
+  const isWell = isAtRest(world) && world.hosts.every(({ id, disk }) => disk.admitted || !voters.includes(id))
   if (world.oracle.suspect || !isWell || followers.length === 0) return "nothing to alter"
   const host = random.pick(followers)
   const seed = random.below(0x7fffffff)

@@ -3,6 +3,7 @@
  * rhythm; several may hold at once.
  */
 import { tags } from "../raft/Message.ts"
+import * as Administrators from "./Administrator.ts"
 import { amnesia } from "./Amnesia.ts"
 import * as Cuts from "./Cuts.ts"
 import { alter, fill, kill, rot, wipe } from "./DiskFaults.ts"
@@ -10,6 +11,7 @@ import type { Host } from "./Host.ts"
 import * as Links from "./Links.ts"
 import type { FaultKind } from "./Plan.ts"
 import { type Random, stream } from "./Random.ts"
+import { patience } from "./Patience.ts"
 import { bounce, lag, overtake } from "./Staged.ts"
 import { overtaken, routes, someLeader } from "./Target.ts"
 import * as Traces from "./Trace.ts"
@@ -155,6 +157,12 @@ const apply = (world: World, kind: FaultKind, random: Random, millis: number): s
       return lag(world, random)
     case "alter":
       return alter(world, random)
+    case "patience":
+      return patience(world, random)
+    case "amend":
+      return Administrators.amend(world, random)
+    case "transfer":
+      return Administrators.transfer(world, random)
   }
 }
 

@@ -15,9 +15,9 @@ import { type Random, stream } from "./Random.ts"
 import type { Chance, Happening, World } from "./World.ts"
 
 /** What is different in the copy from its first moment on. */
-export type Otherwise = Pick<World, "replica" | "plan">
+export type Otherwise = Pick<World, "replicas" | "plan">
 
-export const fork = (world: World, seed: number, { replica, plan }: Otherwise): World => {
+export const fork = (world: World, seed: number, { replicas, plan }: Otherwise): World => {
   const operations = new Map<Operation, Operation>()
   for (const operation of world.ledger.operations) operations.set(operation, { ...operation })
   const hosts = world.hosts.map((host) => copyHost(host, operations))
@@ -25,13 +25,19 @@ export const fork = (world: World, seed: number, { replica, plan }: Otherwise): 
   return {
     ...world,
     seed,
-    replica,
+    replicas,
     plan,
     hosts,
     links: own(world.links),
     library: new Map(world.library),
     agenda: copyAgenda(world.agenda, operations),
-    oracle: { ...own(world.oracle), hosts, canon, chains: world.oracle.chains.map((chain) => chain.slice()) },
+    oracle: {
+      ...own(world.oracle),
+      hosts,
+      canon,
+      standings: own(world.oracle.standings),
+      chains: world.oracle.chains.map((chain) => chain.slice())
+    },
     ledger: { ...world.ledger, canon, operations: [...operations.values()] },
     trace: own(world.trace),
     chance: chanceOf(world, seed),

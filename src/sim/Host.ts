@@ -49,6 +49,10 @@ export interface Host {
   /** Counts crashes, so that what was planned for an earlier life is void. */
   life: number
   wakeAt: number
+  /** The latest version of commands that its program understands. */
+  version: number
+  /** The voters that it was told of at its first start, on a disk that has nothing of them. */
+  founders: ReadonlyArray<ReplicaId>
   /** It died for good. */
   lost: boolean
   /** It lives, and no majority of others can both hear it and be heard by it, for ever. */
@@ -61,7 +65,11 @@ export interface Clock {
   readonly offset: number
 }
 
-export const make = (id: ReplicaId, number: number, clock: Clock): Host => ({
+export const make = (
+  id: ReplicaId,
+  number: number,
+  { clock, version, founders }: Pick<Host, "clock" | "version" | "founders">
+): Host => ({
   id,
   number,
   disk: Disks.blank(),
@@ -83,6 +91,8 @@ export const make = (id: ReplicaId, number: number, clock: Clock): Host => ({
   wipes: 0,
   life: 0,
   wakeAt: Number.POSITIVE_INFINITY,
+  version,
+  founders,
   lost: false,
   impaired: false
 })

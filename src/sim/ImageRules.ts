@@ -7,7 +7,8 @@ import type { LogPosition, ReplicaId, RequestId } from "../raft/LogEntry.ts"
 import * as Canon from "./CanonicalLog.ts"
 import * as Disks from "./Disk.ts"
 import type { Host, Oracle } from "./Oracle.ts"
-import type { AnyEffect, AnyImage, State } from "./Subject.ts"
+import { type AnyEffect, type AnyImage, inWords, type State } from "./Subject.ts"
+import * as Standings from "./Standings.ts"
 import { require } from "./Violation.ts"
 
 /** What it has applied gave what it gives everywhere. */
@@ -39,7 +40,10 @@ export const checkImage = (oracle: Oracle, host: Host, image: AnyImage, how: "ta
   rule(canon.subject.digest(image.value) === expected.digest, "value")
   rule(image.hash === expected.hash, "hash")
   rule(sameRequests(image.applied, expected.applied), "last request of a replica")
-  rule(image.configuration.voters.join() === oracle.hosts.map(({ id }) => id).join(), "configuration")
+  const standing = Standings.at(oracle.standings, expected.chain)
+  // Before there is one in the log it is what its replica was told at its first start.
+  rule(standing.index === 0 || inWords(image.configuration) === inWords(standing.configuration), "configuration")
+  rule(image.time === expected.time && image.version === expected.version, "time or version")
   rule(image.epoch === 0, "epoch")
 }
 

@@ -1,16 +1,22 @@
 /**
- * What is left of the faults for ever: a minority that is dead, or lives and has no link on
- * which it is both heard by a member of the majority and hears it; and links that are slow,
+ * What is left of the faults for ever: a minority of those who vote, by whatever may be in force, and of
+ * those who do not as many as one likes. They are dead, or live and have no link on
+ * which they are both heard by a member of the majority and hear it. And links are slow,
  * within what the election timeout allows.
  *
  * Half a link is as bad as it gets: with a whole one to some of the majority and none to the
  * others, a replica could win an election that those others never hear of, and they would stay
  * behind for as long as it leads. That is a price of PreVote and CheckQuorum, not a fault in them.
  */
+import type { Configuration } from "../raft/Configuration.ts"
+import * as Configurations from "../raft/Configuration.ts"
+import * as Disks from "./Disk.ts"
 import type { Host } from "./Host.ts"
 import * as Lives from "./Life.ts"
 import * as Links from "./Links.ts"
 import { type Random, stream } from "./Random.ts"
+import * as Standings from "./Standings.ts"
+import { configurationsInForce } from "./Target.ts"
 import * as Traces from "./Trace.ts"
 import type { World } from "./World.ts"
 import * as Worlds from "./World.ts"
@@ -18,12 +24,14 @@ import * as Worlds from "./World.ts"
 export const impair = (world: World): void => {
   const { hosts, plan, links } = world
   const random = stream(world.seed, "impairment")
-  const majority = Math.floor(hosts.length / 2) + 1
+  const inForce = configurationsInForce(world)
   const shuffled = shuffle(random, hosts)
-  const healthy = new Set(mayAil(world) ? shuffled.slice(0, majority) : hosts)
-  shuffled.slice(majority).forEach((host, place) => {
-    if (((plan.recovery.impaired >> place) & 1) === 0) healthy.add(host)
-  })
+  const healthy = new Set(hosts)
+  if (mayAil(world, inForce)) {
+    shuffled.forEach((host, place) => {
+      if (((plan.recovery.impaired >> place) & 1) === 1 && isSpared(world, healthy, host)) healthy.delete(host)
+    })
+  }
   for (const host of shuffled) if (!healthy.has(host)) ail(world, random, host, healthy)
   if (plan.recovery.slow === 0) return
   for (const from of hosts) {
@@ -39,10 +47,41 @@ export const impair = (world: World): void => {
  * enough of them are there to compare: then everybody is well. At a cluster's beginning nobody may vote. Whose
  * snapshots are damaged may find at its next start that it may not either.
  */
-const mayAil = ({ hosts, oracle }: World): boolean =>
-  oracle.altered.size === 0 &&
-  hosts.every(({ disk }) => disk.snapshots.every(({ damaged }) => !damaged)) &&
-  (hosts.every(({ disk }) => disk.admitted) || !hosts.some(({ disk }) => disk.admitted))
+const mayAil = ({ hosts, oracle }: World, inForce: ReadonlyArray<Configuration>): boolean => {
+  const members = hosts.filter(({ id }) => inForce.some((configuration) => Configurations.isMember(configuration, id)))
+  return (
+    oracle.altered.size === 0 &&
+    hosts.every(({ disk }) => disk.snapshots.every(({ damaged, image }) => !damaged && !oracle.tainted.has(image))) &&
+    (members.every(({ disk }) => disk.admitted) || !hosts.some(({ disk }) => disk.admitted))
+  )
+}
+
+/**
+ * Whether the others are a majority of all that may be in force, and the one of them that can win an election, for its log
+ * is the newest, is a voter by it. Who is to be a voter will be one.
+ */
+const isSpared = (world: World, healthy: ReadonlySet<Host>, host: Host): boolean => {
+  const inForce = configurationsInForce(world)
+  const others = [...healthy].filter((other) => other !== host)
+  const ids = new Set(others.map(({ id }) => id))
+  const [best] = others.toSorted(byLog)
+  const own = best && Standings.at(world.oracle.standings, best.disk.chain.at(-1)!).configuration
+  return (
+    own !== undefined &&
+    Configurations.isVoter(own, best!.id) &&
+    inForce.every(
+      (configuration) =>
+        Configurations.isQuorum(configuration, ids) &&
+        !configuration.learners.some(({ id, promote }) => promote && id === host.id)
+    )
+  )
+}
+
+/** The newest first. */
+const byLog = ({ disk: one }: Host, { disk: other }: Host): number => {
+  const [mine, theirs] = [one, other].map((disk) => disk.entries.at(-1)?.term ?? disk.base.term)
+  return theirs! - mine! || Disks.lastIndex(other) - Disks.lastIndex(one)
+}
 
 /** One of the minority: dead, alone, deaf, dumb, or half a link to each. */
 const ail = (world: World, random: Random, host: Host, healthy: ReadonlySet<Host>): void => {

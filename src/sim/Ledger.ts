@@ -39,6 +39,7 @@ export const invoke = (
 export const end = (ledger: Ledger, operation: Operation, ending: NonNullable<Operation["ending"]>): void => {
   if (operation.ending !== undefined) return
   operation.ending = ending
+  if (operation.kind === "Amendment") return
   if (ending._tag === "Done") acknowledge(ledger, operation, ending.output)
   if (ending._tag !== "Refused") return
   ledger.canon.refused.add(operation.number)

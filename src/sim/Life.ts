@@ -1,10 +1,12 @@
 /** How a replica of a world begins and ends: from its disk, and with what it leaves there. */
+import * as Configurations from "../raft/Configuration.ts"
 import { Instant } from "../raft/LogEntry.ts"
 import type { Persist } from "../raft/RaftEffect.ts"
 import * as Desks from "./Desk.ts"
 import * as Disks from "./Disk.ts"
 import type { Host } from "./Host.ts"
 import * as Hosts from "./Host.ts"
+import * as Members from "./MemberMarks.ts"
 import * as Marks from "./Marks.ts"
 import * as Oracles from "./Oracle.ts"
 import * as Recordings from "./Recording.ts"
@@ -32,19 +34,27 @@ export const start = (world: World, host: Host): void => {
   if (disk.entries.length > 0) Marks.hit(world.marks, "restart with a log")
   if (disk.hardState.votedFor !== undefined) Marks.hit(world.marks, "restart with a vote in the present term")
   disk.incarnation++
+  const { versions } = world.plan
+  if (host.version === 1 && world.chance.programs.chance(versions.replaced)) {
+    host.version = 2
+    Marks.hit(world.marks, "a program replaced by a later one")
+  }
   const seed = world.chance.seeds.below(0x7fffffff)
   const at = Instant(Hosts.localTime(host, world.now))
   if (world.recording !== undefined) Recordings.onStart(world.recording, host, seed, at)
-  host.state = world.replica.init({
+  host.state = Worlds.replicaOf(world, host).init({
     id: host.id,
     incarnation: disk.incarnation,
-    configuration: { voters: world.hosts.map((other) => other.id) },
+    configuration: Configurations.of(host.founders),
     at,
     seed,
     ...Disks.contents(disk)
   })
   host.desk = Desks.open(host.id, disk.incarnation)
   Oracles.onStart(world.oracle, host, host.state)
+  if (Members.onStart(host.state, world.oracle.canon.entries.length - 1)) {
+    Marks.hit(world.marks, "an uncommitted configuration found at start")
+  }
   Traces.note(world.trace, world.now, host.number, "starts")
   if (host.full) host.inbox.push({ _tag: "DiskSpaceChanged", full: true })
   Worlds.wake(world, host, world.now)

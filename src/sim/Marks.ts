@@ -5,6 +5,7 @@
  */
 import type { Taken } from "./Taken.ts"
 import * as Elections from "./ElectionMarks.ts"
+import * as Members from "./MemberMarks.ts"
 import * as Replications from "./ReplicationMarks.ts"
 import * as Requests from "./RequestMarks.ts"
 import * as Snapshots from "./SnapshotMarks.ts"
@@ -34,7 +35,9 @@ export const worldMarks = [
   "restart with a vote in the present term",
   "a request applied after it was submitted again",
   "a request applied after a change of leader",
-  "a client gave up"
+  "a client gave up",
+  "a program replaced by a later one",
+  "a removed replica loses its disk"
 ] as const
 
 export const names = [
@@ -43,6 +46,7 @@ export const names = [
   ...Replications.marks,
   ...Requests.marks,
   ...Snapshots.marks,
+  ...Members.marks,
   ...worldMarks
 ] as const
 export type Mark = (typeof names)[number]
@@ -60,6 +64,7 @@ export const onStep = (tally: Tally, step: Taken): void => {
   Replications.onStep(step, mark)
   Requests.onStep(step, mark)
   Snapshots.onStep(step, mark)
+  Members.onStep(step, mark)
 }
 
 /** Those that were not hit and should have been. */

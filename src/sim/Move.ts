@@ -7,6 +7,7 @@
  */
 import type { ReplicaId } from "../raft/LogEntry.ts"
 import { leaderOf } from "../raft/ServerState.ts"
+import * as Configurations from "../raft/Configuration.ts"
 import * as Narration from "./Narration.ts"
 import type { Flying, Member, Reaction } from "./Reaction.ts"
 import * as Reactions from "./Reaction.ts"
@@ -19,6 +20,9 @@ export type Move =
   | { readonly _tag: "Wake"; readonly id: ReplicaId; readonly after: "moment" | "long" }
   | { readonly _tag: "Submit"; readonly id: ReplicaId; readonly kind: "Command" | "Query" }
   | { readonly _tag: "Resubmit"; readonly id: ReplicaId }
+  /** One that is no voter becomes one, or one that is leaves; by force, for time hardly passes here. */
+  | { readonly _tag: "Amend"; readonly id: ReplicaId; readonly of: ReplicaId }
+  | { readonly _tag: "Transfer"; readonly id: ReplicaId; readonly to: ReplicaId }
   | { readonly _tag: "Crash"; readonly id: ReplicaId }
 
 /** Milliseconds of a model: they only have to be far apart. */
@@ -43,6 +47,12 @@ export const enabled = (situation: Situation, terms: number): ReadonlyArray<Move
     if (left.queries > 0 && open) moves.push({ _tag: "Submit", id, kind: "Query" })
     const again = waiting.some(({ kind }) => kind === "Command")
     if (left.resubmissions > 0 && open && again) moves.push({ _tag: "Resubmit", id })
+    if (state._tag === "Leader") {
+      for (const { id: of } of members) {
+        if (left.amendments > 0) moves.push({ _tag: "Amend", id, of })
+        if (left.transfers > 0 && of !== id) moves.push({ _tag: "Transfer", id, to: of })
+      }
+    }
     if (left.crashes > 0) moves.push({ _tag: "Crash", id })
   }
   return moves
@@ -106,6 +116,25 @@ const reactionOf = (memory: Memory, situation: Situation, move: Exclude<Move, { 
       const asked = Reactions.submit(member, { kind, input, floor, again: false })
       return submitted(memory, spent, asked.member, [asked.arrival])
     }
+    case "Amend": {
+      const sequence = member.sequence + 1
+      const request = { replica: move.id, incarnation: member.disk.incarnation, sequence }
+      const changes = Configurations.isVoter(member.state.configuration, move.of)
+        ? [{ _tag: "Remove" as const, id: move.of }]
+        : [
+            { _tag: "Add" as const, id: move.of, address: undefined, promote: false },
+            { _tag: "Promote" as const, id: move.of }
+          ]
+      const amendment = { _tag: "Members" as const, changes, autoLeave: true, force: true }
+      const arrivals: Parameters<typeof Reactions.react>[3] = [{ _tag: "AmendmentSubmitted", request, amendment }]
+      const reaction = Situations.reactionTo(memory, member, `amend ${move.of}`, () => ({ now, arrivals }))
+      return { next: spend(situation, { amendments: 1 }), reaction }
+    }
+    case "Transfer": {
+      const arrivals: Parameters<typeof Reactions.react>[3] = [{ _tag: "TransferRequested", to: move.to }]
+      const reaction = Situations.reactionTo(memory, member, `transfer ${move.to}`, () => ({ now, arrivals }))
+      return { next: spend(situation, { transfers: 1 }), reaction }
+    }
     case "Resubmit":
       return submitted(
         memory,
@@ -150,6 +179,10 @@ export const inOneLine = (move: Move): string => {
       return `a client asks ${move.id}: ${move.kind}`
     case "Resubmit":
       return `the runtime of ${move.id} submits again`
+    case "Amend":
+      return `${move.id} is asked to let ${move.of} join or leave`
+    case "Transfer":
+      return `${move.id} is asked to hand over to ${move.to}`
     case "Crash":
       return `${move.id} dies and starts again`
   }

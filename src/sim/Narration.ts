@@ -2,6 +2,8 @@
  * Steps in words, for golden scripts and for the last moments of a failed run. A position
  * in a log is written `index@term`, a sender and a receiver `A -> B`.
  */
+import { amendment, configuration } from "./MemberText.ts"
+import type { Sender } from "../raft/Message.ts"
 import * as Logs from "../raft/Log.ts"
 import { Index, type LogEntry, type LogPosition, type RequestId } from "../raft/LogEntry.ts"
 import * as Reads from "../raft/Reads.ts"
@@ -91,6 +93,8 @@ const outcome = (outcome: (AnyEffect & { readonly _tag: "Reply" })["outcome"], s
       return show(outcome.answer)
     case "Superseded":
       return "superseded"
+    case "Amended":
+      return "amended"
     case "Refused":
       return `refused, ${outcome.reason}`
     case "Declined":
@@ -102,8 +106,9 @@ export const message = (message: AnyMessage, show: Show): string => {
   const head = `${message._tag} term ${message.term}`
   switch (message._tag) {
     case "PreVote":
-    case "RequestVote":
       return `${head}, last ${position(message.last)}`
+    case "RequestVote":
+      return `${head}, last ${position(message.last)}${message.transfer ? ", transfer" : ""}`
     case "PreVoteReply":
       return `${head}, ${message.granted ? "granted" : "refused"}, asked in ${message.askedIn}`
     case "RequestVoteReply":
@@ -116,9 +121,9 @@ export const message = (message: AnyMessage, show: Show): string => {
     case "AppendEntriesReply": {
       const { result } = message
       const round = message.round === 0 ? "" : `, round ${message.round}`
-      const admitted = message.sender.admitted ? "" : ", not admitted"
-      if (result._tag === "Matched") return `${head}, matched ${result.matchIndex}${round}${admitted}`
-      return `${head}, conflict at ${result.prevIndex}, hint ${position(result.hint)}${round}${admitted}`
+      const from = sender(message.sender)
+      if (result._tag === "Matched") return `${head}, matched ${result.matchIndex}${round}${from}`
+      return `${head}, conflict at ${result.prevIndex}, hint ${position(result.hint)}${round}${from}`
     }
     case "Forward":
       return `${head}: ${message.requests.map((one) => `${request(one.request)} ${show(one.command)}`).join(", ")}`
@@ -142,8 +147,23 @@ export const message = (message: AnyMessage, show: Show): string => {
       return `${head}, index ${message.index}`
     case "Diverged":
       return `${head}, at ${message.at.index}`
+    case "Heartbeat":
+      return message.round === 0 ? head : `${head}, round ${message.round}`
+    case "HeartbeatReply":
+      return `${head}${message.round === 0 ? "" : `, round ${message.round}`}${sender(message.sender)}`
+    case "TimeoutNow":
+      return head
+    case "ForwardTransfer":
+      return message.to === undefined ? head : `${head} to ${message.to}`
+    case "ForwardAmendment":
+      return `${head}: ${request(message.request)} ${amendment(message.amendment)}`
+    case "NotAMember":
+      return `${head}, as of ${message.index}`
   }
 }
+
+const sender = ({ admitted, patienceMillis }: Sender): string =>
+  `${admitted ? "" : ", not admitted"}${patienceMillis === 0 ? "" : `, patient for ${patienceMillis}`}`
 
 /** Read numbers begin anew, so far apart, in each incarnation. */
 export const numbersApart = Reads.initial(1).number
@@ -158,7 +178,22 @@ const entries = (all: ReadonlyArray<LogEntry<unknown>>, show: Show): string =>
   all.length === 0 ? "nothing" : `[${all.map((entry) => entryText(entry, show)).join(", ")}]`
 
 const entryText = (entry: LogEntry<unknown>, show: Show): string =>
-  `${position(entry)} ${entry.payload._tag === "NoOp" ? "no-op" : show(entry.payload.command)}`
+  `${position(entry)} ${payloadText(entry.payload, show)}`
+
+const payloadText = (payload: LogEntry<unknown>["payload"], show: Show): string => {
+  switch (payload._tag) {
+    case "NoOp":
+      return "no-op"
+    case "Command":
+      return show(payload.command)
+    case "Configuration":
+      return configuration(payload.configuration)
+    case "Version": {
+      const { version, ceiling } = payload
+      return `version ${version}${ceiling === undefined ? "" : ` of at most ${ceiling}`}`
+    }
+  }
+}
 
 /** What came in. */
 export const event = (event: AnyEvent, show: Show): string => {
@@ -171,6 +206,10 @@ export const event = (event: AnyEvent, show: Show): string => {
       return `client ${request(event.request)}: ${show(event.command)}`
     case "QuerySubmitted":
       return `client ${request(event.request)}: read ${show(event.query)}`
+    case "AmendmentSubmitted":
+      return `client ${request(event.request)}: ${amendment(event.amendment)}`
+    case "TransferRequested":
+      return event.to === undefined ? "shall hand over" : `shall hand over to ${event.to}`
     case "SnapshotStored":
       return `${snapshotText(event.snapshot)} is stored`
     case "SnapshotFailed":

@@ -8,7 +8,7 @@ export interface Operation {
   readonly number: number
   readonly client: number
   readonly replica: ReplicaId
-  readonly kind: "Command" | "Query"
+  readonly kind: "Command" | "Query" | "Amendment"
   readonly input: unknown
   readonly invokedAt: number
   /** The place in the canonical log up to which effects were acknowledged before this was asked. */

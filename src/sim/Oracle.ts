@@ -4,14 +4,17 @@
  * and what is committed. It trusts nothing that a replica says about itself.
  */
 import * as Logs from "../raft/Log.ts"
-import type { Index, ReplicaId, Term } from "../raft/LogEntry.ts"
+import type { Index, LogEntry, ReplicaId, Term } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
 import type { Persist } from "../raft/RaftEffect.ts"
 import * as Canon from "./CanonicalLog.ts"
 import { extend } from "./Disk.ts"
 import * as Disks from "./Disk.ts"
-import { count, holdersOf, quorum, recount } from "./Holders.ts"
+import { dismiss, holdersOf, idsOf, recount, recountAll } from "./Holders.ts"
 import * as Images from "./ImageRules.ts"
+import * as Leaders from "./LeaderRules.ts"
+import * as Members from "./MemberRules.ts"
+import * as Standings from "./Standings.ts"
 import { checkStep } from "./StepRules.ts"
 import type { AnyEffect, AnyImage, State } from "./Subject.ts"
 import { require } from "./Violation.ts"
@@ -22,18 +25,23 @@ export interface Host {
   readonly number: number
   readonly disk: Disks.Disk
   readonly state: State | undefined
+  /** The latest version of commands that its program understands. */
+  readonly version: number
 }
 
 export interface Oracle {
   readonly hosts: ReadonlyArray<Host>
   readonly options: Options
   readonly canon: Canon.CanonicalLog
+  readonly standings: Standings.Standings
   /** For each replica, the digests of its log in memory, from index 0 on whatever the log begins with. */
   readonly chains: Array<Array<number>>
   /** For each replica, the digests on the disk that it has lost. */
   readonly former: Array<ReadonlyArray<number>>
   /** Who has lost a disk and is not admitted again. */
   readonly forgetful: Set<number>
+  /** What a sole voter was before the step whose record is on its way. */
+  readonly unwritten: Map<number, State>
   readonly leaders: Map<Term, ReplicaId>
   /** Which log an entry ends, by term and index: the Log Matching Property as a table. */
   readonly entries: Map<number, number>
@@ -46,13 +54,21 @@ export interface Oracle {
   suspect: boolean
 }
 
-export const make = (hosts: ReadonlyArray<Host>, canon: Canon.CanonicalLog, options: Options): Oracle => ({
+/** The first `founders` of the hosts begin the cluster. */
+export const make = (
+  hosts: ReadonlyArray<Host>,
+  founders: number,
+  canon: Canon.CanonicalLog,
+  options: Options
+): Oracle => ({
   hosts,
   options,
   canon,
+  standings: Standings.begin(hosts.slice(0, founders).map(({ id }) => id)),
   chains: hosts.map(() => [0]),
   former: hosts.map(() => [0]),
   forgetful: new Set(),
+  unwritten: new Map(),
   leaders: new Map(),
   entries: new Map(),
   votes: new Map(),
@@ -73,6 +89,8 @@ export const recover = (oracle: Oracle, host: Host): Disks.Found => {
 /** It has just read its disk. */
 export const onStart = (oracle: Oracle, host: Host, state: State): void => {
   const { disk } = host
+  Standings.forget(oracle.standings, host.number)
+  oracle.unwritten.delete(host.number)
   oracle.chains[host.number] = disk.chain.slice()
   const { currentTerm, votedFor } = disk.hardState
   require(state.currentTerm === currentTerm && state.votedFor === votedFor, "a restart keeps term and vote", () =>
@@ -84,12 +102,22 @@ export const onStart = (oracle: Oracle, host: Host, state: State): void => {
   const from = disk.snapshots[0]?.snapshot.last.index ?? 0
   require(lastApplied === from && commitIndex === from, "a restart begins with its snapshot", () =>
     `${host.id} has applied ${lastApplied}, its snapshot is at ${from}`)
+  const [stored] = disk.snapshots
+  // What an altered replica has stored alters whoever starts from it.
+  if (stored !== undefined && oracle.tainted.has(stored.image)) oracle.altered.add(host.number)
   Images.checkApplied(oracle, host, state)
+  Members.checkConfiguration(oracle, host, state)
 }
 
 /** Its disk is about to be lost; what it held counts until it is admitted again. */
 export const onForget = (oracle: Oracle, host: Host): void => {
   if (host.disk.admitted) oracle.former[host.number] = host.disk.chain.slice()
+  oracle.forgetful.add(host.number)
+}
+
+/** It is no member, and its disk is about to be lost: nothing rests on it any more. */
+export const onRetire = (oracle: Oracle, host: Host): void => {
+  dismiss(oracle, host)
   oracle.forgetful.add(host.number)
 }
 
@@ -119,7 +147,7 @@ export const onStep = (
 ): void => {
   const { before, after, effects } = step
   const persist = effects.find((effect) => effect._tag === "Persist")
-  checkForgetful(oracle, host, step)
+  Leaders.checkForgetful(oracle, host, step)
   if (before === after) {
     require(persist === undefined, "what did not change is not written", () => host.id)
     return
@@ -129,27 +157,17 @@ export const onStep = (
   if (after.diverged !== before.diverged && after.diverged !== undefined) {
     require(oracle.suspect, "nobody is called different without a reason", () => host.id)
   }
-  if (after._tag === "Leader") onLeader(oracle, host, after)
+  if (after.configuration !== before.configuration) Members.checkConfiguration(oracle, host, after)
+  const { outdated } = after.stateMachine
+  require(outdated === undefined, "nobody has to apply what it does not understand", () => `${host.id}: ${outdated}`)
+  if (after._tag === "Leader") Leaders.onLeader(oracle, host, after)
   // A sole voter's entries are committed by its own disk, which has not got them yet.
-  if (oracle.hosts.length > 1 || persist === undefined) onCommit(oracle, host, after)
-}
-
-/** Who has lost its disk has forgotten whom it voted for. */
-const checkForgetful = (
-  oracle: Oracle,
-  host: Host,
-  {
-    before,
-    after,
-    effects
-  }: { readonly before: State; readonly after: State; readonly effects: ReadonlyArray<AnyEffect> }
-): void => {
-  if (!oracle.forgetful.has(host.number) || before.admitted) return
-  const stands = after._tag === "Candidate" || after._tag === "Leader"
-  const votes = effects.some(
-    (effect) => effect._tag === "Send" && effect.message._tag === "RequestVoteReply" && effect.message.granted
-  )
-  require(!stands && !votes, "who has lost its disk does not vote", () => `${host.id} in term ${after.currentTerm}`)
+  if (Members.isAhead(before, after) && persist !== undefined) {
+    oracle.unwritten.set(host.number, before)
+    return
+  }
+  onCommit(oracle, host, before, after)
+  Standings.checkFresh(oracle.standings, host.number, oracle.canon)
 }
 
 const onLogChange = (
@@ -181,44 +199,30 @@ const onLogChange = (
   require(!led || from > Logs.lastIndex(before.stateMachine.log), "a leader only appends (I2)", () => host.id)
   extend(chain, change.log)
   require(chain.length - 1 === Logs.lastIndex(after.stateMachine.log), "a log is consecutive", () => host.id)
+  Standings.onEntries(oracle.standings, host.number, chain, entries)
   // What a sole voter has not written is known to nobody: its term and its entries may come again.
-  if (oracle.hosts.length === 1) return
+  if (!Members.isAhead(before, after)) onEntries(oracle, host, chain, entries)
+  for (const entry of entries) {
+    require(entry.term <= after.currentTerm, "no entry is from a later term", () => `${host.id} at ${entry.index}`)
+  }
+}
+
+const onEntries = (
+  oracle: Oracle,
+  host: Host,
+  chain: ReadonlyArray<number>,
+  entries: ReadonlyArray<LogEntry<unknown>>
+): void => {
   for (const entry of entries) {
     const key = entry.term * 0x4000000 + entry.index
     const known = oracle.entries.get(key)
     if (known === undefined) oracle.entries.set(key, chain[entry.index]!)
     else require(known === chain[entry.index], "log matching (I3)", () => `${host.id} at ${entry.index}@${entry.term}`)
-    require(entry.term <= after.currentTerm, "no entry is from a later term", () => `${host.id} at ${entry.index}`)
   }
 }
 
-const onLeader = (oracle: Oracle, host: Host, after: State): void => {
-  const leader = oracle.leaders.get(after.currentTerm)
-  if (leader === host.id) return
-  require(leader === undefined, "one leader a term (I1)", () => `${leader} and ${host.id} in ${after.currentTerm}`)
-  oracle.leaders.set(after.currentTerm, host.id)
-  elected(oracle, host, after.currentTerm)
-  const { entries } = oracle.canon
-  let index = entries.length - 1
-  while (index > 0 && entries[index]!.committedIn >= after.currentTerm) index--
-  complete(oracle, host, index)
-}
-
-/** Its own vote is counted when it leads; of the others those that have left their voters, on disk. */
-const elected = (oracle: Oracle, host: Host, term: Term): void => {
-  const votes = oracle.hosts.filter(({ id }) => id === host.id || oracle.votes.get(`${id} ${term}`) === host.id)
-  require(votes.length >= quorum(oracle), "a leader has the votes of a majority (I1)", () =>
-    `${host.id} leads term ${term} with ${votes.map(({ id }) => id).join(" ")}`)
-}
-
-const complete = (oracle: Oracle, host: Host, index: number): void => {
-  const committed = oracle.canon.entries[index]!
-  require(oracle.chains[host.number]![index] === committed.chain, "a leader has all that is committed (I4)", () =>
-    `${host.id} leads without entry ${index}, which was committed in term ${committed.committedIn}`)
-}
-
 /** It claims that entries are committed, and what applying them gave. */
-const onCommit = (oracle: Oracle, host: Host, after: State): void => {
+const onCommit = (oracle: Oracle, host: Host, before: State, after: State): void => {
   const { canon } = oracle
   const { commitIndex, log } = after.stateMachine
   const chain = oracle.chains[host.number]!
@@ -226,7 +230,10 @@ const onCommit = (oracle: Oracle, host: Host, after: State): void => {
   require(chain[known] === canon.entries[known]!.chain, "one sequence is committed (I5)", () =>
     `${host.id} has committed another log up to ${known}`)
   if (commitIndex > known) {
-    require(after._tag === "Leader", "leaders commit first (I6)", () => `${host.id} ${after._tag} to ${commitIndex}`)
+    // One that is removed leads until that is committed.
+    const leads = before._tag === "Leader" && before.currentTerm === after.currentTerm
+    require(leads || after._tag === "Leader", "leaders commit first (I6)", () =>
+      `${host.id} ${after._tag} to ${commitIndex}`)
     require(Logs.termAt(log, commitIndex) ===
       after.currentTerm, "only entries of the leader's term are counted (I6)", () =>
       `${host.id} commits ${commitIndex} of term ${Logs.termAt(log, commitIndex)} in term ${after.currentTerm}`)
@@ -238,16 +245,21 @@ const onCommit = (oracle: Oracle, host: Host, after: State): void => {
 const commitOne = (oracle: Oracle, host: Host, after: State, index: Index): void => {
   const chain = oracle.chains[host.number]![index]!
   const holders = holdersOf(oracle, index, chain)
-  require(count(holders) >= quorum(oracle), "what is committed is on a majority's disks (I6)", () =>
-    `${host.id} commits ${index} in term ${after.currentTerm}, but only ${count(holders)} disks that count have it`)
-  Canon.commit(oracle.canon, Logs.get(after.stateMachine.log, index)!, {
-    chain,
-    committedIn: after.currentTerm,
-    holders
-  })
+  const holding = idsOf(oracle, holders)
+  // What follows a configuration that is committed in this step may be logged in it, too.
+  const { fresh } = oracle.standings
+  const standing = Members.standingOf(oracle, host)
+  const counted = fresh.includes(standing) && standing.index > index ? standing.before!.configuration : undefined
+  const isHeld = [after.configuration, counted].some((one) => one && Standings.isQuorum(one, holding))
+  require(isHeld, "what is committed is on a majority's disks (I6)", () =>
+    `${host.id} commits ${index} in term ${after.currentTerm}, but only the disks of ${[...holding].join(" ")} have it`)
+  const entry = Logs.get(after.stateMachine.log, index)!
+  Canon.commit(oracle.canon, entry, { chain, committedIn: after.currentTerm, holders })
+  if (Standings.onCommit(oracle.standings, index, chain)) recountAll(oracle)
+  Members.checkVersion(oracle, entry)
   for (const other of oracle.hosts) {
     const leads = other.state?._tag === "Leader" && other.state.currentTerm > after.currentTerm
-    if (leads) complete(oracle, other, index)
+    if (leads) Leaders.complete(oracle, other, index)
   }
 }
 
@@ -273,7 +285,13 @@ export const onSynced = (oracle: Oracle, host: Host, record: Persist<unknown>): 
   else if (record.log !== undefined) recount(oracle, host, record.log.from, oldLast)
 }
 
-/** A sole voter's commit counts once its record is written. */
-export const onOwnSync = (oracle: Oracle, host: Host): void => {
-  if (oracle.hosts.length === 1 && host.state !== undefined) onCommit(oracle, host, host.state)
+/** What a sole voter has logged and committed counts once its record is written. */
+export const onOwnSync = (oracle: Oracle, host: Host, record: Persist<unknown>): void => {
+  const { state, disk } = host
+  const before = oracle.unwritten.get(host.number)
+  oracle.unwritten.delete(host.number)
+  if (state === undefined) return
+  if (record.log !== undefined) onEntries(oracle, host, disk.chain, record.log.entries)
+  onCommit(oracle, host, before ?? state, state)
+  Standings.checkFresh(oracle.standings, host.number, oracle.canon)
 }

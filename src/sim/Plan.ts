@@ -5,6 +5,7 @@
  */
 import type { Options } from "../raft/Options.ts"
 import { busy } from "./Busy.ts"
+import { drawDrift, drawOptions, drawVersions, maxHosts, type Versions } from "./PlanOptions.ts"
 import { type Random, stream } from "./Random.ts"
 
 export const faultKinds = [
@@ -29,7 +30,10 @@ export const faultKinds = [
   "rot",
   "alter",
   "lag",
-  "amnesia"
+  "amnesia",
+  "patience",
+  "amend",
+  "transfer"
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
 
@@ -50,12 +54,17 @@ export const toggles = [
   "timer",
   "cutShort",
   "impair",
-  "lockstep"
+  "lockstep",
+  "lease",
+  "version"
 ] as const
 export type Toggle = (typeof toggles)[number]
 
 export interface Plan {
+  /** How many found the cluster, and how many machines there are in all: the others are there to be added. */
   readonly size: number
+  readonly hosts: number
+  readonly versions: Versions
   readonly options: Options
   /** Faults end after so many steps of the world. */
   readonly steps: number
@@ -140,11 +149,18 @@ export interface Strike {
 export const draw = (seed: number, off: ReadonlySet<Toggle>, size?: number): Plan => {
   const shape = stream(seed, "plan.shape")
   const drawn = shape.pick([1, 2, 2, 3, 3, 3, 3, 3, 3, 3, 4, 4, 5, 5, 5, 5, 5, 6, 7])
-  const options = drawOptions(stream(seed, "plan.options"), stream(seed, "plan.snapshotOptions"))
+  const drift = drawDrift(stream(seed, "plan.lease"), off.has("lease"))
+  const options = {
+    ...drawOptions(stream(seed, "plan.options"), stream(seed, "plan.snapshotOptions")),
+    ...(drift === undefined ? {} : { leaseReads: true, maxClockDrift: drift })
+  }
   const timeout = options.electionTimeoutMillis
   const number = size ?? drawn
+  const spare = stream(seed, "plan.hosts")
   const plan: Plan = {
     size: number,
+    hosts: Math.min(maxHosts, number + spare.pick([1, 1, 2, 2, 3])),
+    versions: drawVersions(stream(seed, "plan.versions"), off.has("version")),
     options,
     steps: 600 + shape.below(2400),
     clients: {
@@ -158,7 +174,7 @@ export const draw = (seed: number, off: ReadonlySet<Toggle>, size?: number): Pla
     network: drawNetwork(stream(seed, "plan.network"), timeout, off),
     disk: drawDisk(stream(seed, "plan.disk"), timeout, off),
     snapshots: drawSnapshots(stream(seed, "plan.snapshots"), timeout, off),
-    clocks: drawClocks(stream(seed, "plan.clock"), off),
+    clocks: drawClocks(stream(seed, "plan.clock"), drift, off),
     lateTimer: on(stream(seed, "plan.timer").pick([0, 0, 0.3, 0.9]), "timer", off),
     cutShort: on(stream(seed, "plan.cutShort").pick([0, 0.001, 0.01, 0.03]), "cutShort", off),
     strikes: drawStrikes(seed, timeout).filter((strike) => !off.has(strike.kind)),
@@ -176,29 +192,6 @@ const drawRecovery = (random: Random, off: ReadonlySet<Toggle>): RecoveryPlan =>
 })
 
 const on = (value: number, toggle: Toggle, off: ReadonlySet<Toggle>): number => (off.has(toggle) ? 0 : value)
-
-/** Tiny limits make rare paths common. Those of snapshots have a stream of their own. */
-const drawOptions = (random: Random, snapshots: Random): Options => {
-  const electionTimeoutMillis = random.pick([100, 300, 500])
-  return {
-    electionTimeoutMillis,
-    heartbeatMillis: electionTimeoutMillis / random.pick([3, 5, 10]),
-    maxAppendEntries: random.pick([1, 2, 3, 4, 64]),
-    maxAppendBytes: random.pick([1, 40, 1000, 1_000_000]),
-    maxInflightAppends: random.pick([1, 2, 3, 16]),
-    maxInflightBytes: random.pick([1, 100, 1_000_000]),
-    maxUncommittedBytes: random.pick([1, 100, 1_000_000, 1_000_000]),
-    maxReadRounds: random.pick([1, 1, 2, 4]),
-    readRetryMillis: electionTimeoutMillis / random.pick([1, 2, 4]),
-    maxApplyEntries: random.pick([1, 2, 5, 1024]),
-    maxWaitingReads: random.pick([1, 3, 1000, 1000, 1000]),
-    snapshotLogEntries: snapshots.pick([4, 4, 5, 6, 8, 12, 20, 60]),
-    snapshotLogBytes: snapshots.pick([200, 2000, 1_000_000, 1_000_000]),
-    snapshotChunkBytes: snapshots.pick([24, 40, 100, 200]),
-    snapshotRetryMillis: electionTimeoutMillis * snapshots.pick([0.3, 1, 2]),
-    snapshotPatienceMillis: electionTimeoutMillis * snapshots.pick([0.3, 0.3, 1, 1, 3, 10])
-  }
-}
 
 const drawNetwork = (random: Random, timeout: number, off: ReadonlySet<Toggle>): Network => {
   const drawn = {
@@ -238,13 +231,14 @@ const drawSnapshots = (random: Random, timeout: number, off: ReadonlySet<Toggle>
   spoil: on(random.pick([0, 0, 0.01, 0.05]), "spoil", off)
 })
 
-const drawClocks = (random: Random, off: ReadonlySet<Toggle>): ReadonlyArray<number> => {
-  const spread = random.pick([0, 0, 0.02, 0.2, 0.7])
-  return Array.from({ length: 7 }, () => (off.has("clock") ? 1 : random.between(1 - spread, 1 + spread)))
+const drawClocks = (random: Random, drift: number | undefined, off: ReadonlySet<Toggle>): ReadonlyArray<number> => {
+  const wild = random.pick([0, 0, 0.02, 0.2, 0.7])
+  const spread = drift ?? wild
+  return Array.from({ length: maxHosts }, () => (off.has("clock") ? 1 : random.between(1 - spread, 1 + spread)))
 }
 
 /** A sequence of its own, for which the others must leave room. */
-const staged: ReadonlyArray<FaultKind> = ["overtake", "bounce", "lag", "amnesia", "amnesia"]
+const staged: ReadonlyArray<FaultKind> = ["overtake", "bounce", "lag", "amnesia", "amnesia", "patience"]
 
 const likely: { readonly [Kind in FaultKind]?: number } = {
   power: 0.2,
@@ -258,7 +252,14 @@ const likely: { readonly [Kind in FaultKind]?: number } = {
   rot: 0.3,
   alter: 0.1,
   lag: 0.5,
-  amnesia: 0.2
+  amnesia: 0.2,
+  patience: 0.3
+}
+
+/** Every seed has these, some of them rarely. */
+const rhythms: { readonly [Kind in FaultKind]?: ReadonlyArray<number> } = {
+  amend: [1, 3, 8, 25],
+  transfer: [1.5, 5, 15, 40]
 }
 
 const lasting: { readonly [Kind in FaultKind]?: ReadonlyArray<number> } = { bounce: [0.1], overtake: [0.1] }
@@ -271,8 +272,9 @@ const drawStrikes = (seed: number, timeout: number): ReadonlyArray<Strike> => {
   return faultKinds.flatMap((kind) => {
     const random = stream(seed, `plan.${kind}`)
     const drawn = random.chance((likely[kind] ?? 0.4) * density)
-    const chosen = only === undefined ? drawn : kind === only
-    const everyMillis = timeout * random.pick(staged.includes(kind) ? [6, 8, 12] : [2, 6, 20])
+    const always = kind === "amend" || kind === "transfer"
+    const chosen = always || (only === undefined ? drawn : kind === only)
+    const everyMillis = timeout * random.pick(rhythms[kind] ?? (staged.includes(kind) ? [6, 8, 12] : [2, 6, 20]))
     const lastMillis = timeout * random.pick(lasting[kind] ?? [0.3, 1.5, 5])
     return chosen ? [{ kind, everyMillis, lastMillis }] : []
   })

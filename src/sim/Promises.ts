@@ -30,6 +30,9 @@ export const onSend = (oracle: Oracle, host: Host, to: ReplicaId, message: AnyMe
       }
       return
     }
+    case "HeartbeatReply":
+      promise(!message.sender.admitted || host.disk.admitted === true)
+      return promise(message.sender.incarnation === host.disk.incarnation)
     case "InstallSnapshot": {
       const { index, term } = message.snapshot.last
       const committed = index <= Canon.lastIndex(oracle.canon) && oracle.canon.entries[index]!.term === term

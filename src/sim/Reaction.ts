@@ -3,6 +3,7 @@
  * on its own disk and for its own clients. It depends on nothing but the replica, so it is
  * found out once for each replica as it is and each message, however many situations they meet in.
  */
+import * as Configurations from "../raft/Configuration.ts"
 import * as Invariants from "../raft/Invariants.ts"
 import * as Logs from "../raft/Log.ts"
 import { Index, Instant, type LogEntry, type ReplicaId, type RequestId, Term } from "../raft/LogEntry.ts"
@@ -52,7 +53,9 @@ export interface Flying {
 /** What stays the same in every situation of a search. */
 export interface Rig {
   readonly replica: AnyReplica
+  /** At the beginning. */
   readonly voters: ReadonlyArray<ReplicaId>
+  readonly all: ReadonlyArray<ReplicaId>
   /** The core's own invariants too, or only what a client or an operator would call wrong. */
   readonly rules: "all" | "consequences"
   /** Whether replicas may vote from the beginning, or have to become a cluster first. */
@@ -107,7 +110,7 @@ export const start = ({ replica, voters }: Rig, from: Pick<Member, "id" | "disk"
   const state = replica.init({
     id: from.id,
     incarnation: disk.incarnation,
-    configuration: { voters },
+    configuration: Configurations.of(voters),
     at: Instant(from.now),
     seed: 1,
     hardState: disk.hardState,

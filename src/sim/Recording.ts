@@ -28,8 +28,9 @@ export const begin = (): Recording => ({
   operations: new Map()
 })
 
-export const onStart = (recording: Recording, { id }: Host, seed: number, at: number): void => {
-  recording.lines.push(`restart ${id} seed ${seed} at ${at}`)
+export const onStart = (recording: Recording, host: Host, seed: number, at: number): void => {
+  const { id, version, founders } = host
+  recording.lines.push(`restart ${id} seed ${seed} at ${at} version ${version} founders ${founders.join(" ")}`)
 }
 
 export const onAsk = (recording: Recording, { number, replica, kind, input }: Operation): void => {
@@ -62,6 +63,11 @@ export const onWipe = (recording: Recording, { id }: Host): void => {
   recording.lines.push(`wipe ${id}`)
 }
 
+/** It is no member. */
+export const onRetire = (recording: Recording, { id }: Host): void => {
+  recording.lines.push(`retire ${id}`)
+}
+
 export const onRot = (recording: Recording, { id }: Host): void => {
   recording.lines.push(`damage ${id}`)
 }
@@ -80,6 +86,10 @@ const taken = (recording: Recording, id: ReplicaId, event: AnyEvent): string => 
       return `${recording.operations.get(event.command)} as ${event.request.incarnation}.${event.request.sequence}`
     case "QuerySubmitted":
       return `${recording.operations.get(event.query)} as ${event.request.incarnation}.${event.request.sequence}`
+    case "AmendmentSubmitted":
+      return `${recording.operations.get(event.amendment)} as ${event.request.incarnation}.${event.request.sequence}`
+    case "TransferRequested":
+      return `transfer ${event.to ?? "away"}`
     case "SnapshotStored":
     case "SnapshotReceived":
     case "SnapshotSpoiled":
@@ -114,9 +124,15 @@ export const onCrash = (recording: Recording, { id, effects, carried }: Host, ke
 /** The commands of a script; running it fills in what they lead to. */
 export const script = (
   recording: Recording,
-  cluster: { readonly hosts: ReadonlyArray<Host>; readonly options: Options; readonly machine: string }
+  cluster: {
+    readonly hosts: ReadonlyArray<Host>
+    readonly founders: number
+    readonly options: Options
+    readonly machine: string
+  }
 ): string => {
   const options = Object.entries(cluster.options).map(([name, value]) => `${name}=${value}`)
-  const names = cluster.hosts.map(({ id }) => id)
+  const ids = cluster.hosts.map(({ id }) => id)
+  const names = [...ids.slice(0, cluster.founders), "|", ...ids.slice(cluster.founders)]
   return [`cluster ${[...names, cluster.machine, ...options].join(" ")}`, ...recording.lines].join("\n\n")
 }

@@ -3,8 +3,8 @@
  * these instants, and the oracle that judged the run judges it again. Above each `---` stands
  * what is ordered, below it what came of it.
  *
- *   cluster A B C registers electionTimeoutMillis=100 ...   nobody runs yet
- *   restart A seed 12 at 345.6                 A starts from its disk, with this chance
+ *   cluster A B | C registers electionTimeoutMillis=100 ...   nobody runs yet; A and B found it
+ *   restart A seed 12 at 345.6 version 1 founders A B   A starts from its disk, with this chance and program
  *   ask 7 A Command {...}                      a client of A wants this: operation 7
  *   step A at 345.6: B#3, deadline, 7 as 1.4   as one batch: the third message from B, the news that the
  *                                              deadline has passed, operation 7 under that name
@@ -12,17 +12,20 @@
  *   stores A {...}                             the snapshot that A has taken is on its disk
  *   sends A B {...}                            a chunk of one leaves A
  *   receives A {...}                           one that A was sent is on its disk
+ *   retire A                                   A, which is down and no member, has lost its disk
  *   wipe A / damage A                          A, which is down, has lost its disk / its latest snapshot
  *   alter A seed 12                            A's value changes under it
  *
  * Effects take no time here, so what hangs on a slow disk may not show; a run that breaks its
  * rule here too ends with the word BROKEN.
  */
+import * as Configurations from "../raft/Configuration.ts"
 import { Instant, type ReplicaId } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
 import * as Replica from "../raft/Replica.ts"
 import type { Snapshot } from "../raft/Snapshot.ts"
 import * as Canon from "./CanonicalLog.ts"
+import * as Desks from "./Desk.ts"
 import * as Disks from "./Disk.ts"
 import * as Ledgers from "./Ledger.ts"
 import * as Library from "./Library.ts"
@@ -33,13 +36,14 @@ import * as Promises from "./Promises.ts"
 import { stream } from "./Random.ts"
 import * as Register from "./Register.ts"
 import * as Store from "./Store.ts"
-import type { AnyEffect, AnyEvent, AnyImage, AnyMessage, AnyReplica, State } from "./Subject.ts"
+import type { AnyEffect, AnyEvent, AnyImage, AnyMessage, AnyReplica, AnySubject, State } from "./Subject.ts"
 import { erase, fromWords, inWords } from "./Subject.ts"
 import { Violation } from "./Violation.ts"
 
 interface Member {
   readonly id: ReplicaId
   readonly number: number
+  version: number
   readonly disk: Disks.Disk
   state: State | undefined
   /** The snapshot that it takes. */
@@ -49,7 +53,8 @@ interface Member {
 }
 
 interface Replay {
-  readonly replica: AnyReplica
+  /** By the version that they understand, from 1 on. */
+  readonly replicas: ReadonlyArray<AnyReplica>
   readonly members: ReadonlyArray<Member>
   readonly oracle: Oracles.Oracle
   readonly ledger: Ledgers.Ledger
@@ -61,13 +66,13 @@ interface Replay {
   readonly lines: Array<string>
 }
 
-/** What the script should read. */
-export const run = (script: string): string => {
+/** What the script should read. A machine that is not of the simulator's own is given along. */
+export const run = (script: string, given?: AnySubject): string => {
   let replay: Replay | undefined
   const blocks: Array<string> = []
   for (const block of script.trim().split(/\n\s*\n/)) {
     const commands = block.split("\n---")[0]!.split("\n")
-    const begun: Replay = replay ?? cluster(commands[0]!.split(" ").slice(1))
+    const begun: Replay = replay ?? cluster(commands[0]!.split(" ").slice(1), given)
     let broken: string | undefined
     try {
       for (const line of commands) if (replay !== undefined) command(begun, line)
@@ -85,24 +90,28 @@ export const run = (script: string): string => {
 
 const subjects = [erase(Register.subject), erase(Store.subject)]
 
-const cluster = (words: ReadonlyArray<string>): Replay => {
-  const subject = subjects.find(({ name }) => words.includes(name))
-  if (subject === undefined) throw new Error("a recording begins with `cluster A B ... registers|store`")
+const cluster = (words: ReadonlyArray<string>, given: AnySubject | undefined): Replay => {
+  const known = given === undefined ? subjects : [...subjects, given]
+  const subject = known.find(({ name }) => words.includes(name))
+  if (subject === undefined) {
+    throw new Error(`a recording begins with \`cluster A B ... ${known.map(({ name }) => name).join("|")}\``)
+  }
   const options = Object.fromEntries(
-    words.filter((word) => word.includes("=")).map((word) => [word.split("=")[0], Number(word.split("=")[1])])
+    words.filter((word) => word.includes("=")).map((word) => [word.split("=")[0], value(word.split("=")[1])])
   ) as Partial<Options>
   const members = words
     .filter((word) => /^[A-Z]$/.test(word))
     .map((_, number): Member => {
       const id = Disks.replicaName(number)
-      return { id, number, disk: Disks.blank(), state: undefined, taking: undefined, crashAt: undefined }
+      return { id, number, version: 1, disk: Disks.blank(), state: undefined, taking: undefined, crashAt: undefined }
     })
   const canon = Canon.empty(subject)
-  const replica = Replica.make(subject.machine, options)
+  const replicas = [1, 2].map((version) => Replica.make({ ...subject.machine, version }, options))
+  const border = words.indexOf("|")
   return {
-    replica,
+    replicas,
     members,
-    oracle: Oracles.make(members, canon, replica.options),
+    oracle: Oracles.make(members, border === -1 ? members.length : border, canon, replicas[0]!.options),
     ledger: Ledgers.empty(canon),
     library: new Map(),
     sent: new Map(),
@@ -116,7 +125,12 @@ const command = (replay: Replay, line: string): void => {
   const member = (name: string | undefined): Member => replay.members.find(({ id }) => id === name)!
   switch (verb) {
     case "restart":
-      return start(replay, member(words[0]), { seed: Number(words[2]), at: Number(words[4]) })
+      return start(replay, member(words[0]), {
+        seed: Number(words[2]),
+        at: Number(words[4]),
+        version: Number(words[6]),
+        founders: words.slice(8).map((name) => member(name).id)
+      })
     case "ask":
       return ask(replay, member(words[1]), words[2]!, line.slice(line.indexOf("{")))
     case "step":
@@ -134,6 +148,11 @@ const command = (replay: Replay, line: string): void => {
     case "wipe":
       Oracles.onForget(replay.oracle, member(words[0]))
       return Disks.wipe(member(words[0]).disk)
+    case "retire":
+      Oracles.onRetire(replay.oracle, member(words[0]))
+      Disks.wipe(member(words[0]).disk)
+      member(words[0]).disk.admitted = false
+      return
     case "damage":
       return Disks.damage(member(words[0]).disk)
     case "alter": {
@@ -146,13 +165,23 @@ const command = (replay: Replay, line: string): void => {
   }
 }
 
-const start = (replay: Replay, member: Member, { seed, at }: { readonly seed: number; readonly at: number }): void => {
+interface Begun {
+  readonly seed: number
+  readonly at: number
+  readonly version: number
+  readonly founders: ReadonlyArray<ReplicaId>
+}
+
+const replicaOf = ({ replicas }: Replay, { version }: Member): AnyReplica => replicas[version - 1]!
+
+const start = (replay: Replay, member: Member, { seed, at, version, founders }: Begun): void => {
+  member.version = version
   Oracles.recover(replay.oracle, member)
   member.disk.incarnation++
-  member.state = replay.replica.init({
+  member.state = replicaOf(replay, member).init({
     id: member.id,
     incarnation: member.disk.incarnation,
-    configuration: { voters: replay.members.map(({ id }) => id) },
+    configuration: Configurations.of(founders),
     at: Instant(at),
     seed,
     ...Disks.contents(member.disk)
@@ -184,7 +213,7 @@ const ask = (replay: Replay, member: Member, kind: string, input: string): void 
   Ledgers.invoke(replay.ledger, {
     client: 0,
     replica: member.id,
-    kind: kind === "Command" ? "Command" : "Query",
+    kind: kind as Operation["kind"],
     input: fromWords(input),
     invokedAt: 0
   })
@@ -194,7 +223,7 @@ const step = (replay: Replay, member: Member, at: number, words: ReadonlyArray<s
   const before = member.state
   if (before === undefined) throw new Error(`${member.id} is down`)
   const events = words.map((word) => ({ ...taken(replay, member, word), at: Instant(at) }) as AnyEvent)
-  const [after, effects] = replay.replica.reduceAll(before, events)
+  const [after, effects] = replicaOf(replay, member).reduceAll(before, events)
   const done = member.crashAt === undefined ? effects : effects.slice(0, member.crashAt)
   replay.lines.push(...events.map((event) => `${member.id}: ${Narration.event(event, inWords)}`))
   replay.lines.push(...Narration.step(before, after, done, inWords))
@@ -207,10 +236,18 @@ const step = (replay: Replay, member: Member, at: number, words: ReadonlyArray<s
   member.crashAt = undefined
 }
 
+/** What is on a command line is a number, or yes or no. */
+const value = (word: string | undefined): number | boolean =>
+  word === "true" || word === "false" ? word === "true" : Number(word)
+
 const taken = (replay: Replay, member: Member, word: string): object => {
   if (word === "deadline") return { _tag: "DeadlineReached" }
   if (word === "full" || word === "room") return { _tag: "DiskSpaceChanged", full: word === "full" }
   if (word.startsWith("Snapshot")) return ofSnapshot(replay, word)
+  if (word.startsWith("transfer")) {
+    const to = word.split(" ")[1]
+    return { _tag: "TransferRequested", to: to === "away" ? undefined : to }
+  }
   const [from, number] = word.split("#")
   if (number !== undefined) {
     const message = replay.sent.get(`${from}->${member.id}`)?.[Number(number) - 1]
@@ -218,13 +255,11 @@ const taken = (replay: Replay, member: Member, word: string): object => {
     return { _tag: "MessageReceived", from, message }
   }
   const [operation, , name] = word.split(" ")
-  const [incarnation, sequence] = name!.split(".").map(Number)
+  const [incarnation = 0, sequence = 0] = name!.split(".").map(Number)
   const asked = replay.ledger.operations[Number(operation) - 1]!
   replay.requests.set(`${member.id}${name}`, asked)
   const request = { replica: member.id, incarnation, sequence }
-  return asked.kind === "Command"
-    ? { _tag: "CommandSubmitted", request, command: asked.input }
-    : { _tag: "QuerySubmitted", request, query: asked.input }
+  return Desks.submission({ operation: asked, request })
 }
 
 const ofSnapshot = ({ library }: Replay, word: string): object => {
@@ -240,7 +275,7 @@ const carryOut = (replay: Replay, member: Member, effect: AnyEffect): void => {
   switch (effect._tag) {
     case "Persist":
       Oracles.onSynced(oracle, member, effect)
-      return Oracles.onOwnSync(oracle, member)
+      return Oracles.onOwnSync(oracle, member, effect)
     case "Send": {
       Promises.onSend(oracle, member, effect.to, effect.message)
       return send(replay, `${member.id}->${effect.to}`, effect.message)

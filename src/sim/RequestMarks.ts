@@ -10,6 +10,15 @@ export const marks = [
   "refused: NoQuorum",
   "refused: NoSpace",
   "refused: Diverged",
+  "refused: Removed",
+  "refused: NotAMember",
+  "refused: LastVoter",
+  "refused: ChangePending",
+  "refused: NotJoint",
+  "refused: NotReady",
+  "refused: WouldLoseQuorum",
+  "refused: NotCaughtUp",
+  "refused: UnknownVersion",
   "ForwardRefused",
   "a command declined by its leader",
   "a request whose end a snapshot hides",
@@ -54,7 +63,9 @@ const onEffect = ({ before, after }: Taken, effect: AnyEffect, mark: Marker): vo
   switch (effect._tag) {
     case "Reply":
       if (effect.outcome._tag === "Superseded") mark("a superseded request")
-      if (effect.outcome._tag === "Refused") mark(`refused: ${effect.outcome.reason}`)
+      if (effect.outcome._tag === "Refused" && effect.outcome.reason !== "Outdated") {
+        mark(`refused: ${effect.outcome.reason}`)
+      }
       if (effect.outcome._tag === "Declined") mark("a command declined by its leader")
       if (effect.outcome._tag === "Answered" && after._tag === "Follower") mark("a read answered on a follower")
       return

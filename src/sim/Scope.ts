@@ -5,7 +5,9 @@
 import type { Budget } from "./Situation.ts"
 
 export interface Scope extends Budget {
+  /** The voters at the beginning, and how many more there are. */
   readonly replicas: number
+  readonly spares: number
   /** No term beyond this one. */
   readonly terms: number
   /** No log longer than this: a doubled command takes up a place every time it arrives. */
@@ -22,6 +24,7 @@ export interface Scope extends Budget {
 
 export const least: Scope = {
   replicas: 3,
+  spares: 0,
   terms: 1,
   entries: 2,
   rounds: 1,
@@ -33,7 +36,9 @@ export const least: Scope = {
   commands: 0,
   queries: 0,
   resubmissions: 0,
-  crashes: 0
+  crashes: 0,
+  amendments: 0,
+  transfers: 0
 }
 
 export const standard: ReadonlyArray<readonly [name: string, scope: Scope]> = [
@@ -60,7 +65,14 @@ export const standard: ReadonlyArray<readonly [name: string, scope: Scope]> = [
   [
     "snapshots instead of logs, two replicas, and a crash",
     { ...least, replicas: 2, logs: [[1, 1], []], snapshotEntries: 1, terms: 2, entries: 3, beats: 1, crashes: 1 }
-  ]
+  ],
+  [
+    "two become three, across two terms",
+    { ...least, replicas: 2, spares: 1, terms: 2, elections: 2, entries: 4, amendments: 1 }
+  ],
+  ["two become three, and a crash", { ...least, replicas: 2, spares: 1, entries: 3, amendments: 1, crashes: 1 }],
+  ["three become two, across two terms", { ...least, terms: 2, elections: 2, entries: 4, amendments: 1 }],
+  ["a transfer and a crash", { ...least, terms: 2, entries: 3, transfers: 1, crashes: 1 }]
 ]
 
 /** Minutes rather than seconds, and so by hand. */
@@ -68,5 +80,7 @@ export const larger: typeof standard = [
   ["a command that is logged twice", { ...least, entries: 3, commands: 1 }],
   ["a command across two terms, and a crash", { ...least, terms: 2, elections: 2, commands: 1, crashes: 1 }],
   ["a read whose question is doubled", { ...least, queries: 1, rounds: 2 }],
+  ["three become four, across two terms", { ...least, spares: 1, terms: 2, elections: 2, entries: 4, amendments: 1 }],
+  ["a transfer across three terms", { ...least, terms: 3, elections: 2, entries: 4, transfers: 1 }],
   ["three terms", { ...least, terms: 3, elections: 3, entries: 3 }]
 ]

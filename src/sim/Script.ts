@@ -9,6 +9,7 @@
  *
  *   deadline A                               time passes to A's next deadline, and A is told
  *   wait 50                                  time passes, nobody is told
+ *   pass 600 A                               as much, while A is told whenever it wants to be, and all is delivered
  *   put A x 1 / get A x                      a client of A
  *   resubmit A                               A's runtime asks again for what waits too long
  *   together A put x 1, get x, B->A          A is told of these at once, as one batch (of all that is
@@ -26,6 +27,13 @@
  *   slow A / sync A / fast A                 A's disk takes until it is told to be done; and no more
  *   crash A [after N effects]                at once, or in A's next step
  *   restart A
+ *   amend A: add D+, remove B                a client of A wants other members; + to be a voter when caught up. Also
+ *                                            promote, demote, leave, move D to host:1; at the end `, stay joint` and
+ *                                            `, by force`; or `at most version 1`, `any version`
+ *   transfer A [to B]                        A is told to hand over, or to see to it
+ *   join D                                   a replica more, which is no member and knows those of the beginning
+ *   program A 2                              from its next start on A understands version 2
+ *   members [A ...]                          who they are, as replicas have it
  *   wipe A                                   A, which is down, has lost its disk
  *
  *   slow snapshots A / fast snapshots A      what A does with snapshots takes until it is told to be done; and no more
@@ -40,12 +48,15 @@
  *
  * WHICH is any of links and one message type: `A->B`, `A->` (to anybody), `->B`, `RequestVote`.
  * WHERE is any of links and replicas; a replica is all of its links.
+ *
+ * Long because: it is the language, with the words for every command beside what it does.
  */
-import { defaults, type Options } from "../raft/Options.ts"
+import { defaults } from "../raft/Options.ts"
 import { ReplicaId } from "../raft/LogEntry.ts"
 import * as Dictation from "./Dictation.ts"
 import * as Disks from "./Disk.ts"
 import type { Arrival } from "./Host.ts"
+import * as Members from "./MemberText.ts"
 import * as Narration from "./Narration.ts"
 import * as Notes from "./Notes.ts"
 import * as Selections from "./Selection.ts"
@@ -87,15 +98,15 @@ const command = (given: Stage | undefined, line: string): Stage => {
 }
 
 const cluster = (words: ReadonlyArray<string>): Stage => {
-  const options: Record<string, number> = {}
+  const options: Record<string, number | boolean> = {}
   for (const word of words.filter((one) => one.includes("="))) {
     const [name = "", value] = word.split("=")
     if (!(name in defaults)) throw new Error(`no such option: ${name}`)
-    options[name] = Number(value)
+    options[name] = value === "true" ? true : Number(value)
   }
   const stage = Stages.make(
     words.filter((one) => !one.includes("=")),
-    options satisfies Partial<Options>
+    options
   )
   stage.lines.push(`${[...stage.members.keys()].join(", ")} follow nobody in term 0`)
   return stage
@@ -123,6 +134,15 @@ const handlers: Readonly<Record<string, (stage: Stage, words: ReadonlyArray<stri
   deadline: (stage, [name]) => Stages.deadline(stage, member(stage, name)),
   wait: (stage, [millis]) => {
     stage.now += Number(millis)
+  },
+  pass: (stage, [millis, name]) => {
+    const until = stage.now + Number(millis)
+    const of = member(stage, name)
+    while (of.state !== undefined && Stages.replicaOf(stage, of).nextDeadline(of.state) <= until) {
+      Stages.deadline(stage, of)
+      flush(stage)
+    }
+    stage.now = until
   },
   deliver: (stage, words) => (words.length === 0 ? flush(stage) : Stages.deliver(stage, chosen(stage, words))),
   together: (stage, [name, ...words]) => {
@@ -177,6 +197,27 @@ const handlers: Readonly<Record<string, (stage: Stage, words: ReadonlyArray<stri
     const to = member(stage, name)
     Stages.step(stage, to, arrivals(stage, to, ["get", ...words]))
   },
+  amend: (stage, [name, ...words]) => {
+    const to = member(stage, name?.replace(":", ""))
+    Stages.step(stage, to, arrivals(stage, to, ["amend", ...words]))
+  },
+  transfer: (stage, [name, ...words]) => {
+    const to = member(stage, name)
+    Stages.step(stage, to, arrivals(stage, to, ["transfer", ...words]))
+  },
+  join: (stage, [name = ""]) => {
+    Stages.join(stage, name)
+    stage.lines.push(Narration.status(member(stage, name).state!))
+  },
+  program: (stage, [name, version]) => {
+    member(stage, name).version = Number(version)
+  },
+  members: (stage, names) => {
+    for (const { id, state } of stage.members.values()) {
+      if (state === undefined || (names.length > 0 && !names.includes(id))) continue
+      stage.lines.push(`${id}: ${Members.configuration(state.configuration)}`)
+    }
+  },
   resubmit: (stage, [name]) => Stages.resubmit(stage, member(stage, name)),
   crash: (stage, [name, after, effects]) => {
     if (after === undefined) {
@@ -228,8 +269,10 @@ const handlers: Readonly<Record<string, (stage: Stage, words: ReadonlyArray<stri
   },
   deadlines: (stage) => {
     stage.lines.push(`it is ${Math.round(stage.now)}`)
-    for (const { id, state } of stage.members.values()) {
-      if (state !== undefined) stage.lines.push(`${id}: waits until ${Math.round(stage.replica.nextDeadline(state))}`)
+    for (const one of stage.members.values()) {
+      if (one.state === undefined) continue
+      const deadline = Stages.replicaOf(stage, one).nextDeadline(one.state)
+      stage.lines.push(`${one.id}: waits until ${Math.round(deadline)}`)
     }
   }
 }
@@ -244,7 +287,13 @@ const arrivals = (stage: Stage, to: Member, words: ReadonlyArray<string>): Reado
   const [verb, key, value] = words
   if (verb === "put") return [Stages.submission(stage, to, "Command", { put: key, value })]
   if (verb === "get") return [Stages.submission(stage, to, "Query", { get: key })]
-  if (verb === "deadline") return to.state === undefined ? [] : [Stages.lateness(stage, to.state)]
+  if (verb === "amend") {
+    return [Stages.submission(stage, to, "Amendment", Members.readAmendment(words.slice(1).join(" ")))]
+  }
+  if (verb === "transfer") {
+    return [{ _tag: "TransferRequested", to: words[2] === undefined ? undefined : ReplicaId(words[2]) }]
+  }
+  if (verb === "deadline") return Stages.lateness(stage, to)
   const found = taken(stage, words)
   return found.map(({ from, message }) => ({ _tag: "MessageReceived", from, message }))
 }

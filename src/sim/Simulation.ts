@@ -88,7 +88,13 @@ export const run = ({ seed, subject, cuts = none, record = false }: Settings): O
     strikes: world.strikes,
     asks: world.asks,
     script:
-      recording && Recordings.script(recording, { hosts: world.hosts, options: plan.options, machine: subject.name }),
+      recording &&
+      Recordings.script(recording, {
+        hosts: world.hosts,
+        founders: plan.size,
+        options: plan.options,
+        machine: subject.name
+      }),
     history: operations
   }
 }

@@ -33,6 +33,9 @@ export interface Budget {
   readonly queries: number
   readonly resubmissions: number
   readonly crashes: number
+  /** Somebody joins or leaves. */
+  readonly amendments: number
+  readonly transfers: number
 }
 
 /** Equal replicas and equal messages are one object each, and what they make of each other is known once. */
@@ -56,7 +59,7 @@ export const remember = (rig: Rig, fingerprints: Fingerprints): Memory => ({
 export const make = (memory: Memory, logs: ReadonlyArray<ReadonlyArray<number>>, left: Budget): Situation => {
   const term = Math.max(0, ...logs.flat())
   return {
-    members: memory.rig.voters.map((id, place) => Reactions.boot(memory.rig, id, { term, entries: logs[place] ?? [] })),
+    members: memory.rig.all.map((id, place) => Reactions.boot(memory.rig, id, { term, entries: logs[place] ?? [] })),
     flight: [],
     chronicle: Chronicles.empty,
     left

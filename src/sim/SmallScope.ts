@@ -131,14 +131,16 @@ export const explore = (scope: Settings): Verdict => {
 }
 
 const begin = (scope: Settings): Search => {
-  const voters = Array.from({ length: scope.replicas }, (_, number) => replicaName(number))
-  const fingerprints = Fingerprints.make(voters, { electionTimeoutMillis: Moves.times.electionTimeout })
+  const all = Array.from({ length: scope.replicas + scope.spares }, (_, number) => replicaName(number))
+  const voters = all.slice(0, scope.replicas)
+  const fingerprints = Fingerprints.make(all, { electionTimeoutMillis: Moves.times.electionTimeout })
   const memory = Situations.remember(
-    { replica: replicaOf(scope), voters, rules: scope.rules, admitted: scope.blank ? undefined : true },
+    { replica: replicaOf(scope), voters, all, rules: scope.rules, admitted: scope.blank ? undefined : true },
     fingerprints
   )
-  const { elections, beats, commands, queries, resubmissions, crashes } = scope
-  const first = Situations.make(memory, scope.logs, { elections, beats, commands, queries, resubmissions, crashes })
+  const { elections, beats, commands, queries, resubmissions, crashes, amendments, transfers } = scope
+  const asked = { commands, queries, resubmissions, amendments, transfers }
+  const first = Situations.make(memory, scope.logs, { elections, beats, crashes, ...asked })
   const visited = Visits.make(fingerprints)
   return { scope, memory, visited, first, parents: [-1], choices: [-1], steps: 0 }
 }

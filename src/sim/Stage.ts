@@ -4,6 +4,7 @@
  * doubled or dropped; time passes only when a command says so. Every step is held against the
  * invariants, and a broken one is told like anything else.
  */
+import * as Configurations from "../raft/Configuration.ts"
 import type { LogEntry, ReplicaId } from "../raft/LogEntry.ts"
 import { Instant, ReplicaId as Id, Index, Term } from "../raft/LogEntry.ts"
 import * as Invariants from "../raft/Invariants.ts"
@@ -21,8 +22,10 @@ import { erase } from "./Subject.ts"
 import type { Arrival } from "./Host.ts"
 
 export interface Stage {
-  readonly replica: AnyReplica
-  readonly members: ReadonlyMap<ReplicaId, Member>
+  /** By the version that they understand, from 1 on. */
+  readonly replicas: ReadonlyArray<AnyReplica>
+  readonly founders: ReadonlyArray<ReplicaId>
+  readonly members: Map<ReplicaId, Member>
   flight: ReadonlyArray<Flying>
   /** Taken out of flight, to arrive much later. */
   held: ReadonlyArray<Flying>
@@ -40,6 +43,10 @@ export interface Member {
   readonly id: ReplicaId
   readonly number: number
   readonly disk: Disks.Disk
+  /** The latest version of commands that its program understands. */
+  version: number
+  /** The voters that it is told of at its first start. */
+  founders: ReadonlyArray<ReplicaId>
   /** `undefined` while it is down. */
   state: State | undefined
   desk: Desks.Desk
@@ -68,26 +75,12 @@ export interface Flying {
 }
 
 export const make = (names: ReadonlyArray<string>, options: Partial<Options>): Stage => {
-  const members = names.map(
-    (name, number): Member => ({
-      id: Id(name),
-      number,
-      disk: Disks.blank(),
-      state: undefined,
-      desk: Desks.open(Id(name), 0),
-      crashAt: undefined,
-      slowDisk: false,
-      slowSnapshots: false,
-      taking: undefined,
-      partial: undefined,
-      full: false,
-      waiting: [],
-      inbox: []
-    })
-  )
+  const founders = names.map(Id)
+  const { machine } = erase(Notes.subject)
   const stage: Stage = {
-    replica: Replica.make(erase(Notes.subject).machine, options),
-    members: new Map(members.map((member) => [member.id, member])),
+    replicas: [1, 2].map((version) => Replica.make({ ...machine, version }, options)),
+    founders,
+    members: new Map(founders.map((id, number) => [id, blank(id, number, founders)])),
     flight: [],
     held: [],
     library: new Map(),
@@ -96,9 +89,39 @@ export const make = (names: ReadonlyArray<string>, options: Partial<Options>): S
     operations: 0,
     lines: []
   }
-  for (const member of members) start(stage, member)
+  for (const member of stage.members.values()) start(stage, member)
   return stage
 }
+
+const blank = (id: ReplicaId, number: number, founders: ReadonlyArray<ReplicaId>): Member => ({
+  id,
+  number,
+  disk: Disks.blank(),
+  version: 1,
+  founders,
+  state: undefined,
+  desk: Desks.open(id, 0),
+  crashAt: undefined,
+  slowDisk: false,
+  slowSnapshots: false,
+  taking: undefined,
+  partial: undefined,
+  full: false,
+  waiting: [],
+  inbox: []
+})
+
+/** One that is no member, and knows who founded the cluster; perhaps one of those, on an empty disk. */
+export const join = (stage: Stage, name: string): void => {
+  const id = Id(name)
+  const member = stage.members.get(id) ?? blank(id, stage.members.size, stage.founders)
+  // Whatever its disk says, this is no beginning.
+  member.disk.admitted ??= false
+  stage.members.set(id, member)
+  start(stage, member)
+}
+
+export const replicaOf = ({ replicas }: Stage, { version }: Member): AnyReplica => replicas[version - 1]!
 
 export const start = (stage: Stage, member: Member): void => {
   const { stored, fellBack, reset } = Disks.recover(member.disk)
@@ -109,10 +132,10 @@ export const start = (stage: Stage, member: Member): void => {
   }
   member.disk.incarnation++
   member.desk = Desks.open(member.id, member.disk.incarnation)
-  member.state = stage.replica.init({
+  member.state = replicaOf(stage, member).init({
     id: member.id,
     incarnation: member.disk.incarnation,
-    configuration: { voters: [...stage.members.keys()] },
+    configuration: Configurations.of(member.founders),
     at: Instant(stage.now),
     // Fixed: the same script draws the same deadlines.
     seed: 7 * member.number + 1,
@@ -163,13 +186,14 @@ const tell = (stage: Stage, { replica, number }: Operation, what: string): void 
 
 /** Time passes up to the replica's own deadline, and it is told. */
 export const deadline = (stage: Stage, member: Member): void => {
-  if (member.state !== undefined) step(stage, member, [lateness(stage, member.state)])
+  step(stage, member, lateness(stage, member))
 }
 
 /** The news of a replica's deadline, once time has come so far. */
-export const lateness = (stage: Stage, state: State): Arrival => {
-  stage.now = Math.max(stage.now, stage.replica.nextDeadline(state))
-  return { _tag: "DeadlineReached" }
+export const lateness = (stage: Stage, member: Member): ReadonlyArray<Arrival> => {
+  if (member.state === undefined) return []
+  stage.now = Math.max(stage.now, replicaOf(stage, member).nextDeadline(member.state))
+  return [{ _tag: "DeadlineReached" }]
 }
 
 /** A client's request, known at the replica's desk from now on. */
@@ -203,7 +227,7 @@ export const step = (stage: Stage, member: Member, arrivals: ReadonlyArray<Arriv
 const reduce = (stage: Stage, member: Member, events: ReadonlyArray<AnyEvent>): void => {
   const before = member.state
   if (before === undefined || events.length === 0) return
-  const [after, effects] = stage.replica.reduceAll(before, events)
+  const [after, effects] = replicaOf(stage, member).reduceAll(before, events)
   stage.lines.push(...Narration.change(before, after))
   for (const rule of [...Invariants.ofState(after), ...Invariants.ofStep(before, effects, after)]) {
     stage.lines.push(`${member.id}: BREAKS THE RULE: ${rule}`)
@@ -253,7 +277,7 @@ export const sync = (stage: Stage, member: Member): void => {
   const again = [persist, ...rest].flatMap((effect) => carryOutOne(stage, member, effect))
   const events: Array<AnyEvent> = [...member.inbox, ...again.map((arrival) => ({ ...arrival, at }))]
   member.inbox = []
-  if (member.state !== undefined && stage.replica.nextDeadline(member.state) <= at) {
+  if (member.state !== undefined && replicaOf(stage, member).nextDeadline(member.state) <= at) {
     events.push({ _tag: "DeadlineReached", at })
   }
   reduce(stage, member, events)

@@ -3,9 +3,11 @@
  * core's own rules (raft/Invariants.ts), and one that holds because the simulator sees whole
  * steps only.
  */
+import { type Configuration, isMember } from "../raft/Configuration.ts"
 import * as Invariants from "../raft/Invariants.ts"
+import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
-import type { AnyEffect, State } from "./Subject.ts"
+import type { AnyEffect, AnyEvent, State } from "./Subject.ts"
 import { require, Violation } from "./Violation.ts"
 
 export const checkStep = (
@@ -22,4 +24,14 @@ export const checkStep = (
   const most = (installed ? log.base.index : before.stateMachine.lastApplied) + maxApplyEntries
   require(lastApplied === Math.min(commitIndex, most), "what is committed is applied, as far as one step may", () =>
     `${after.id}: applied ${lastApplied}, committed ${commitIndex}`)
+}
+
+/** It has entered a later term, long after anything was amiss: not for one that is no member any more, or not yet. */
+export const checkDisturbed = (members: Configuration, id: ReplicaId, events: ReadonlyArray<AnyEvent>): void => {
+  if (!isMember(members, id)) return
+  for (const event of events) {
+    const outsider = event._tag === "MessageReceived" && !isMember(members, event.from) ? event : undefined
+    const heeded = outsider?.message._tag === "RequestVote" && events.length === 1
+    require(!heeded, "who is no member disturbs nobody", () => `${id} enters a term of ${outsider?.from}`)
+  }
 }

@@ -2,6 +2,7 @@
  * What happens to a world, one thing at a time. Here a host does what the runtime will do:
  * take some of what waits, reduce it, carry out the effects from left to right.
  */
+import { isMember } from "../raft/Configuration.ts"
 import { Instant, type RequestId } from "../raft/LogEntry.ts"
 import * as Agendas from "./Agenda.ts"
 import * as Background from "./Background.ts"
@@ -20,7 +21,8 @@ import * as Oracles from "./Oracle.ts"
 import * as Promises from "./Promises.ts"
 import * as Recordings from "./Recording.ts"
 import type { Operation } from "./Operation.ts"
-import type { AnyEvent, State } from "./Subject.ts"
+import type { AnyEvent, AnyMessage, State } from "./Subject.ts"
+import { checkDisturbed } from "./StepRules.ts"
 import * as Traces from "./Trace.ts"
 import { require } from "./Violation.ts"
 import type { Happening, World } from "./World.ts"
@@ -40,6 +42,7 @@ const happen = (world: World, what: Happening): void => {
   switch (what._tag) {
     case "Arrive":
       if (Links.isCut(world.links, what, what.message._tag) || what.wipes < world.hosts[what.to]!.wipes) return
+      if (world.calm && isGivenUp(world, what.message)) return
       return Worlds.deliver(world, world.hosts[what.to]!, {
         _tag: "MessageReceived",
         from: world.hosts[what.from]!.id,
@@ -81,11 +84,22 @@ const happen = (world: World, what: Happening): void => {
   }
 }
 
+/** Nobody waits for it any more: with the faults ends what was asked for under them. */
+const isGivenUp = ({ hosts }: World, message: AnyMessage): boolean => {
+  if (message._tag !== "ForwardAmendment") return false
+  const { replica, incarnation, sequence } = message.request
+  const { desk } = hosts[replicaNumber(replica)]!
+  return desk.incarnation !== incarnation || !desk.waiting.has(sequence)
+}
+
 const ask = (world: World, client: number): void => {
   if (world.calm) return
   const { clients } = world.plan
   const random = world.chance.clients
-  const host = clients.sticky ? world.hosts[client % world.hosts.length]! : random.pick(world.hosts)
+  const drawn = clients.sticky ? world.hosts[client % world.hosts.length]! : random.pick(world.hosts)
+  // Who is no member is rarely asked twice.
+  const isAsked = isMember(world.oracle.standings.committed.configuration, drawn.id) || random.chance(0.2)
+  const host = isAsked ? drawn : random.pick(world.hosts)
   const queries = clients.sticky ? (client % 2 === 0 ? 0.05 : 0.95) : clients.queries
   if (host.state === undefined) {
     Worlds.plan(world, world.now + 1 + random.wait(clients.thinkMillis), { _tag: "Ask", client })
@@ -129,12 +143,14 @@ const gather = (world: World, host: Host, state: State): Array<AnyEvent> => {
   const at = Instant(Hosts.localTime(host, world.now))
   host.inbox.push(...Desks.overdue(host.desk, at, world.plan.options.electionTimeoutMillis))
   const { batch } = world.chance
-  const taken = host.inbox.splice(0, 1 + batch.below(world.plan.batch.most))
+  // Whatever the plan says, a crowd is not taken one by one for ever: a runtime takes all that is there.
+  const most = Math.max(world.plan.batch.most, world.calm ? host.inbox.length / 4 : 0)
+  const taken = host.inbox.splice(0, 1 + batch.below(most))
   const events: Array<AnyEvent> = []
   for (const arrival of taken) events.push({ ...arrival, at })
   const stuck = world.now < host.timerStuckUntil
   const overlooked = stuck || (taken.length > 0 && !world.calm && batch.chance(world.plan.lateTimer))
-  if (!overlooked && at >= world.replica.nextDeadline(state)) {
+  if (!overlooked && at >= Worlds.replicaOf(world, host).nextDeadline(state)) {
     const deadline: AnyEvent = { _tag: "DeadlineReached", at }
     if (batch.chance(0.5)) events.push(deadline)
     else events.unshift(deadline)
@@ -143,7 +159,7 @@ const gather = (world: World, host: Host, state: State): Array<AnyEvent> => {
 }
 
 const reduce = (world: World, host: Host, before: State, events: ReadonlyArray<AnyEvent>): void => {
-  const [after, effects] = world.replica.reduceAll(before, events)
+  const [after, effects] = Worlds.replicaOf(world, host).reduceAll(before, events)
   world.events += events.length
   if (world.recording !== undefined) Recordings.onStep(world.recording, host, events[0]!.at, events)
   host.state = after
@@ -152,9 +168,14 @@ const reduce = (world: World, host: Host, before: State, events: ReadonlyArray<A
   Traces.step(world.trace, { at: world.now, host: host.number, before, after, events, effects })
   Oracles.onStep(world.oracle, host, { before, after, effects })
   Marks.onStep(world.marks, { options: world.plan.options, before, after, events, effects })
-  const told = events.some((event) => event._tag === "DeadlineReached")
+  if (world.settled && after.currentTerm > before.currentTerm)
+    checkDisturbed(world.oracle.standings.committed.configuration, host.id, events)
+  // What comes behind it may bring another deadline, which has passed as well.
+  const told = events.at(-1)?._tag === "DeadlineReached"
   const goesOn = after.stateMachine.lastApplied > before.stateMachine.lastApplied
-  require(!told || goesOn || world.replica.nextDeadline(after) > events[0]!.at, "a deadline that passed moves on", () =>
+  require(!told ||
+    goesOn ||
+    Worlds.replicaOf(world, host).nextDeadline(after) > events[0]!.at, "a deadline that passed moves on", () =>
     `${host.id} (${after._tag}) would spin`)
   const { cutShort } = world.chance
   const dies = !world.calm && world.plan.cutShort > 0 && cutShort.chance(world.plan.cutShort)
@@ -179,7 +200,7 @@ const carryOut = (world: World, host: Host): void => {
         if (syncFails(world)) return failedSync(world, host)
         host.syncing = false
         Oracles.onSynced(world.oracle, host, effect)
-        Oracles.onOwnSync(world.oracle, host)
+        Oracles.onOwnSync(world.oracle, host, effect)
         break
       }
       case "Send":
@@ -265,7 +286,7 @@ const carryOn = (world: World, host: Host): void => {
 const rest = (world: World, host: Host): void => {
   if (host.state === undefined) return
   if (host.inbox.length > 0) return Worlds.wake(world, host, world.now)
-  const deadline = Hosts.worldTime(host, world.replica.nextDeadline(host.state))
+  const deadline = Hosts.worldTime(host, Worlds.replicaOf(world, host).nextDeadline(host.state))
   const { batch } = world.chance
   const late = !world.calm && batch.chance(world.plan.lateTimer)
   const by = late ? batch.wait(world.plan.options.electionTimeoutMillis * 2) : 0.01

@@ -1,4 +1,5 @@
 /** The key-value store under test: puts and deletes of a few keys, single and in ranges. */
+import { unstamped } from "../raft/Machine.ts"
 import type { KeyValue } from "../kv/KeyValue.ts"
 import type { KvCommand, KvResult } from "../kv/KvCommand.ts"
 import { KvMachine, type KvState } from "../kv/KvMachine.ts"
@@ -34,7 +35,7 @@ export const subject: Subject<KvState, KvCommand, KvResult, KvQuery, KvAnswer> =
   query: (random) => ({ ...everything, ...range(random), limit: random.pick([0, 1]), keysOnly: random.chance(0.2) }),
   alter: (random, state) => {
     const put = { _tag: "Put", key: random.pick(keys), value: Uint8Array.of(0xff), prevKv: false } as const
-    return { ...KvMachine.apply(state, put)[0], revision: state.revision }
+    return { ...KvMachine.apply(state, put, unstamped)[0], revision: state.revision }
   },
   digest: (state) => {
     const all = KvMachine.query(state, everything)

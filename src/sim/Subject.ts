@@ -22,6 +22,8 @@ export interface Subject<S, C, R, Q, A> {
   readonly digest: (state: S) => number
   /** The state with something in it changed, as memory or a disk that lies would. */
   readonly alter: (random: Random, state: S) => S
+  /** What the machine itself promises of each step that is applied: what is broken, in words. */
+  readonly rule?: (before: S, after: S, command: C, result: R) => string | undefined
   readonly sameResult: (one: R, other: R) => boolean
   readonly sameAnswer: (one: A, other: A) => boolean
 }

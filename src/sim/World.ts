@@ -29,7 +29,8 @@ export interface World {
   readonly seed: number
   readonly plan: Plan
   readonly subject: AnySubject
-  readonly replica: AnyReplica
+  /** By the version that they understand, from 1 on. */
+  readonly replicas: ReadonlyArray<AnyReplica>
   readonly hosts: ReadonlyArray<Host>
   readonly links: Links.Links
   /** Every snapshot that was ever written. */
@@ -52,8 +53,12 @@ export interface World {
   /** Strikes and requests so far, those that are cut among them. */
   strikes: number
   asks: number
+  /** When anybody last asked for a change of the cluster itself. */
+  amendedAt: number
   /** The faults are over: what was to begin does not, and clients ask no more. */
   calm: boolean
+  /** Calm for so long that nobody from outside has anything to say that others must heed. */
+  settled: boolean
   /** Calm, and every message and every timer takes its time to the dot. */
   lockstep: boolean
 }
@@ -99,6 +104,8 @@ export interface Chance {
   readonly restart: Random
   readonly seeds: Random
   readonly snapshots: Random
+  /** Which program a replica is started with. */
+  readonly programs: Random
   /** One for each strike of the plan. */
   readonly strikes: ReadonlyArray<Random>
 }
@@ -110,24 +117,29 @@ export interface Making {
 
 export const make = (seed: number, plan: Plan, subject: AnySubject, { cuts = none, recording }: Making = {}): World => {
   const clocks = stream(seed, "clocks")
-  const hosts = Array.from({ length: plan.size }, (_, number) =>
-    Hosts.make(replicaName(number), number, { rate: plan.clocks[number]!, offset: clocks.between(0, 1e6) })
+  const founders = Array.from({ length: plan.size }, (_, number) => replicaName(number))
+  const hosts = Array.from({ length: plan.hosts }, (_, number) =>
+    Hosts.make(replicaName(number), number, {
+      clock: { rate: plan.clocks[number]!, offset: clocks.between(0, 1e6) },
+      version: plan.versions.first[number]!,
+      founders
+    })
   )
   const canon = Canon.empty(subject)
   const world: World = {
     seed,
     plan,
     subject,
-    replica: Replica.make(subject.machine, plan.options),
+    replicas: [1, 2].map((version) => Replica.make({ ...subject.machine, version }, plan.options)),
     hosts,
-    links: Links.make(plan.size),
+    links: Links.make(plan.hosts),
     library: new Map(),
     agenda: Agendas.empty(),
-    oracle: Oracles.make(hosts, canon, plan.options),
+    oracle: Oracles.make(hosts, plan.size, canon, plan.options),
     ledger: Ledgers.empty(canon),
     trace: Traces.empty(),
     chance: {
-      network: Array.from({ length: plan.size ** 2 }, (_, link) => stream(seed, `network.${link}`)),
+      network: Array.from({ length: plan.hosts ** 2 }, (_, link) => stream(seed, `network.${link}`)),
       batch: stream(seed, "batch"),
       disk: stream(seed, "disk"),
       clients: stream(seed, "clients"),
@@ -136,6 +148,7 @@ export const make = (seed: number, plan: Plan, subject: AnySubject, { cuts = non
       restart: stream(seed, "restart"),
       seeds: stream(seed, "seeds"),
       snapshots: stream(seed, "snapshots"),
+      programs: stream(seed, "programs"),
       strikes: plan.strikes.map(({ kind }) => stream(seed, `strike.${kind}`))
     },
     now: 0,
@@ -147,13 +160,17 @@ export const make = (seed: number, plan: Plan, subject: AnySubject, { cuts = non
     recording,
     strikes: 0,
     asks: 0,
+    amendedAt: Number.NEGATIVE_INFINITY,
     calm: false,
+    settled: false,
     lockstep: false
   }
   return world
 }
 
 export const plan = (world: World, at: number, what: Happening): void => Agendas.plan(world.agenda, at, what)
+
+export const replicaOf = (world: World, { version }: Host): AnyReplica => world.replicas[version - 1]!
 
 export const countFault = (world: World, name: string): void => {
   world.faults.set(name, (world.faults.get(name) ?? 0) + 1)

@@ -38,6 +38,9 @@ export interface Options {
   readonly replica: ReplicaId
   /** All of the cluster's, this replica included; a directory keeps to those that it began with. */
   readonly voters: ReadonlyArray<ReplicaId>
+  /** For a new directory: it is of a replica that is added to a cluster that there is. */
+  readonly joined?: Identity.Joined | undefined
+  readonly recovery?: string | undefined
   readonly segmentBytes?: number
   /** With less room than this on the disk, no commands are taken; 64 MiB or a sixteenth of the disk otherwise. */
   readonly reserveBytes?: number
@@ -61,7 +64,13 @@ const open = Effect.fnUntraced(function* (
     names = DurableFile.realNames
   } = options
   const directory = path.resolve(options.directory)
-  const identity = { cluster, replica, voters: options.voters.toSorted() }
+  const identity: Identity.Owner = {
+    cluster,
+    replica,
+    voters: options.voters.toSorted(),
+    ...(options.joined === undefined ? {} : { joined: options.joined }),
+    ...(options.recovery === undefined ? {} : { recovery: options.recovery })
+  }
   yield* attempt(`use ${directory} as a data directory`, "Unreadable", () => DurableFile.makeDirectory(directory))
   yield* DirectoryLock.hold(directory)
   const found = yield* attempt(`read ${directory}`, "Unreadable", () => look(directory, identity, names))
@@ -103,7 +112,7 @@ const open = Effect.fnUntraced(function* (
   yield* tidy
   const incarnation = Identity.nextIncarnation(found, yield* Clock.currentTimeMillis)
   yield* attempt(`write to ${directory}`, "WriteFailed", () =>
-    Identity.write(directory, { ...identity, incarnation }, names)
+    Identity.write(directory, { ...found, incarnation }, names)
   )
   const reserveBytes = options.reserveBytes ?? (yield* FreeSpace.defaultReserve(directory))
   const tidying = yield* Tidying.make(tidy)

@@ -5,7 +5,8 @@
  * a damaged header is never an interrupted write.
  *
  * Format 1 did not say what was before: its first segment has number 1, its log begins at the
- * origin, and its replica is admitted. It is read, and goes on in a segment of the present format.
+ * origin, and its replica is admitted. Format 2 knew neither configurations nor versions as entries, nor the time of
+ * a command. Both are read, and go on in a segment of the present format.
  */
 import type { FileHandle } from "node:fs/promises"
 import { crc32 } from "node:zlib"
@@ -16,7 +17,7 @@ import type { ReplicaId } from "../raft/LogEntry.ts"
 import * as DurableFile from "./DurableFile.ts"
 import { type Beginning, blank } from "./Outline.ts"
 
-export const formatVersion = 2
+export const formatVersion = 3
 /** The part of a header that has the same length in every segment. */
 export const fixedHeaderBytes = 64
 

@@ -1,8 +1,8 @@
 /**
- * Connections that others made to us. A peer has at most one: a second one means that it
+ * Connections that others made to us. A peer has at most one for each lane: a second one means that it
  * gave up the first, even if we have not seen that end, so the second replaces the first
  * and nothing more is delivered from the first. Only an earlier start of a peer never replaces
- * a later one: what it still says is void. Whoever breaks the protocol loses the connection
+ * a later one, on whichever lane: what it still says is void. Whoever breaks the protocol loses the connection
  * and changes nothing else.
  */
 import type { Socket } from "node:net"
@@ -12,6 +12,7 @@ import * as MessageCodec from "../codec/MessageCodec.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Message } from "../raft/Message.ts"
 import type { ConnectionLog } from "./ConnectionLog.ts"
+import { type Lane, lanes } from "./Lane.ts"
 import type { TcpLimits } from "./TcpLimits.ts"
 
 /** Only that it arrives means something. Later versions may send more. */
@@ -22,20 +23,30 @@ export interface InboundOptions {
   readonly id: ReplicaId
   readonly incarnation: number
   readonly epoch: () => number | undefined
-  readonly isPeer: (id: ReplicaId) => boolean
+  /** What is said of us in answers, besides who we are. */
+  readonly address: () => string | undefined
+  readonly standingOf: (id: ReplicaId) => Handshake.Standing
   readonly limits: TcpLimits
   readonly log: ConnectionLog
-  readonly onAccepted: (peer: ReplicaId) => void
+  readonly onAccepted: (peer: Handshake.Hello) => void
   readonly onMessage: (from: ReplicaId, message: Message<Uint8Array>) => void
 }
 
 export class InboundConnections {
   readonly options: InboundOptions
   private readonly all = new Set<InboundConnection>()
-  private readonly ofPeers = new Map<ReplicaId, InboundConnection>()
+  private readonly ofPeers: Readonly<Record<Lane, Map<ReplicaId, InboundConnection>>> = {
+    Control: new Map(),
+    Bulk: new Map()
+  }
 
   constructor(options: InboundOptions) {
     this.options = options
+  }
+
+  /** Of whatever sort. */
+  get size(): number {
+    return this.all.size
   }
 
   /** A stranger has connected. */
@@ -45,13 +56,15 @@ export class InboundConnections {
 
   /** Whether a later start of the peer is connected. */
   isOutlived({ from, incarnation }: Handshake.Hello): boolean {
-    return incarnation < (this.ofPeers.get(from)?.incarnation ?? 0)
+    return this.of(from).some((connection) => incarnation < connection.incarnation)
   }
 
-  accepted(peer: ReplicaId, connection: InboundConnection): void {
-    this.ofPeers.get(peer)?.close()
-    this.ofPeers.set(peer, connection)
-    this.options.onAccepted(peer)
+  accepted(hello: Handshake.Hello, lane: Lane, connection: InboundConnection): void {
+    const peer = hello.from
+    this.ofPeers[lane].get(peer)?.close()
+    for (const other of this.of(peer)) if (other.incarnation < connection.incarnation) other.close()
+    this.ofPeers[lane].set(peer, connection)
+    this.options.onAccepted(hello)
   }
 
   /** Its socket is gone. */
@@ -62,29 +75,34 @@ export class InboundConnections {
   /** Nothing more is delivered from it. */
   ended(connection: InboundConnection): void {
     const { peer } = connection
-    if (peer !== undefined && this.ofPeers.get(peer) === connection) this.ofPeers.delete(peer)
+    if (peer === undefined) return
+    for (const lane of lanes) if (this.ofPeers[lane].get(peer) === connection) this.ofPeers[lane].delete(peer)
   }
 
   /** Called every `acknowledgeMillis`. */
   tick(): void {
     const epoch = this.options.epoch()
-    for (const connection of this.ofPeers.values()) {
-      connection.checkEpoch(epoch)
-      connection.acknowledge()
+    for (const lane of lanes) {
+      for (const connection of this.ofPeers[lane].values()) {
+        connection.checkEpoch(epoch)
+        connection.checkStanding()
+        connection.acknowledge()
+      }
     }
   }
 
   closeAll(): void {
     for (const connection of this.all) connection.close()
   }
+
+  private of(peer: ReplicaId): ReadonlyArray<InboundConnection> {
+    return lanes.flatMap((lane) => this.ofPeers[lane].get(peer) ?? [])
+  }
 }
 
 class InboundConnection {
   /** Who is there, once the handshake has been accepted. */
-  peer: ReplicaId | undefined
-  /** Which start of it. */
-  incarnation = 0
-  private epoch: number | undefined
+  private hello: Handshake.Hello | undefined
   private readonly socket: Socket
   private readonly owner: InboundConnections
   private readonly decoder = new Frame.FrameDecoder(Handshake.maxHandshakeBytes)
@@ -113,10 +131,26 @@ class InboundConnection {
     })
   }
 
+  get peer(): ReplicaId | undefined {
+    return this.hello?.from
+  }
+
+  /** Which start of it. */
+  get incarnation(): number {
+    return this.hello?.incarnation ?? 0
+  }
+
   /** Ours may have become known after the handshake; and then the peer may be of another one. */
   checkEpoch(ours: number | undefined): void {
-    if (Handshake.epochsFit(this.epoch, ours)) return
-    this.reject("WrongEpoch", Handshake.describeEpochs(this.epoch, ours))
+    const theirs = this.hello?.epoch
+    if (!Handshake.epochsFit(theirs, ours)) this.reject("WrongEpoch", Handshake.describeEpochs(theirs, ours))
+  }
+
+  /** It may have been removed since it was accepted; the answer to its next hello will tell it. */
+  checkStanding(): void {
+    if (!this.open || this.hello === undefined) return
+    const standing = this.owner.options.standingOf(this.hello.from)
+    if (standing !== "Accepted") this.reject(standing, Handshake.complaint(standing, this.hello, this.hello))
   }
 
   /** Tells the peer that we are alive, if it has said anything since we last did. */
@@ -147,8 +181,8 @@ class InboundConnection {
       const payload = this.decoder.next()
       if (payload === undefined) return
       if (!Buffer.isBuffer(payload)) return this.reject(payload._tag, `it sent ${Frame.describe(payload)}`)
-      if (this.peer === undefined) this.greet(payload)
-      else this.receive(this.peer, payload)
+      if (this.hello === undefined) this.greet(payload)
+      else this.receive(this.hello.from, payload)
     }
   }
 
@@ -165,29 +199,41 @@ class InboundConnection {
     const theirs = Handshake.decodeHello(payload)
     if (theirs === undefined) return this.reject("NoHello", "it sent a frame that is no hello")
     const { options } = this.owner
-    const { cluster, id, incarnation, isPeer } = options
+    const { cluster, id, incarnation, standingOf } = options
     const epoch = options.epoch()
-    const judged = Handshake.judge(theirs, { cluster, id, isPeer, epoch })
+    const judged = Handshake.judge(theirs, { cluster, id, standingOf, epoch })
     const verdict = judged === "Accepted" && this.owner.isOutlived(theirs) ? "OldIncarnation" : judged
-    const ours = Handshake.hello({ cluster, from: id, to: theirs.from, incarnation, epoch })
-    if (verdict !== "Accepted") return this.refuse(verdict, theirs, ours)
+    const { from, purpose } = theirs
+    const ours = Handshake.hello({
+      cluster,
+      from: id,
+      to: from,
+      incarnation,
+      epoch,
+      purpose,
+      address: options.address()
+    })
+    const answer = Handshake.encodeAnswer({ verdict, hello: ours })
+    if (verdict !== "Accepted") {
+      this.complain(verdict, `replica ${Handshake.quote(from)}`, Handshake.complaint(verdict, theirs, ours))
+      return this.leave(answer)
+    }
+    // It wanted to know no more than this.
+    if (purpose === "Probe") return this.leave(answer)
     clearTimeout(this.timer)
     this.decoder.maxFrameBytes = options.limits.maxFrameBytes
     this.socket.setKeepAlive(true, options.limits.silenceMillis)
-    this.socket.write(Handshake.encodeAnswer({ verdict, hello: ours }))
-    this.peer = theirs.from
-    this.incarnation = theirs.incarnation
-    this.epoch = theirs.epoch
-    this.owner.accepted(theirs.from, this)
+    this.socket.write(answer)
+    this.hello = theirs
+    this.owner.accepted(theirs, purpose, this)
   }
 
-  /** Says why before closing, so that the other side's operator can read it there. */
-  private refuse(verdict: Exclude<Handshake.Verdict, "Unknown">, theirs: Handshake.Hello, ours: Handshake.Hello): void {
-    const { handshakeTimeoutMillis } = this.owner.options.limits
-    this.complain(verdict, `replica ${Handshake.quote(theirs.from)}`, Handshake.complaint(verdict, theirs, ours))
+  /** Says a last word before closing, so that the other side's operator can read it there. */
+  private leave(answer: Buffer): void {
     this.ended()
-    this.socket.end(Handshake.encodeAnswer({ verdict, hello: ours }))
-    this.socket.setTimeout(handshakeTimeoutMillis, () => this.socket.destroy())
+    this.socket.end(answer)
+    const timer = setTimeout(() => this.socket.destroy(), this.owner.options.limits.handshakeTimeoutMillis)
+    this.socket.on("close", () => clearTimeout(timer))
   }
 
   private reject(kind: string, reason: string): void {

@@ -8,12 +8,15 @@ import { Clock, Effect, Latch, Layer } from "effect"
 import * as MessageCodec from "../codec/MessageCodec.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Message } from "../raft/Message.ts"
+import { type Lane, laneOf } from "./Lane.ts"
+import { Membership, type MembershipOptions } from "./Membership.ts"
+import { defaultTcpLimits } from "./TcpLimits.ts"
 import { type PeerConnection, Transport } from "./Transport.ts"
 
 /** What a link does to messages that it does carry. Chances are from 0 to 1. */
 export interface LinkFaults {
   readonly delayMillis: number
-  /** A message takes up to so much longer. It waits for those before it unless it is reordered. */
+  /** A message takes up to so much longer. It waits for those before it in its lane unless it is reordered. */
   readonly jitterMillis: number
   readonly loss: number
   readonly duplication: number
@@ -35,8 +38,8 @@ interface Link {
   /** Counts the cuts: what was under way when the link was cut does not arrive after it is healed. */
   cuts: number
   faults: LinkFaults
-  /** When the last message arrives that must not be overtaken. */
-  lastDueAt: number
+  /** When the last message of each lane arrives that must not be overtaken. */
+  readonly lastDueAt: Record<Lane, number>
   dropped: number
 }
 
@@ -58,6 +61,8 @@ export class MemoryNetwork {
   private readonly codec: boolean
   private readonly chance: () => number
   private readonly links = new Map<ReplicaId, Map<ReplicaId, Link>>()
+  /** Of those replicas that were told their members. */
+  private readonly memberships = new Map<ReplicaId, Membership>()
   private readonly inboxes = new Map<ReplicaId, Inbox>()
 
   private constructor(options: MemoryNetworkOptions) {
@@ -69,17 +74,32 @@ export class MemoryNetwork {
     return new MemoryNetwork(options)
   }
 
-  /** The transport of one replica. Building it again for the same id is a restart. */
-  layer(id: ReplicaId): Layer.Layer<Transport> {
+  /**
+   * The transport of one replica. Building it again for the same id is a restart. Until `setMembers` is called it
+   * sends to anybody and hears anybody.
+   */
+  layer(id: ReplicaId, options: Partial<Omit<MembershipOptions, "id">> = {}): Layer.Layer<Transport> {
     const transport = (clock: Clock.Clock): Transport["Service"] => ({
       send: (to, messages) => {
         const now = clock.currentTimeMillisUnsafe()
         for (const message of messages) this.send({ from: id, to, now }, message)
       },
       receive: (deliver) => this.receive(id, deliver),
-      connections: () => this.connections(id)
+      setMembers: (members) => {
+        const { joining = () => false, limits = defaultTcpLimits } = options
+        const membership = this.memberships.get(id)
+        if (membership !== undefined) membership.set(members, clock.currentTimeMillisUnsafe())
+        else this.memberships.set(id, new Membership({ id, joining, limits }, members))
+      },
+      connections: () => this.connections(id, clock.currentTimeMillisUnsafe())
     })
-    return Layer.effect(Transport, Effect.map(Clock.Clock, transport))
+    return Layer.effect(
+      Transport,
+      Effect.map(Clock.Clock, (clock) => {
+        this.memberships.delete(id)
+        return transport(clock)
+      })
+    )
   }
 
   /** Nothing passes between the two, in either direction, until the link is healed. */
@@ -119,7 +139,7 @@ export class MemoryNetwork {
     if (links === undefined) this.links.set(from, (links = new Map()))
     let link = links.get(to)
     if (link === undefined) {
-      links.set(to, (link = { cut: false, cuts: 0, faults: noFaults, lastDueAt: 0, dropped: 0 }))
+      links.set(to, (link = { cut: false, cuts: 0, faults: noFaults, lastDueAt: { Control: 0, Bulk: 0 }, dropped: 0 }))
     }
     return link
   }
@@ -128,11 +148,16 @@ export class MemoryNetwork {
     { from, to, now }: { readonly from: ReplicaId; readonly to: ReplicaId; readonly now: number },
     message: Message<Uint8Array>
   ): void {
+    for (const id of [from, to]) this.memberships.get(id)?.expire(now)
+    if (this.memberships.get(from)?.has(to) === false) return
     const link = this.link(from, to)
     const { faults, cuts } = link
     const carried = this.codec ? throughCodec(message) : message
+    const lane = laneOf(message)
     const inbox = this.inboxes.get(to)
-    if (inbox === undefined || link.cut || this.chance() < faults.loss) {
+    const refused = (this.memberships.get(to)?.standingOf(from) ?? "Accepted") !== "Accepted"
+    if (!refused) this.memberships.get(to)?.welcome({ id: from, address: `memory:${from}`, nowMillis: now })
+    if (inbox === undefined || refused || link.cut || this.chance() < faults.loss) {
       link.dropped++
       return
     }
@@ -140,8 +165,8 @@ export class MemoryNetwork {
     for (let copy = 0; copy < copies; copy++) {
       const arrivesAt = now + faults.delayMillis + Math.floor(this.chance() * (faults.jitterMillis + 1))
       const overtakes = this.chance() < faults.reordering
-      const dueAt = overtakes ? arrivesAt : Math.max(arrivesAt, link.lastDueAt)
-      if (!overtakes) link.lastDueAt = dueAt
+      const dueAt = overtakes ? arrivesAt : Math.max(arrivesAt, link.lastDueAt[lane])
+      if (!overtakes) link.lastDueAt[lane] = dueAt
       insert(inbox.parcels, { from, message: carried, dueAt, link, cuts })
     }
     inbox.arrived.openUnsafe()
@@ -176,14 +201,24 @@ export class MemoryNetwork {
     }).pipe(Effect.ensuring(leave))
   }
 
-  private connections(id: ReplicaId): ReadonlyArray<PeerConnection> {
-    const peers = new Set([...this.inboxes.keys(), ...(this.links.get(id)?.keys() ?? [])])
+  private connections(id: ReplicaId, now: number): ReadonlyArray<PeerConnection> {
+    this.memberships.get(id)?.expire(now)
+    const known = this.memberships.get(id)?.known()
+    const peers = new Set(known?.keys() ?? [...this.inboxes.keys(), ...(this.links.get(id)?.keys() ?? [])])
     peers.delete(id)
     return Array.from(peers).map((peer) => {
-      const { cut, dropped } = this.link(id, peer)
-      const lastError = cut ? "the link is cut" : this.inboxes.has(peer) ? undefined : "it is not running"
-      return { id: peer, address: `memory:${peer}`, connected: lastError === undefined, lastError, dropped }
+      const { dropped } = this.link(id, peer)
+      const lastError = this.whyNot(id, peer)
+      const { relation, address } = known?.get(peer) ?? { relation: "Member", address: `memory:${peer}` }
+      return { id: peer, address, relation, connected: lastError === undefined, lastError, dropped }
     })
+  }
+
+  private whyNot(from: ReplicaId, to: ReplicaId): string | undefined {
+    if (this.link(from, to).cut) return "the link is cut"
+    if (!this.inboxes.has(to)) return "it is not running"
+    const standing = this.memberships.get(to)?.standingOf(from) ?? "Accepted"
+    return standing === "Accepted" ? undefined : `it refuses us (${standing})`
   }
 }
 

@@ -9,21 +9,13 @@ import * as Frame from "../codec/Frame.ts"
 import * as Handshake from "../codec/Handshake.ts"
 import * as MessageCodec from "../codec/MessageCodec.ts"
 import type { Message } from "../raft/Message.ts"
-import type { ConnectionLog } from "./ConnectionLog.ts"
+import type { Address } from "./Address.ts"
 import type { TcpLimits } from "./TcpLimits.ts"
-
-export interface Address {
-  readonly host: string
-  readonly port: number
-}
-
-export const formatAddress = ({ host, port }: Address): string =>
-  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
 
 /** Why there is no connection, as the end of a sentence that begins with the peer. */
 export type Ending =
   | { readonly _tag: "Unreachable"; readonly reason: string }
-  | { readonly _tag: "Refused"; readonly reason: string }
+  | { readonly _tag: "Refused"; readonly reason: string; readonly verdict: Handshake.Verdict }
   | { readonly _tag: "Disconnected"; readonly reason: string }
 
 export interface OutboundOptions {
@@ -32,8 +24,10 @@ export interface OutboundOptions {
   /** Ours, which may become known while the connection stands. */
   readonly epoch: () => number | undefined
   readonly limits: TcpLimits
-  readonly log: ConnectionLog
-  readonly onOpen: () => void
+  /** What the peer said of itself. */
+  readonly onOpen: (peer: Handshake.Hello) => void
+  /** A message was dropped that no frame can hold. */
+  readonly onTooLong: (frameBytes: number) => void
   /** Called once, unless we disposed of the connection. */
   readonly onEnd: (ending: Ending) => void
 }
@@ -100,7 +94,8 @@ export class OutboundConnection {
     if (this.silentTicks === undefined) return
     const { acknowledgeMillis, silenceMillis } = this.options.limits
     this.silentTicks++
-    if (this.silentTicks > silenceMillis / acknowledgeMillis) this.end(`no sign of life for ${silenceMillis} ms`)
+    if (this.silentTicks <= silenceMillis / acknowledgeMillis) return
+    this.end(`no sign of life for ${silenceMillis} ms on the ${this.options.hello.purpose.toLowerCase()} connection`)
   }
 
   /** Closes without a word to `onEnd`. */
@@ -131,28 +126,30 @@ export class OutboundConnection {
     const answer = Buffer.isBuffer(payload) ? Handshake.decodeAnswer(payload) : undefined
     if (answer === undefined) return this.end("what listens there does not speak our protocol")
     const { hello, limits, onOpen } = this.options
-    if (answer.verdict !== "Accepted") return this.end(Handshake.explain(answer, hello), "Refused")
-    const self = { cluster: hello.cluster, id: hello.from, isPeer: (id: string) => id === hello.to, epoch: hello.epoch }
-    const verdict = Handshake.judge(answer.hello, self)
-    if (verdict === "WrongEpoch") return this.end(Handshake.complaint(verdict, answer.hello, hello), "Refused")
+    if (answer.verdict !== "Accepted") return this.end(Handshake.explain(answer, hello), answer.verdict)
+    const standingOf = (id: string) => (id === hello.to ? "Accepted" : "UnknownPeer")
+    const verdict = Handshake.judge(answer.hello, { ...hello, id: hello.from, standingOf })
+    if (verdict === "WrongEpoch") return this.end(Handshake.complaint(verdict, answer.hello, hello), verdict)
     if (verdict !== "Accepted") return this.end(`it accepted us, but ${misfit(answer.hello)}`)
     this.peerEpoch = answer.hello.epoch
     this.stage = "Open"
     clearTimeout(this.timer)
     this.socket.setKeepAlive(true, limits.silenceMillis)
-    onOpen()
+    onOpen(answer.hello)
   }
 
-  private end(reason: string, tag: "Refused" | "Unreachable" = "Unreachable"): void {
+  private end(reason: string, verdict?: Handshake.Verdict): void {
     if (this.stage === "Closed") return
     const wasOpen = this.stage === "Open"
     this.dispose()
-    this.options.onEnd({ _tag: wasOpen ? "Disconnected" : tag, reason })
+    if (wasOpen) this.options.onEnd({ _tag: "Disconnected", reason })
+    else if (verdict === undefined) this.options.onEnd({ _tag: "Unreachable", reason })
+    else this.options.onEnd({ _tag: "Refused", reason, verdict })
   }
 
   /** Messages in order, gathered into frames; one that no frame can hold is left out. */
   private framesOf(messages: ReadonlyArray<Message<Uint8Array>>): Array<{ bytes: Buffer; messages: number }> {
-    const { limits, log, hello } = this.options
+    const { limits, onTooLong } = this.options
     const frames: Array<{ bytes: Buffer; messages: number }> = []
     let start = 0
     while (start < messages.length) {
@@ -168,10 +165,7 @@ export class OutboundConnection {
       MessageCodec.write(writer, start === 0 && end === messages.length ? messages : messages.slice(start, end))
       const bytes = Frame.seal(writer)
       if (bytes.length <= limits.maxFrameBytes) frames.push({ bytes, messages: end - start })
-      else {
-        const line = `messages to peer ${hello.to} dropped: ${bytes.length} bytes, and a frame holds ${limits.maxFrameBytes}`
-        log.complain("MessageTooLong", hello.to, line)
-      }
+      else onTooLong(bytes.length)
       start = end
     }
     return frames

@@ -8,11 +8,15 @@ export interface TcpLimits {
   readonly maxFrameBytes: number
   /** Messages are gathered into frames of about this size; a larger message has one to itself. */
   readonly targetFrameBytes: number
-  /** What may wait for a slow peer, before messages to it are dropped. */
+  /** What may wait for a slow peer on each of its lanes, before messages to it are dropped. */
   readonly maxQueuedBytes: number
   readonly maxQueuedMessages: number
-  /** Inbound connections that have not said who they are, besides one for each peer. */
+  /** Inbound connections of those that are no members or have not said who they are, besides those of members. */
   readonly maxStrangers: number
+  /** How long one that is a member no more is kept connected, to be told so. */
+  readonly formerPeerMillis: number
+  /** So many former members are kept, so many removed ids are told that they are, so many guests are kept. */
+  readonly maxRememberedPeers: number
   readonly connectTimeoutMillis: number
   readonly handshakeTimeoutMillis: number
   /** How often a receiver that heard something says so. */
@@ -34,6 +38,8 @@ export const defaultTcpLimits: TcpLimits = {
   maxQueuedBytes: 16 * MiB,
   maxQueuedMessages: 4096,
   maxStrangers: 64,
+  formerPeerMillis: 60_000,
+  maxRememberedPeers: 64,
   connectTimeoutMillis: 1000,
   handshakeTimeoutMillis: 2000,
   acknowledgeMillis: 500,

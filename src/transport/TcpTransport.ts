@@ -1,22 +1,25 @@
 /**
- * The transport over TCP. Each replica dials every peer and sends over the connection that
- * it dialled; what a peer sends comes over the one that the peer dialled. The listening
+ * The transport over TCP. Each replica dials every peer and sends over the two connections that
+ * it dialled (see Lane); what a peer sends comes over those that the peer dialled. The listening
  * socket is bound when the layer is built; peers are dialled while `receive` runs.
  *
  * Lifecycle, backoff and supervision are Effects; per message there are plain calls only.
  * Nothing is encrypted, and knowing the cluster's name is all it takes to pose as a peer:
  * the listening address belongs in a network where only replicas are.
  */
-import { createServer, type Server } from "node:net"
-import { Clock, Effect, Layer, Random, type Scope } from "effect"
+import { Clock, Effect, FiberSet, Latch, Layer, type Scope } from "effect"
 import * as Handshake from "../codec/Handshake.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Message } from "../raft/Message.ts"
+import { type Address, formatAddress, parseAddress } from "./Address.ts"
 import { ConnectionLog } from "./ConnectionLog.ts"
 import { InboundConnections } from "./InboundConnections.ts"
-import { type Address, type Ending, formatAddress, OutboundConnection } from "./OutboundConnection.ts"
+import * as Lane from "./Lane.ts"
+import { Membership } from "./Membership.ts"
+import { Peer } from "./Peer.ts"
+import * as PeerListener from "./PeerListener.ts"
 import { defaultTcpLimits, type TcpLimits } from "./TcpLimits.ts"
-import { type PeerConnection, Transport, TransportError } from "./Transport.ts"
+import { Transport, type TransportError } from "./Transport.ts"
 
 export interface TcpTransportOptions {
   /** Replicas of different clusters refuse each other. */
@@ -24,28 +27,19 @@ export interface TcpTransportOptions {
   readonly id: ReplicaId
   /** Where peers reach us. */
   readonly listen: Address
-  /** The other members; an entry for `id` itself is ignored. */
+  /** The other members until `setMembers` says more; an entry for `id` itself is ignored. */
   readonly peers: ReadonlyMap<ReplicaId, Address>
   /** Names this start. */
   readonly incarnation: number
   /** Asked at every handshake and now and then: `undefined` until this replica is admitted. */
   readonly epoch: () => number | undefined
+  /**
+   * Asked likewise: while it is true, any replica of the cluster may connect, as one that has just been added must
+   * allow since it knows no members, and one that has lost its leader should, since it may have missed that
+   * members were added (§6). Never, unless given.
+   */
+  readonly joining?: () => boolean
   readonly limits?: Partial<TcpLimits>
-}
-
-/** What is known about one peer, and the connection to it while there is one. */
-interface Peer {
-  readonly id: ReplicaId
-  readonly target: Address
-  readonly address: string
-  connection: OutboundConnection | undefined
-  connected: boolean
-  lastError: string | undefined
-  dropped: number
-  /** The last line in the log about it, which is not repeated. */
-  lastLine: string | undefined
-  /** Ends the pause between two attempts, while there is one. */
-  wake: (() => void) | undefined
 }
 
 type Deliver = (from: ReplicaId, message: Message<Uint8Array>) => void
@@ -56,23 +50,69 @@ export const layer = (options: TcpTransportOptions): Layer.Layer<Transport, Tran
 export const make = Effect.fnUntraced(function* (
   options: TcpTransportOptions
 ): Effect.fn.Return<Transport["Service"], TransportError, Scope.Scope> {
+  const { cluster, id, incarnation, epoch, joining = () => false } = options
   const limits: TcpLimits = { ...defaultTcpLimits, ...options.limits }
   const log = new ConnectionLog(yield* Effect.context<never>(), limits.repeatLogMillis)
+  const clock = yield* Clock.Clock
+  const nowMillis = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const initial = new Map(Array.from(options.peers, ([peer, address]) => [peer, formatAddress(address)]))
+  const membership = new Membership({ id, joining, limits }, initial)
+  /** Told to those that may not know it; one that stands for every address of a machine is none to dial. */
+  let ownAddress = ["0.0.0.0", "::"].includes(options.listen.host) ? undefined : formatAddress(options.listen)
   const peers = new Map<ReplicaId, Peer>()
-  for (const [id, target] of options.peers) if (id !== options.id) peers.set(id, newPeer(id, target))
+  /** Those that nobody dials yet. */
+  const fresh = new Set<Peer>()
+  const more = Latch.makeUnsafe(false)
+
+  const hello = (to: ReplicaId, purpose: Lane.Lane): Handshake.Hello =>
+    Handshake.hello({ cluster, from: id, to, incarnation, epoch: epoch(), purpose, address: ownAddress })
+
+  const drop = (peer: Peer): void => {
+    peer.drop()
+    peers.delete(peer.id)
+    fresh.delete(peer)
+  }
+
+  /** Makes `peers` of those that the membership knows. */
+  const update = (): void => {
+    const known = membership.known()
+    for (const peer of peers.values()) {
+      if (known.has(peer.id)) continue
+      if (peer.relation === "Former") log.info(`peer ${peer.id} was removed, and is connected no more`)
+      drop(peer)
+    }
+    for (const [peer, { address, relation }] of known) {
+      const before = peers.get(peer)
+      if (before?.address === address) {
+        before.relation = relation
+        continue
+      }
+      if (before !== undefined) drop(before)
+      const now = new Peer({ id: peer, address, relation, dropped: before?.dropped ?? 0, hello, epoch, limits, log })
+      peers.set(peer, now)
+      fresh.add(now)
+    }
+    more.openUnsafe()
+  }
+  update()
 
   let deliver: Deliver | undefined
   let onDefect: ((defect: unknown) => void) | undefined
   const inbound = new InboundConnections({
-    cluster: options.cluster,
-    id: options.id,
-    incarnation: options.incarnation,
-    epoch: options.epoch,
-    isPeer: (id) => peers.has(id),
+    cluster,
+    id,
+    incarnation,
+    epoch,
+    address: () => ownAddress,
+    standingOf: (peer) => membership.standingOf(peer),
     limits,
     log,
-    // A peer that has just come back dials us; that is the moment to dial it.
-    onAccepted: (id) => peers.get(id)?.wake?.(),
+    onAccepted: ({ from, address: said }) => {
+      const address = said !== undefined && parseAddress(said) !== undefined ? said : undefined
+      if (membership.welcome({ id: from, address, nowMillis: nowMillis() })) update()
+      // A peer that has just come back dials us; that is the moment to dial it.
+      peers.get(from)?.wake()
+    },
     // A throw in a socket callback would end the process behind our back.
     onMessage: (from, message) => {
       try {
@@ -82,84 +122,30 @@ export const make = Effect.fnUntraced(function* (
       }
     }
   })
-  yield* listen(options.listen, { inbound, log, maxConnections: peers.size + limits.maxStrangers })
+  const maxConnections = (): number => Lane.lanes.length * membership.size + limits.maxStrangers
+  yield* PeerListener.listen(options.listen, { inbound, log, maxConnections })
 
-  /** Connects, if it can, and comes back when the connection is over. */
-  const session = (peer: Peer): Effect.Effect<Ending> =>
-    Effect.callback((resume) => {
-      const connection = new OutboundConnection({
-        address: peer.target,
-        hello: Handshake.hello({
-          cluster: options.cluster,
-          from: options.id,
-          to: peer.id,
-          incarnation: options.incarnation,
-          epoch: options.epoch()
-        }),
-        epoch: options.epoch,
-        limits,
-        log,
-        onOpen: () => {
-          peer.connected = true
-          peer.lastError = undefined
-          peer.lastLine = undefined
-          log.info(`peer ${peer.id} at ${peer.address} connected`)
-        },
-        onEnd: (ending) => {
-          peer.connected = false
-          peer.connection = undefined
-          peer.lastError = ending.reason
-          const line = endingLine(peer, ending)
-          if (line !== peer.lastLine) log.warn(line)
-          peer.lastLine = line
-          resume(Effect.succeed(ending))
-        }
-      })
-      peer.connection = connection
-      return Effect.sync(() => {
-        peer.connected = false
-        peer.connection = undefined
-        connection.dispose()
-      })
+  const dial = Effect.gen(function* () {
+    const dialled = yield* FiberSet.make<void, never>()
+    const begin = Effect.gen(function* () {
+      yield* more.await
+      more.closeUnsafe()
+      for (const peer of fresh) {
+        fresh.delete(peer)
+        yield* FiberSet.run(dialled, peer.keepConnected)
+      }
     })
-
-  const pause = (peer: Peer, millis: number): Effect.Effect<boolean> =>
-    Effect.callback<void>((resume) => {
-      peer.wake = () => resume(Effect.void)
-      return Effect.sync(() => {
-        peer.wake = undefined
-      })
-    }).pipe(
-      Effect.timeoutOption(millis),
-      Effect.map((woken) => woken._tag === "Some")
-    )
-
-  const keepConnected = Effect.fnUntraced(function* (peer: Peer): Effect.fn.Return<never> {
-    const { minBackoffMillis, maxBackoffMillis } = limits
-    let backoff = minBackoffMillis
-    while (true) {
-      const before = yield* Clock.monotonicTimeNanos
-      const ending = yield* session(peer)
-      // Only a connection that stood for a while ends the backing off: one that is accepted
-      // and dropped again and again must not be dialled in a tight loop.
-      const stoodMillis = Number((yield* Clock.monotonicTimeNanos) - before) / 1e6
-      if (ending._tag === "Disconnected" && stoodMillis > maxBackoffMillis) backoff = minBackoffMillis
-      const woken = yield* pause(peer, backoff * (yield* Random.nextBetween(0.5, 1)))
-      backoff = woken ? minBackoffMillis : Math.min(backoff * 2, maxBackoffMillis)
-    }
-  })
+    return yield* Effect.raceFirst(FiberSet.join(dialled), Effect.forever(begin))
+  }).pipe(Effect.scoped)
 
   const tick = Effect.sync(() => {
+    if (membership.expire(nowMillis())) update()
     inbound.tick()
-    for (const peer of peers.values()) peer.connection?.tick()
+    for (const peer of peers.values()) peer.tick()
   })
 
   return Transport.of({
-    send: (to, messages) => {
-      const peer = peers.get(to)
-      if (peer === undefined) return
-      peer.dropped += peer.connection === undefined ? messages.length : peer.connection.send(messages)
-    },
+    send: (to, messages) => peers.get(to)?.send(messages),
     receive: (receiver) =>
       Effect.all(
         [
@@ -172,96 +158,14 @@ export const make = Effect.fnUntraced(function* (
             })
           }),
           Effect.forever(Effect.delay(tick, limits.acknowledgeMillis)),
-          ...Array.from(peers.values(), keepConnected)
+          dial
         ],
         { concurrency: "unbounded", discard: true }
       ).pipe(Effect.andThen(Effect.never)),
-    connections: () => Array.from(peers.values(), status)
+    setMembers: (members) => {
+      ownAddress = members.get(id) ?? ownAddress
+      if (membership.set(members, nowMillis())) update()
+    },
+    connections: () => Array.from(peers.values(), (peer) => peer.status())
   })
 })
-
-const newPeer = (id: ReplicaId, target: Address): Peer => ({
-  id,
-  target,
-  address: formatAddress(target),
-  connection: undefined,
-  connected: false,
-  lastError: undefined,
-  dropped: 0,
-  lastLine: undefined,
-  wake: undefined
-})
-
-const status = ({ id, address, connected, lastError, dropped }: Peer): PeerConnection => ({
-  id,
-  address,
-  connected,
-  lastError,
-  dropped
-})
-
-const endingLine = (peer: Peer, ending: Ending): string => {
-  switch (ending._tag) {
-    case "Unreachable":
-      return `peer ${peer.id} at ${peer.address} is not reachable: ${ending.reason}`
-    case "Refused":
-      return `peer ${peer.id} at ${peer.address} refused us: ${ending.reason}`
-    case "Disconnected":
-      return `peer ${peer.id} at ${peer.address} disconnected: ${ending.reason}`
-  }
-}
-
-interface Listener {
-  readonly inbound: InboundConnections
-  readonly log: ConnectionLog
-  readonly maxConnections: number
-}
-
-/** Binds, or fails with what to do about it; closes everything with the scope. */
-const listen = (
-  address: Address,
-  { inbound, log, maxConnections }: Listener
-): Effect.Effect<Server, TransportError, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.callback<Server, TransportError>((resume) => {
-      const server = createServer({ noDelay: true, keepAlive: true }, (socket) => inbound.add(socket))
-      server.maxConnections = maxConnections
-      server.once("error", (error) =>
-        resume(Effect.fail(new TransportError({ message: cannotListen(address, error) })))
-      )
-      server.listen({ host: address.host, port: address.port, exclusive: true }, () => {
-        server.removeAllListeners("error")
-        // Accepting can fail later, for want of file descriptors; peers will try again.
-        server.on("error", (error) => log.complain("AcceptFailed", "", `cannot accept connections: ${error.message}`))
-        server.on("drop", (dropped) => {
-          const from = dropped?.remoteAddress ?? "an unknown address"
-          log.complain(
-            "TooManyConnections",
-            from,
-            `refused a connection from ${from}: ${maxConnections} are open already`
-          )
-        })
-        resume(Effect.succeed(server))
-      })
-    }),
-    (server) =>
-      Effect.callback<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        inbound.closeAll()
-      })
-  )
-
-const cannotListen = (address: Address, error: Error & { readonly code?: string }): string => {
-  const subject = `cannot listen for peers on ${formatAddress(address)}`
-  switch (error.code) {
-    case "EADDRINUSE":
-      return `${subject}: another process listens there; stop it, or choose another address with --listen-peer`
-    case "EACCES":
-      return `${subject}: not permitted; choose a port above 1023 with --listen-peer`
-    case "EADDRNOTAVAIL":
-    case "ENOTFOUND":
-      return `${subject}: this machine has no such address; choose one that it has with --listen-peer`
-    default:
-      return `${subject}: ${error.message}; choose another address with --listen-peer`
-  }
-}

@@ -1,5 +1,5 @@
 /** A gateway that says what a test tells it to, and remembers what it was asked. */
-import { createServer, type Server } from "node:http"
+import { createServer, type IncomingHttpHeaders, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 
 export type Reply =
@@ -16,6 +16,8 @@ export interface Asked {
 
 export class FakeGateway {
   readonly asked: Array<Asked> = []
+  /** Of each that was asked. */
+  readonly headers: Array<IncomingHttpHeaders> = []
   readonly #server: Server
 
   constructor(reply: (asked: Asked) => Reply) {
@@ -25,6 +27,7 @@ export class FakeGateway {
       request.on("end", () => {
         const asked = { path: request.url ?? "", body: JSON.parse(Buffer.concat(chunks).toString() || "{}") }
         this.asked.push(asked)
+        this.headers.push(request.headers)
         const answer = reply(asked)
         if (answer === "hang") return
         if (answer === "drop") return void request.socket.destroy()

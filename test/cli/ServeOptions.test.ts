@@ -5,25 +5,24 @@ import * as ServeOptions from "../../src/cli/ServeOptions.ts"
 
 type Given = Partial<Record<keyof ServeOptions.ServeFlags, string>>
 
-const parse = (given: Given, environment: Record<string, string> = {}) => {
+const flags = (given: Given): ServeOptions.ServeFlags => {
   const flag = (name: keyof Given) => Option.fromUndefinedOr(given[name])
-  return ServeOptions.parse(
-    {
-      id: flag("id"),
-      peers: flag("peers"),
-      cluster: flag("cluster"),
-      listenClient: flag("listenClient"),
-      listenPeer: flag("listenPeer"),
-      dataDir: flag("dataDir"),
-      heartbeat: flag("heartbeat"),
-      electionTimeout: flag("electionTimeout"),
-      snapshotLogSize: flag("snapshotLogSize"),
-      snapshotCount: flag("snapshotCount"),
-      logFormat: flag("logFormat")
-    },
-    environment
-  )
+  return {
+    id: flag("id"),
+    peers: flag("peers"),
+    cluster: flag("cluster"),
+    listenClient: flag("listenClient"),
+    listenPeer: flag("listenPeer"),
+    dataDir: flag("dataDir"),
+    heartbeat: flag("heartbeat"),
+    electionTimeout: flag("electionTimeout"),
+    snapshotLogSize: flag("snapshotLogSize"),
+    snapshotCount: flag("snapshotCount"),
+    logFormat: flag("logFormat")
+  }
 }
+
+const parse = (given: Given, environment: Record<string, string> = {}) => ServeOptions.parse(flags(given), environment)
 
 const good = (given: Given, environment: Record<string, string> = {}) => Result.getOrThrow(parse(given, environment))
 
@@ -36,6 +35,7 @@ describe("default addresses", () => {
       cluster: "balsa",
       listenClient: local(7401),
       listenPeer: local(7501),
+      given: { client: false, peer: false },
       peers: new Map([
         ["B", { peer: local(7502) }],
         ["C", { peer: local(7503) }]
@@ -105,6 +105,7 @@ describe("environment", () => {
       cluster: "test",
       listenClient: local(1),
       listenPeer: local(2),
+      given: { client: true, peer: true },
       peers: new Map([
         ["A", { peer: local(7501) }],
         ["C", { peer: local(7503) }]
@@ -188,4 +189,64 @@ describe("mistakes", () => {
       expect(error?.message).not.toContain("\n")
     })
   }
+})
+
+describe("joining", () => {
+  const join = (given: object, environment: Record<string, string> = {}) =>
+    ServeOptions.parse({ ...flags({ id: "D" }), ...given }, environment)
+
+  test("takes members' addresses for clients, from a flag or the environment", () => {
+    const members = [
+      { host: "10.0.0.1", port: 7401 },
+      { host: "10.0.0.2", port: 7402 }
+    ]
+    const given = join({ join: Option.some("10.0.0.1:7401,10.0.0.2:7402"), learner: true })
+    expect(Result.getOrThrow(given).join).toEqual({ members, learner: true })
+    const environment = { BALSA_JOIN: "10.0.0.1:7401" }
+    expect(Result.getOrThrow(join({}, environment)).join).toEqual({ members: members.slice(0, 1), learner: false })
+    expect(Result.getOrThrow(join({})).join).toBeUndefined()
+  })
+
+  test.each([
+    [{ learner: true }, /add --join/],
+    [{ join: Option.some("nowhere") }, /"nowhere"/],
+    [{ join: Option.some(",") }, /names no member/],
+    [{ join: Option.some("10.0.0.1:7401"), listenPeer: Option.some("0.0.0.0:7501") }, /others have to reach/],
+    [{ join: Option.some("10.0.0.1:7401"), listenPeer: Option.some("[::]:7501") }, /others have to reach/]
+  ])("refuses %j", (given, message) => {
+    const parsed = join(given)
+    expect(Result.isFailure(parsed) && parsed.failure.message).toMatch(message)
+  })
+
+  test("what a variable says is true or false, and nothing else", () => {
+    const given = { join: Option.some("10.0.0.1:7401") }
+    const learner = (value: string) => join(given, { BALSA_LEARNER: value })
+    expect(Result.getOrThrow(learner("TRUE")).join?.learner).toBe(true)
+    for (const value of ["false", ""]) expect(Result.getOrThrow(learner(value)).join?.learner).toBe(false)
+    for (const parsed of [learner("1"), join({}, { BALSA_READ_LEASE: "yes" })]) {
+      expect(Result.isFailure(parsed) && parsed.failure.message).toMatch(/neither true nor false/)
+    }
+  })
+})
+
+describe("leases", () => {
+  const lease = (given: object) => ServeOptions.parse({ ...flags({ id: "A" }), ...given }, {})
+
+  test("are opted for, with a drift as a share or in percent", () => {
+    expect(Result.getOrThrow(lease({})).lease).toBeUndefined()
+    expect(Result.getOrThrow(lease({ readLease: true })).lease).toEqual({ maxClockDrift: undefined })
+    for (const text of ["0.02", "2%"]) {
+      const parsed = lease({ readLease: true, maxClockDrift: Option.some(text) })
+      expect(Result.getOrThrow(parsed).lease).toEqual({ maxClockDrift: 0.02 })
+    }
+  })
+
+  test.each([
+    [{ maxClockDrift: Option.some("0.02") }, /add --read-lease/],
+    [{ readLease: true, maxClockDrift: Option.some("60%") }, /not a drift/],
+    [{ readLease: true, maxClockDrift: Option.some("-1") }, /not a drift/]
+  ])("refuse %j", (given, message) => {
+    const parsed = lease(given)
+    expect(Result.isFailure(parsed) && parsed.failure.message).toMatch(message)
+  })
 })

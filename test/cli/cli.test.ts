@@ -48,6 +48,19 @@ describe("put", () => {
     expect(JSON.parse(run.out)).toEqual({ header: { revision: 7 }, key: "k" })
     expect(fake.asked[0]?.body["value"]).toBe("AP8K")
   })
+  test("sends a name under which it is carried out once, and sends nothing again by itself", async () => {
+    const { fake, at } = await gateway(() => "hang")
+    const unknown = await runCli(["put", "k", "v", "--idempotency-key", "k-is-v", "-e", at, "--timeout", "200ms"])
+    expect(unknown.code).toBe(5)
+    expect(fake.headers.map((headers) => headers["idempotency-key"])).toEqual(["k-is-v"])
+  })
+  test.each(["", " x", "caf\u00e9", "x".repeat(256)])("refuses %j as such a name, and asks nobody", async (name) => {
+    const { fake, at } = await gateway(() => ok({}))
+    const run = await runCli(["put", "k", "v", "--idempotency-key", name, "-e", at])
+    expect(run.code).toBe(2)
+    expect(run.err).toContain("--idempotency-key takes 1 to 255 printable ASCII characters")
+    expect(fake.asked).toEqual([])
+  })
   test("goes on past an endpoint that it never reached", async () => {
     const { fake, at } = await gateway(() => ok({}))
     expect(await runCli(["put", "k", "v", "-e", `${await nowhere()},${at}`])).toMatchObject({ code: 0 })

@@ -1,4 +1,6 @@
 /** `balsa snapshot` and `balsa restore`: what is kept is whole, and what is not whole is not kept. */
+import { unstamped } from "../../src/raft/Machine.ts"
+import * as Configurations from "../../src/raft/Configuration.ts"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -9,7 +11,7 @@ import * as Epoch from "../../src/codec/Epoch.ts"
 import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
 import * as SnapshotCodec from "../../src/codec/SnapshotCodec.ts"
 import { KvMachine, type KvState } from "../../src/kv/KvMachine.ts"
-import { Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import { ClusterTime, Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import type { Image } from "../../src/raft/Snapshot.ts"
 import * as Restoration from "../../src/maintenance/Restoration.ts"
 import { run as runCli } from "./InProcess.ts"
@@ -24,17 +26,24 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }))
 const stateOf = (count: number): KvState => {
   let state = KvMachine.initial
   for (let n = 0; n < count; n++) {
-    state = KvMachine.apply(state, { _tag: "Put", key: `k${n}`, value: Buffer.alloc(100, n), prevKv: false })[0]
+    state = KvMachine.apply(
+      state,
+      { _tag: "Put", key: `k${n}`, value: Buffer.alloc(100, n), prevKv: false },
+      unstamped
+    )[0]
   }
   return state
 }
 
 const image: Image<KvState> = {
   last: { index: Index(1005), term: Term(3) },
-  configuration: { voters: [ReplicaId("A"), ReplicaId("B"), ReplicaId("C")] },
+  configuration: Configurations.of([ReplicaId("A"), ReplicaId("B"), ReplicaId("C")]),
   applied: new Map([[ReplicaId("A"), { replica: ReplicaId("A"), incarnation: 9e12, sequence: 4 }]]),
   hash: 0xabcdef,
   epoch: 2,
+  time: ClusterTime(0),
+  version: 1,
+  ceiling: undefined,
   value: stateOf(1000)
 }
 const whole = Buffer.concat([...SnapshotCodec.encode(image, KvStateCodec)])

@@ -1,4 +1,5 @@
 /** `balsa storage`: looking changes nothing, damage is told with its place, and a repair is refused whenever it could lose something. */
+import * as Configurations from "../../src/raft/Configuration.ts"
 import { Effect } from "effect"
 import { createHash } from "node:crypto"
 import * as fs from "node:fs"
@@ -8,7 +9,7 @@ import { afterEach, describe, expect, test } from "vitest"
 import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
 import * as SnapshotCodec from "../../src/codec/SnapshotCodec.ts"
 import { KvMachine } from "../../src/kv/KvMachine.ts"
-import { ReplicaId } from "../../src/raft/LogEntry.ts"
+import { ClusterTime, ReplicaId } from "../../src/raft/LogEntry.ts"
 import { clusterIdOf, memberIdOf } from "../../src/server/Ids.ts"
 import * as Fixture from "../storage/Fixture.ts"
 import { FakeGateway, type Reply } from "./FakeGateway.ts"
@@ -31,10 +32,13 @@ const directoryOf = async (voters = ["A", "B", "C"]): Promise<string> => {
   await storage.persist(Fixture.append(Fixture.command(2, 3, Buffer.from("two"))))
   const image = {
     last: Fixture.position(2, 3),
-    configuration: { voters: voters.map(ReplicaId) },
+    configuration: Configurations.of(voters.map(ReplicaId)),
     applied: new Map(),
     hash: 1,
     epoch: 0,
+    time: ClusterTime(0),
+    version: 1,
+    ceiling: undefined,
     value: KvMachine.initial
   }
   await Effect.runPromise(storage.snapshots.write(image.last, SnapshotCodec.encode(image, KvStateCodec)))

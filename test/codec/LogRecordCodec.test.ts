@@ -2,17 +2,30 @@
 import { expect, test } from "vitest"
 import { Reader, Writer } from "../../src/codec/Bytes.ts"
 import { readRecord, type StoredChange, writeRecord } from "../../src/codec/LogRecordCodec.ts"
-import { Index, type LogEntry, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import { configuration } from "./MessageSamples.ts"
+import { ClusterTime, Index, type LogEntry, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 
 const noOp: LogEntry<Uint8Array> = { index: Index(7), term: Term(3), payload: { _tag: "NoOp" } }
-const command: LogEntry<Uint8Array> = {
+const command = {
   index: Index(8),
   term: Term(2 ** 53 - 1),
   payload: {
     _tag: "Command",
     request: { replica: ReplicaId("ünïcode"), incarnation: 2, sequence: 9 },
+    time: ClusterTime(2 ** 41),
     command: Buffer.from([0, 1, 255])
   }
+} as const satisfies LogEntry<Uint8Array>
+const request = { replica: ReplicaId("B"), incarnation: 3, sequence: 4 }
+const members: LogEntry<Uint8Array> = {
+  index: Index(9),
+  term: Term(2 ** 53 - 1),
+  payload: { _tag: "Configuration", configuration, request }
+}
+const version: LogEntry<Uint8Array> = {
+  index: Index(10),
+  term: Term(2 ** 53 - 1),
+  payload: { _tag: "Version", version: 2, ceiling: 7, request: undefined }
 }
 const hardState = { currentTerm: Term(2 ** 40), votedFor: ReplicaId("B") }
 
@@ -37,7 +50,8 @@ const samples: ReadonlyArray<StoredChange> = [
   change({ admitted: false }),
   change({ admitted: true, base, keeps: true }),
   change({ base }),
-  change({ hardState, admitted: true, base, keeps: true, log: { from: Index(7), entries: [noOp, command] } })
+  change({ hardState, admitted: true, base, keeps: true, log: { from: Index(7), entries: [noOp, command] } }),
+  change({ log: { from: Index(7), entries: [noOp, command, members, version] } })
 ]
 
 const encode = (record: StoredChange): Buffer => {
@@ -56,18 +70,48 @@ test.each(samples)("sample %#: there and back", (sample) => {
   expect(decode(encode(sample))).toEqual(sample)
 })
 
+/** Commands had no time before format 3. */
+const unstamped = (record: StoredChange): StoredChange =>
+  change({
+    ...record,
+    log: record.log && {
+      ...record.log,
+      entries: [noOp, { ...command, payload: { ...command.payload, time: ClusterTime(0) } }]
+    }
+  })
+
 test("a recorded sample of format 1", () => {
-  expect(encode(samples[4]!).toString("hex")).toBe(
-    "03000000000001000001010000004207000000000000000200000007000000000000000300000000000000000800000000000000ffffffffffff1f00010900" +
-      "0000c3bc6ec3af636f6465020000000000000009000000000000000300000000" +
-      "01ff"
-  )
+  expect(
+    decode(
+      Buffer.from(
+        "03000000000001000001010000004207000000000000000200000007000000000000000300000000000000000800000000000000ffffffffffff1f00010900" +
+          "0000c3bc6ec3af636f6465020000000000000009000000000000000300000000" +
+          "01ff",
+        "hex"
+      )
+    )
+  ).toEqual(unstamped(samples[4]!))
 })
 
 test("a recorded sample of format 2", () => {
-  expect(encode(samples[8]!).toString("hex")).toBe(
-    "1f00000000000100000101000000420100000000020000000200000000000000070000000000000002000000070000000000000003000000000000000008" +
-      "00000000000000ffffffffffff1f000109000000c3bc6ec3af636f646502000000000000000900000000000000030000000001ff"
+  expect(
+    decode(
+      Buffer.from(
+        "1f00000000000100000101000000420100000000020000000200000000000000070000000000000002000000070000000000000003000000000000000008" +
+          "00000000000000ffffffffffff1f000109000000c3bc6ec3af636f646502000000000000000900000000000000030000000001ff",
+        "hex"
+      )
+    )
+  ).toEqual(unstamped(samples[8]!))
+})
+
+test("a recorded sample of format 3", () => {
+  expect(encode(samples[9]!).toString("hex")).toBe(
+    "0207000000000000000400000007000000000000000300000000000000000800000000000000ffffffffffff1f00020000000000020000" +
+      "09000000c3bc6ec3af636f646502000000000000000900000000000000030000000001ff0900000000000000ffffffffffff1f00030101" +
+      "00000042030000000000000004000000000000000200000001000000410100000042020000000100000042010000004301010000000100" +
+      "0000440101000000010000004206000000623a373030300a00000000000000ffffffffffff1f0004000200000000000000010700000000" +
+      "000000"
   )
 })
 

@@ -1,8 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Frame from "../../src/codec/Frame.ts"
-import * as Handshake from "../../src/codec/Handshake.ts"
 import * as MessageCodec from "../../src/codec/MessageCodec.ts"
-import { Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import { Index, Term } from "../../src/raft/LogEntry.ts"
 import type { AppendEntries, Message } from "../../src/raft/Message.ts"
 import { type Chance, kinds, randomMessage, samples, seeded } from "./MessageSamples.ts"
 
@@ -62,7 +61,7 @@ describe("messages", () => {
     }
   })
 
-  it("the bytes are those of version 2", () => {
+  it("the bytes are those of version 3", () => {
     const bytes = samples.map((message) => MessageCodec.encode([message]).toString("hex"))
     assert.deepStrictEqual(bytes, recorded)
     assert.deepStrictEqual(
@@ -105,9 +104,9 @@ describe("messages", () => {
 
   it("a newer version and an unknown kind are refused by name", () => {
     const bytes = MessageCodec.encode(samples)
-    bytes[0] = 3
-    assert.deepStrictEqual(decoded(bytes), { _tag: "UnknownVersion", version: 3 })
-    assert.deepStrictEqual(decoded(Buffer.from([2, 200, 0, 0, 0, 0, 0, 0, 0, 0])), { _tag: "UnknownKind", kind: 200 })
+    bytes[0] = 4
+    assert.deepStrictEqual(decoded(bytes), { _tag: "UnknownVersion", version: 4 })
+    assert.deepStrictEqual(decoded(Buffer.from([3, 200, 0, 0, 0, 0, 0, 0, 0, 0])), { _tag: "UnknownKind", kind: 200 })
   })
 
   it("entries that leave a gap, fall in term or outrun the leader's term are refused", () => {
@@ -146,7 +145,7 @@ describe("messages", () => {
     const [mark] = reply.sender.applied
     refuses({ ...reply, sender: { ...reply.sender, applied: [mark!, mark!, mark!] } })
     const refusal = MessageCodec.encode([{ _tag: "ForwardRefused", term: Term(3), requests: [], reason: "NoQuorum" }])
-    for (const code of [0, 6, 255]) {
+    for (const code of [0, 16, 255]) {
       refusal[10] = code
       assert.strictEqual(MessageCodec.decode(refusal)._tag, "Malformed")
     }
@@ -238,89 +237,31 @@ describe("frames", () => {
   })
 })
 
-describe("handshake", () => {
-  const hello = Handshake.hello({
-    cluster: "c",
-    from: ReplicaId("A"),
-    to: ReplicaId("B"),
-    incarnation: 7,
-    epoch: 3
-  })
-  const payloadOf = (frame: Buffer) => frame.subarray(Frame.headerBytes)
-
-  it("comes back as it was, and later versions may append to it", () => {
-    for (const epoch of [3, 0, undefined]) {
-      const one = { ...hello, epoch }
-      assert.deepStrictEqual(Handshake.decodeHello(payloadOf(Handshake.encodeHello(one))), one)
-    }
-    const answer = { verdict: "WrongCluster", hello } as const
-    const bytes = payloadOf(Handshake.encodeAnswer(answer))
-    assert.deepStrictEqual(Handshake.decodeAnswer(bytes), answer)
-    assert.deepStrictEqual(Handshake.decodeAnswer(Buffer.concat([bytes, Buffer.from("later")])), answer)
-  })
-
-  it("the bytes are those of every version", () => {
-    assert.strictEqual(Handshake.encodeHello(hello).toString("hex"), recordedHello)
-    // Version 1 ended before the incarnation; whoever speaks it must be told why it is refused.
-    const older = { ...hello, minVersion: 1, maxVersion: 1, incarnation: 0, epoch: undefined }
-    assert.deepStrictEqual(Handshake.decodeHello(payloadOf(Buffer.from(recordedHelloOfVersion1, "hex"))), older)
-    const ours = { cluster: "c", id: hello.to, isPeer: () => true, epoch: 3 }
-    assert.strictEqual(Handshake.judge(older, ours), "NoCommonVersion")
-    assert.strictEqual(Handshake.judge(hello, ours), "Accepted")
-  })
-
-  it("replicas of different epochs refuse each other, unless one is not admitted", () => {
-    for (const [theirs, ours, verdict] of [
-      [1, 2, "WrongEpoch"],
-      [2, 1, "WrongEpoch"],
-      [0, 1, "WrongEpoch"],
-      [2, 2, "Accepted"],
-      [undefined, 2, "Accepted"],
-      [2, undefined, "Accepted"],
-      [undefined, undefined, "Accepted"]
-    ] as const) {
-      const own = { cluster: "c", id: hello.to, isPeer: () => true, epoch: ours }
-      assert.strictEqual(Handshake.judge({ ...hello, epoch: theirs }, own), verdict, `${theirs} ${ours}`)
-    }
-  })
-
-  it("truncations are refused, and an unknown verdict is a refusal", () => {
-    const bytes = payloadOf(Handshake.encodeHello(hello))
-    for (let length = 0; length < bytes.length; length++) {
-      assert.strictEqual(Handshake.decodeHello(bytes.subarray(0, length)), undefined)
-    }
-    const answer = payloadOf(Handshake.encodeAnswer({ verdict: "Accepted", hello }))
-    answer[5] = 99
-    assert.strictEqual(Handshake.decodeAnswer(answer)?.verdict, "Unknown")
-    assert.strictEqual(Handshake.decodeHello(answer), undefined)
-  })
-
-  it("what a stranger says cannot write lines of its own in the log", () => {
-    assert.strictEqual(Handshake.quote(`a"\n\u001b[31m\u009b${"x".repeat(100)}`).search(/[^ -~]/), -1)
-    assert.isBelow(Handshake.quote("x".repeat(5000)).length, 80)
-  })
-})
-
-/** What version 1 wrote, recorded when it was new. */
+/** What version 3 wrote, recorded when it was new. */
 const recorded: ReadonlyArray<string> = [
-  "0201030000000000000006000000000000000200000000000000",
-  "0202030000000000000002000000000000000100",
-  "0203030000000000000000000000000000000000000000000000",
-  "0204030000000000000000",
-  "020503000000000000000600000000000000020000000000000006000000000000000400000000000000020000000700000000000000020000000000000001010000004202000000000000000900000000000000030000007075740800000000000000030000000000000000",
-  "020603000000000000000400000000000000000800000000000000070000000000000001024000000000000000785634124600000000000000f0debc9a",
-  "0206030000000000000004000000000000000106000000000000000500000000000000010000000000000007000000000000000000",
-  "020703000000000000000100000001000000420200000000000000090000000000000003000000707574",
-  "020803000000000000000500000000000000",
-  "0209030000000000000005000000000000000800000000000000",
-  "020a03000000000000000401000000010000004202000000000000000900000000000000",
-  "020b030000000000000006000000000000000200000000000000e803000000000000efbeaddee50300000000000003000000707574",
-  "020c030000000000000006000000000000000200000000000000e803000000000000efbeaddee803000000000000",
-  "020d03000000000000000700000000000000",
-  "020e03000000000000000700000000000000010800000000000000",
-  "020f030000000000000007000000000000000800000000000000",
-  "021003000000000000000700000000000000400000000000000078563412"
+  "0301030000000000000006000000000000000200000000000000",
+  "0302030000000000000002000000000000000100",
+  "030303000000000000000000000000000000000000000000000001",
+  "0304030000000000000000",
+  "030503000000000000000600000000000000020000000000000006000000000000000400000000000000040000000700000000000000020000000000000002dc0500000000000001000000420200000000000000090000000000000003000000707574080000000000000003000000000000000009000000000000000300000000000000030101000000420200000000000000090000000000000002000000010000004101000000420200000001000000420100000043010100000001000000440101000000010000004206000000623a373030300a00000000000000030000000000000004000200000000000000010300000000000000",
+  "0306030000000000000004000000000000000008000000000000000700000000000000010200000000000000f401000000000000024000000000000000785634124600000000000000f0debc9a",
+  "030603000000000000000400000000000000010600000000000000050000000000000001000000000000000700000000000000000100000000000000000000000000000000",
+  "030703000000000000000100000001000000420200000000000000090000000000000003000000707574",
+  "030803000000000000000500000000000000",
+  "0309030000000000000005000000000000000800000000000000",
+  "030a03000000000000000401000000010000004202000000000000000900000000000000",
+  "030b030000000000000006000000000000000200000000000000e803000000000000efbeaddee50300000000000003000000707574",
+  "030c030000000000000006000000000000000200000000000000e803000000000000efbeaddee803000000000000",
+  "030d03000000000000000700000000000000",
+  "030e03000000000000000700000000000000010800000000000000",
+  "030f030000000000000007000000000000000800000000000000",
+  "031003000000000000000700000000000000400000000000000078563412",
+  "031103000000000000000400000000000000",
+  "0312030000000000000004000000000000000700000000000000010200000000000000f40100000000000001400000000000000078563412",
+  "03130300000000000000",
+  "03140300000000000000010100000042",
+  "0314030000000000000000",
+  "0315030000000000000001000000420200000000000000090000000000000002010200000000000000",
+  "03150300000000000000010000004202000000000000000900000000000000010100070000000101000000440106000000643a3730303001010100000045000002010000004503010000004104010000004205010000004306000000633a3730303106",
+  "031603000000000000000800000000000000"
 ]
-const recordedHello =
-  "8b08218f27000000d8ffffff424c53410102020100000063010000004101000000420700000000000000010300000000000000"
-const recordedHelloOfVersion1 = "687399c316000000e9ffffff424c5341010101010000006301000000410100000042"

@@ -1,10 +1,11 @@
 /** Snapshots come back as they were; anything else is refused with the place where it is wrong. */
+import * as Configurations from "../../src/raft/Configuration.ts"
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
 import * as SnapshotCodec from "../../src/codec/SnapshotCodec.ts"
 import { KvMachine } from "../../src/kv/KvMachine.ts"
-import { Index, origin, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import { ClusterTime, Index, origin, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import { chanceOf } from "../kv/Chance.ts"
 import {
   assemble,
@@ -19,6 +20,7 @@ import {
   sample,
   stateOf
 } from "./SnapshotSamples.ts"
+import { configuration } from "./MessageSamples.ts"
 
 const bytes = bytesOf(sample)
 
@@ -44,7 +46,7 @@ describe("a snapshot", () => {
     const small = {
       ...imageOf(KvMachine.initial),
       last: origin,
-      configuration: { voters: [] },
+      configuration: Configurations.of([]),
       applied: new Map(),
       hash: 0,
       epoch: 0
@@ -60,7 +62,7 @@ describe("a snapshot", () => {
   it("is the same for the same image, in whatever order its sets are", () => {
     const reversed = {
       ...sample,
-      configuration: { voters: sample.configuration.voters.toReversed() },
+      configuration: Configurations.of(sample.configuration.voters.toReversed()),
       applied: new Map([...sample.applied].toReversed())
     }
     assert.isTrue(bytesOf(reversed).equals(bytes))
@@ -70,6 +72,21 @@ describe("a snapshot", () => {
     const recorded = readFileSync(new URL("fixtures/format-1.snap", import.meta.url))
     assert.deepStrictEqual(plain(decode(recorded)), plain(sample))
     assert.isTrue(recorded.equals(bytes), "the format has changed: give it a new number, and keep reading the old one")
+  })
+
+  it("tells a change of members that is under way, learners, addresses, the time and the version", () => {
+    for (const more of [
+      { configuration },
+      { configuration: { ...Configurations.of([ReplicaId("A")]), learners: [{ id: ReplicaId("B"), promote: true }] } },
+      { configuration: Configurations.of([ReplicaId("A")], [{ id: ReplicaId("A"), address: "a:1" }]) },
+      { time: ClusterTime(2 ** 40) },
+      { version: 2 },
+      { ceiling: 1 },
+      { configuration, time: ClusterTime(1), version: 3, ceiling: 3 }
+    ]) {
+      const one = { ...sample, ...more }
+      assert.deepStrictEqual(plain(decode(bytesOf(one))), plain(one))
+    }
   })
 
   it("is asked for in pieces that are small and made one at a time", () => {
@@ -202,8 +219,8 @@ describe("later versions", () => {
 
   it("a field that must be understood is refused, and one that need not be is passed over", () => {
     assertRefused(
-      withHeader((fields) => Buffer.concat([fields, field(7, "new")])),
-      /unknown field 7/,
+      withHeader((fields) => Buffer.concat([fields, field(10, "new")])),
+      /unknown field 10/,
       "UnknownFormat"
     )
     const found = decode(withHeader((fields) => Buffer.concat([fields, field(128, "by"), field(200, "")])))
@@ -240,7 +257,7 @@ describe("later versions", () => {
   it("voters and requests that are no sets, and positions that cannot be, are malformed", () => {
     const assertMalformed = (change: Partial<typeof sample>) =>
       assertRefused(bytesOf({ ...sample, ...change }), /malformed/)
-    assertMalformed({ configuration: { voters: ["A", "A"].map(ReplicaId) } })
+    assertMalformed({ configuration: Configurations.of(["A", "A"].map(ReplicaId)) })
     assertMalformed({ last: { index: Index(0), term: Term(3) } })
     assertMalformed({ last: { index: Index(3), term: Term(0) } })
   })

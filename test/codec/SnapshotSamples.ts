@@ -1,11 +1,13 @@
 /** Images of the store, and snapshots taken apart and put together by hand. */
+import { unstamped } from "../../src/raft/Machine.ts"
+import * as Configurations from "../../src/raft/Configuration.ts"
 import { crc32 } from "node:zlib"
 import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
 import * as SnapshotCodec from "../../src/codec/SnapshotCodec.ts"
 import type { KvCommand } from "../../src/kv/KvCommand.ts"
 import { KvMachine, type KvState } from "../../src/kv/KvMachine.ts"
 import * as OrderedMap from "../../src/kv/OrderedMap.ts"
-import { Index, ReplicaId, type RequestId, Term } from "../../src/raft/LogEntry.ts"
+import { ClusterTime, Index, ReplicaId, type RequestId, Term } from "../../src/raft/LogEntry.ts"
 import type { Image } from "../../src/raft/Snapshot.ts"
 
 export const put = (key: string, value: string | Uint8Array): KvCommand => ({
@@ -24,7 +26,7 @@ export const erase = (key: string, rangeEnd?: string): KvCommand => ({
 
 export const stateOf = (commands: Iterable<KvCommand>, from = KvMachine.initial): KvState => {
   let state = from
-  for (const command of commands) state = KvMachine.apply(state, command)[0]
+  for (const command of commands) state = KvMachine.apply(state, command, unstamped)[0]
   return state
 }
 
@@ -35,10 +37,13 @@ const requests: ReadonlyArray<RequestId> = [
 
 export const imageOf = <S>(value: S): Image<S> => ({
   last: { index: Index(2 ** 33), term: Term(12) },
-  configuration: { voters: ["A", "B", "C"].map(ReplicaId) },
+  configuration: Configurations.of(["A", "B", "C"].map(ReplicaId)),
   applied: new Map(requests.map((request) => [request.replica, request])),
   hash: 0xfedc_ba98,
   epoch: 2,
+  time: ClusterTime(0),
+  version: 1,
+  ceiling: undefined,
   value
 })
 

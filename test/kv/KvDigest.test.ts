@@ -1,4 +1,5 @@
 /** The digest tells commands and results apart that differ in anything by which replicas could come to differ. */
+import { unstamped } from "../../src/raft/Machine.ts"
 import { assert, describe, it } from "@effect/vitest"
 import type { KeyValue } from "../../src/kv/KeyValue.ts"
 import type { KvCommand, KvResult } from "../../src/kv/KvCommand.ts"
@@ -90,11 +91,11 @@ describe("the digest", () => {
     // One that has lost a command, with the next commands that would show it.
     for (const [lost, command] of history.entries()) {
       let other = one
-      one = KvMachine.apply(one, command)[0]
+      one = KvMachine.apply(one, command, unstamped)[0]
       if (one === other) continue
       const next = history[(lost + 1) % history.length]!
-      const [, ours] = KvMachine.apply(one, next)
-      const [, theirs] = KvMachine.apply(other, next)
+      const [, ours] = KvMachine.apply(one, next, unstamped)
+      const [, theirs] = KvMachine.apply(other, next, unstamped)
       assert.notStrictEqual(digest(next, ours), digest(next, theirs), `without command ${lost}`)
       other = one
     }

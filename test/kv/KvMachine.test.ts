@@ -1,4 +1,5 @@
 /** The machine against etcd's semantics: first as a table, then against a slow model of a store. */
+import { unstamped } from "../../src/raft/Machine.ts"
 import { assert, describe, it } from "@effect/vitest"
 import type { KeyValue } from "../../src/kv/KeyValue.ts"
 import type { KvCommand, KvResult } from "../../src/kv/KvCommand.ts"
@@ -37,7 +38,7 @@ const run = (...commands: ReadonlyArray<KvCommand>): readonly [KvState, Readonly
   const results: Array<KvResult> = []
   let state = KvMachine.initial
   for (const command of commands) {
-    const [next, result] = KvMachine.apply(state, command)
+    const [next, result] = KvMachine.apply(state, command, unstamped)
     state = next
     results.push(result)
   }
@@ -75,8 +76,8 @@ describe("put", () => {
 
   it("leaves the state before it as it was", () => {
     const before = stateAfter(put("a", "1"))
-    KvMachine.apply(before, put("a", "2"))
-    KvMachine.apply(before, del("a"))
+    KvMachine.apply(before, put("a", "2"), unstamped)
+    KvMachine.apply(before, del("a"), unstamped)
     assert.deepStrictEqual(ask(before, range("a")), {
       _tag: "Range",
       revision: 2,
@@ -91,7 +92,7 @@ describe("delete range", () => {
   it("changes no revision, and no state, when nothing is deleted", () => {
     const before = stateAfter(put("b"))
     for (const command of [del("a"), del("c", "\0"), del("b", "b"), del("b", "a"), del("a", "b", true)]) {
-      const [after, result] = KvMachine.apply(before, command)
+      const [after, result] = KvMachine.apply(before, command, unstamped)
       assert.strictEqual(after, before)
       assert.deepStrictEqual(result, { _tag: "DeleteRange", revision: 2, deleted: 0, prevKvs: [] })
     }
@@ -196,7 +197,7 @@ describe("keys and values", () => {
   it("do not hold on to a larger buffer that a value was part of", () => {
     const buffer = Buffer.alloc(1 << 20, 7)
     const stored = (value: Uint8Array): Uint8Array => {
-      const [state] = KvMachine.apply(KvMachine.initial, { _tag: "Put", key: "a", value, prevKv: false })
+      const [state] = KvMachine.apply(KvMachine.initial, { _tag: "Put", key: "a", value, prevKv: false }, unstamped)
       return ask(state, range("a")).kvs[0]!.value
     }
     const part = stored(buffer.subarray(100, 200))
@@ -243,7 +244,7 @@ describe("a slow model of a store", () => {
           revision++
           const next = kv(key, String(step), old?.createRevision ?? revision, revision, (old?.version ?? 0) + 1)
           model.set(key, next)
-          const [after, result] = KvMachine.apply(state, put(key, String(step), true))
+          const [after, result] = KvMachine.apply(state, put(key, String(step), true), unstamped)
           state = after
           assert.deepStrictEqual(result, { _tag: "Put", revision, prevKv: old })
         } else {
@@ -251,7 +252,7 @@ describe("a slow model of a store", () => {
           const prevKvs = pairsIn(key, rangeEnd)
           if (prevKvs.length > 0) revision++
           for (const { key } of prevKvs) model.delete(key)
-          const [after, result] = KvMachine.apply(state, del(key, rangeEnd, true))
+          const [after, result] = KvMachine.apply(state, del(key, rangeEnd, true), unstamped)
           state = after
           assert.deepStrictEqual(result, { _tag: "DeleteRange", revision, deleted: prevKvs.length, prevKvs })
         }

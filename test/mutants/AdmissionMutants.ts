@@ -40,14 +40,14 @@ export const admissionMutants: ReadonlyArray<Mutant> = [
     ["own", "I4"],
     [
       "Admission.ts",
-      "state.diverged === undefined && (state.admitted || mayBegin(state))",
-      "state.diverged === undefined"
+      "isVoter(state.configurations, state.id) &&\n  (state.admitted || mayBegin(state))",
+      "isVoter(state.configurations, state.id)"
     ]
   ),
   mutant(
     "at a cluster's beginning nobody stands",
     ["own", "I20"],
-    ["Admission.ts", "undefined && (state.admitted || mayBegin(state))", "undefined && state.admitted"]
+    ["Admission.ts", "state.id) &&\n  (state.admitted || mayBegin(state))", "state.id) &&\n  state.admitted"]
   ),
   mutant(
     "standing goes on when the log is not empty any more",
@@ -72,7 +72,11 @@ export const admissionMutants: ReadonlyArray<Mutant> = [
   mutant(
     "with an empty log a majority is enough",
     ["own", "I4 [95]"],
-    ["Admission.ts", "if (!isBlank(state) || votes.size === configuration.voters.length) return true", "return true"]
+    [
+      "Admission.ts",
+      "if (!isBlank(state) || Configurations.allVoters(configuration).every((id) => votes.has(id))) return true",
+      "return true"
+    ]
   ),
   mutant(
     "with an empty log all must answer",
@@ -97,7 +101,7 @@ export const admissionMutants: ReadonlyArray<Mutant> = [
   mutant(
     "everybody answers as one who is admitted",
     ["own", "I4 [95]"],
-    ["Election.ts", "granted, admitted })\n  return state", "granted, admitted: true })\n  return state"]
+    ["Election.ts", "granted, admitted })\n  if", "granted, admitted: true })\n  if"]
   ),
   mutant(
     "at the deadline a refusal does not matter",
@@ -189,12 +193,12 @@ export const admissionMutants: ReadonlyArray<Mutant> = [
   mutant(
     "one that is not admitted keeps a leader leading",
     ["own", "[32]"],
-    ["Replication.ts", `counted(state.progress.get(id), "heardAt")`, "(state.progress.get(id)?.heardAt ?? 0)"]
+    ["Replication.ts", `counted(progress.get(id), "heardAt")`, "(progress.get(id)?.heardAt ?? 0)"]
   ),
   mutant(
     "one that is not admitted is taken for one that is",
     ["own", "I7"],
-    ["Replication.ts", "    admitted,\n    // Who", "    // Who"]
+    ["Replication.ts", "    admitted,\n    version,", "    version,"]
   ),
   mutant(
     "admission asks not all others",
@@ -248,7 +252,7 @@ export const admissionMutants: ReadonlyArray<Mutant> = [
   mutant(
     "nobody is asked anew in a new term",
     ["own", "I20"],
-    ["Admission.ts", "by.has(peer) && (peer !== leaderOf(state) || term === state.currentTerm)", "by.has(peer)"]
+    ["Admission.ts", "by.has(peer) && (peer !== leader || term === state.currentTerm)", "by.has(peer)"]
   ),
   mutant(
     "nobody is asked while nobody leads",

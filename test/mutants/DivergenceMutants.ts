@@ -102,7 +102,7 @@ export const divergenceMutants: ReadonlyArray<Mutant> = [
   mutant(
     "who differs may lead again",
     ["own", "I22"],
-    ["Admission.ts", "state.diverged === undefined && (state.admitted", "(state.admitted"]
+    ["Admission.ts", "state.diverged === undefined &&\n  state.removedAt", "state.removedAt"]
   ),
   mutant(
     "who differs goes on serving",

@@ -24,19 +24,15 @@ export const electionMutants: ReadonlyArray<Mutant> = [
       "new Set(state.votes).add(from)",
       "new Set(state.votes).add(`${from} ${state.votes.size}` as ReplicaId)"
     ],
-    [
-      "Configuration.ts",
-      "return count >= quorumSize(configuration)",
-      "return members.size >= quorumSize(configuration)"
-    ]
+    ["Configuration.ts", "return count >= majority(voters.length)", "return ids.size >= majority(voters.length)"]
   ),
   mutant(
     "a vote of an earlier term counts",
     ["classic, CCF", "I1 [16]"],
     [
       "Receiving.ts",
-      `    case "RequestVoteReply":\n    case "AppendEntriesReply":`,
-      `    case "RequestVoteReply":\n      return Election.onRequestVoteReply(state, { from, message, at })\n    case "AppendEntriesReply":`
+      `    case "RequestVoteReply":\n    case "AppendEntriesReply":\n    case "Forward":`,
+      `    case "RequestVoteReply":\n      return Election.onRequestVoteReply(state, { from, message, at })\n    case "AppendEntriesReply":\n    case "Forward":`
     ]
   ),
   mutant(
@@ -86,7 +82,7 @@ export const electionMutants: ReadonlyArray<Mutant> = [
     ["hashicorp#661", "I9 [77]"],
     [
       "Durability.ts",
-      "if (hardState !== undefined || admitted !== undefined) return [persist, ...effects]",
+      "if (hardState !== undefined || admitted !== undefined || isAhead) return [persist, ...effects]",
       "if (hardState !== undefined) return [{ ...persist, base: undefined, log: undefined, hardState: { ...hardState, currentTerm: before.currentTerm } }, persist, ...effects]"
     ]
   ),
@@ -95,7 +91,7 @@ export const electionMutants: ReadonlyArray<Mutant> = [
     ["hashicorp#661", "I10"],
     [
       "Durability.ts",
-      "if (hardState !== undefined || admitted !== undefined) return [persist, ...effects]",
+      "if (hardState !== undefined || admitted !== undefined || isAhead) return [persist, ...effects]",
       "if (hardState !== undefined) return [...effects, persist]"
     ]
   ),
@@ -136,8 +132,8 @@ export const electionMutants: ReadonlyArray<Mutant> = [
     ["thesis §4.2.3", "[25]"],
     [
       "Receiving.ts",
-      `message._tag === "RequestVote" && Election.trustsLeader`,
-      `message._tag === "RequestVote" && false && Election.trustsLeader`
+      "if (isDisturbing && Election.trustsLeader",
+      'if (isDisturbing && state._tag === "Leader" && Election.trustsLeader'
     ]
   ),
   mutant(
@@ -161,7 +157,7 @@ export const electionMutants: ReadonlyArray<Mutant> = [
   mutant(
     "a leader that hears nobody stays",
     ["Cloudflare 2020", "[32] [34]"],
-    ["Replication.ts", 'counted(state.progress.get(id), "heardAt")', "Number.POSITIVE_INFINITY"]
+    ["Replication.ts", 'counted(progress.get(id), "heardAt")', "Number.POSITIVE_INFINITY"]
   ),
   mutant(
     "whatever a leader sends counts as heard",
@@ -198,36 +194,24 @@ export const electionMutants: ReadonlyArray<Mutant> = [
   mutant(
     "half of the members are a majority",
     ["classic", "I1, I6 [4]"],
-    [
-      "Configuration.ts",
-      "Math.floor(configuration.voters.length / 2) + 1",
-      "Math.ceil(configuration.voters.length / 2)"
-    ]
+    ["Configuration.ts", "Math.floor(voters / 2) + 1", "Math.ceil(voters / 2)"]
   ),
   mutant(
     "one less than half is a majority",
     ["classic", "I1, I6 [4]"],
-    [
-      "Configuration.ts",
-      "Math.floor(configuration.voters.length / 2) + 1",
-      "Math.floor(configuration.voters.length / 2)"
-    ]
+    ["Configuration.ts", "Math.floor(voters / 2) + 1", "Math.floor(voters / 2)"]
   ),
   mutant(
     "a majority is one more than a majority",
     ["own", "I20 [4]"],
-    [
-      "Configuration.ts",
-      "Math.floor(configuration.voters.length / 2) + 1",
-      "Math.min(configuration.voters.length, Math.floor(configuration.voters.length / 2) + 2)"
-    ]
+    ["Configuration.ts", "Math.floor(voters / 2) + 1", "Math.min(voters, Math.floor(voters / 2) + 2)"]
   ),
   mutant(
     "who is no member is heard",
     ["hashicorp, CockroachDB", "[19]"],
     [
       "Receiving.ts",
-      "if (from === before.id || !Configurations.isMember(before.configuration, from)) return before",
+      "if (from === before.id || !isHeard(before, from, message)) return before",
       "if (from === before.id) return before"
     ]
   ),

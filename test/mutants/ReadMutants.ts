@@ -21,14 +21,14 @@ export const readMutants: ReadonlyArray<Mutant> = [
     ["tikv#6340", "I16 [138]"],
     [
       "Settling.ts",
-      "const index = Logs.lastIndex(state.stateMachine.log)",
-      "const index = state.stateMachine.commitIndex"
+      "const index = Logs.lastIndex(state.stateMachine.log)\n  const next",
+      "const index = state.stateMachine.commitIndex\n  const next"
     ]
   ),
   mutant(
     "a round has the number of the one before",
     ["etcd: acknowledgements from before the request", "I16 [137]"],
-    ["Settling.ts", "const number = state.round + 1", "const number = state.round"]
+    ["Settling.ts", "const round = state.round + 1", "const round = state.round"]
   ),
   mutant(
     "any answer confirms the latest round",
@@ -45,14 +45,14 @@ export const readMutants: ReadonlyArray<Mutant> = [
     ["own", "I16 [12]"],
     [
       "Receiving.ts",
-      `    case "RequestVoteReply":\n    case "AppendEntriesReply":\n`,
+      `    case "RequestVoteReply":\n    case "AppendEntriesReply":\n    case "Forward":\n`,
       `    case "AppendEntriesReply": {
       const before = state._tag === "Leader" ? state.progress.get(from) : undefined
       if (state._tag !== "Leader" || before === undefined || message.round > state.round) return state
       const confirmed = { ...before, confirmedRound: Math.max(before.confirmedRound, message.round) }
       return { ...state, progress: new Map(state.progress).set(from, confirmed) }
     }
-    case "RequestVoteReply":\n`
+    case "RequestVoteReply":\n    case "Forward":\n`
     ]
   ),
   mutant(
@@ -132,8 +132,8 @@ export const readMutants: ReadonlyArray<Mutant> = [
     ["own: the order of settle", "[139]"],
     [
       "Settling.ts",
-      "const proposed = Proposing.propose(core, before, batch)",
-      "const early = openRound(core, confirmRounds(before, batch), batch)\n  batch.asks.length = 0\n  const proposed = Proposing.propose(core, early, batch)"
+      "const proposed = Amending.propose(core, Proposing.propose(core, asked, at, batch), at, batch)",
+      "const early = openRound(core, confirmRounds(asked, batch), at, batch)\n  batch.asks.length = 0\n  const proposed = Proposing.propose(core, early, at, batch)"
     ]
   ),
   mutant(

@@ -59,8 +59,8 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
     ["classic", "I6 [69]"],
     [
       "Replication.ts",
-      `return [committed, { _tag: "Matched", matchIndex }]`,
-      `return [committed, { _tag: "Matched", matchIndex: Logs.lastIndex(next) }]`
+      `result: { _tag: "Matched", matchIndex }, change }`,
+      `result: { _tag: "Matched", matchIndex: Logs.lastIndex(next) }, change }`
     ]
   ),
   mutant(
@@ -82,8 +82,8 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
     ["CCF", "I6 [12]"],
     [
       "Receiving.ts",
-      `    case "RequestVoteReply":\n    case "AppendEntriesReply":\n`,
-      `    case "AppendEntriesReply":\n      return Replication.onAppendEntriesReply(state, { from, message, at }, batch)\n    case "RequestVoteReply":\n`
+      `    case "RequestVoteReply":\n    case "AppendEntriesReply":\n    case "Forward":\n`,
+      `    case "AppendEntriesReply":\n      return Replication.onAppendEntriesReply(state, { from, message, at }, batch)\n    case "RequestVoteReply":\n    case "Forward":\n`
     ]
   ),
   mutant(
@@ -121,14 +121,18 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
   mutant(
     "a leader speaks before its term is stored",
     ["own, thesis §10.2.1", "I10"],
-    ["Durability.ts", "if (hardState !== undefined || admitted !== undefined) return [persist, ...effects]", ""]
+    [
+      "Durability.ts",
+      "if (hardState !== undefined || admitted !== undefined || isAhead) return [persist, ...effects]",
+      "if (isAhead) return [persist, ...effects]"
+    ]
   ),
   mutant(
     "a log that changed is not stored with a new term",
     ["own", "I7"],
     [
       "Durability.ts",
-      "if (hardState !== undefined || admitted !== undefined) return [persist, ...effects]",
+      "if (hardState !== undefined || admitted !== undefined || isAhead) return [persist, ...effects]",
       "if (hardState !== undefined) return [{ ...persist, log: undefined }, ...effects]"
     ]
   ),
@@ -216,12 +220,12 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
   mutant(
     "the window in messages is not kept",
     ["own", "I21 [53]"],
-    ["Progress.ts", "if (progress.inflight.length >= limits.appends) return false", ""]
+    ["Progress.ts", "progress.inflight.length < limits.appends && ", ""]
   ),
   mutant(
     "the window in bytes is not kept",
     ["own", "I21 [53]"],
-    ["Progress.ts", "return bytes < limits.bytes", "return true"]
+    ["Progress.ts", " && inflightBytes(progress) < limits.bytes", ""]
   ),
   mutant(
     "what was answered stays in the window",
@@ -252,8 +256,9 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
     ["own: the order of settle", "[50]"],
     [
       "Settling.ts",
-      "const committed = Proposing.commit(confirmRounds(opened, batch), core.machine)\n  const supplied = Replication.replicate(core, committed, at, batch)",
-      "const told = Replication.replicate(core, confirmRounds(opened, batch), at, batch)\n  const supplied = Proposing.commit(told, core.machine)"
-    ]
+      "const committed = Proposing.commit(confirmRounds(opened, batch), core.machine)",
+      "const told = Replication.replicate(core, confirmRounds(opened, batch), at, batch)\n  const committed = Proposing.commit(told, core.machine)"
+    ],
+    ["Settling.ts", "const supplied = Replication.replicate(core, settled, at, batch)", "const supplied = settled"]
   )
 ]

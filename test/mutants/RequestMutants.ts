@@ -137,7 +137,7 @@ export const requestMutants: ReadonlyArray<Mutant> = [
   mutant(
     "nobody is told that there is a leader",
     ["own", "[57]"],
-    ["Durability.ts", `if (changed) return [{ _tag: "LeaderChanged", leader, term }]`, "if (changed) return []"]
+    ["Durability.ts", `return [{ _tag: "LeaderChanged", leader, term }]`, "return []"]
   ),
   mutant(
     "nobody is told that the majority is lost",
@@ -170,7 +170,11 @@ export const requestMutants: ReadonlyArray<Mutant> = [
   mutant(
     "a replica without a majority lets its clients wait",
     ["own", "[32]"],
-    ["Settling.ts", `if (quorumLost(state)) return refuseAll(applyAll(core, state, batch), "NoQuorum", batch)`, ""]
+    [
+      "Settling.ts",
+      "  if (quorumLost(state)) {\n    return refuseAll(applyAll(core, state, batch),",
+      "  if (false) {\n    return refuseAll(applyAll(core, state, batch),"
+    ]
   ),
   mutant(
     "a replica without a majority refuses others' requests",
@@ -202,8 +206,8 @@ export const requestMutants: ReadonlyArray<Mutant> = [
     ["own", "I7 [90]"],
     [
       "Replication.ts",
-      "const caughtUp = { ...follower, stateMachine }",
-      "const caughtUp = state.diskFull ? follower : { ...follower, stateMachine }"
+      "const caughtUp = withConfigurations({ ...follower, stateMachine }, succeed(state.configurations, change))",
+      "const caughtUp = state.diskFull ? follower : withConfigurations({ ...follower, stateMachine }, succeed(state.configurations, change))"
     ]
   ),
   mutant(

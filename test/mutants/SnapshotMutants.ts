@@ -60,17 +60,25 @@ export const snapshotMutants: ReadonlyArray<Mutant> = [
   mutant(
     "a snapshot holds no members",
     ["hashicorp, camunda", "I11 [106]"],
-    ["StateMachine.ts", "  configuration,\n  applied: machine", "  configuration: { voters: [] },\n  applied: machine"]
+    [
+      "StateMachine.ts",
+      "  configuration,\n  applied: machine",
+      "  configuration: { ...configuration, voters: [] },\n  applied: machine"
+    ]
   ),
   mutant(
     "a snapshot's members are not taken",
     ["openraft#1808", "I11 [108]"],
-    ["Snapshotting.ts", "configuration: image.configuration,", ""]
+    [
+      "Snapshotting.ts",
+      "...withConfigurations(state, Succession.restore(image.configuration, snapshot.last.index, kept)),",
+      "...state,"
+    ]
   ),
   mutant(
     "a snapshot's members are forgotten on a restart",
     ["openraft#1808", "I11 [106]"],
-    ["Replica.ts", "image?.configuration ?? start.configuration", "start.configuration"]
+    ["Replica.ts", "image?.configuration ?? configuration", "configuration"]
   ),
   mutant(
     "a snapshot is said to be of what is committed",
@@ -270,7 +278,11 @@ export const snapshotMutants: ReadonlyArray<Mutant> = [
   mutant(
     "nobody is told that a snapshot is installed",
     ["own", "[111]"],
-    ["Snapshotting.ts", "if (leader !== undefined) send(batch, leader, matched(installed, snapshot.last.index))", ""]
+    [
+      "Snapshotting.ts",
+      "if (leader !== undefined) send(batch, leader, matched(core, installed, snapshot.last.index))",
+      ""
+    ]
   ),
   mutant(
     "clients do not hear that a snapshot took their requests' place",

@@ -49,27 +49,43 @@ export class RealCluster {
   }
 
   arguments(id: string): ReadonlyArray<string> {
-    const { client, peer } = this.ports.get(id)!
     const peers = this.ids.filter((other) => other !== id)
-    return [
-      "--id",
-      id,
-      "--data-dir",
-      path.join(this.directory, id),
-      "--peers",
-      peers.map((other) => `${other}=127.0.0.1:${this.peerPort(id, other)}`).join(","),
-      "--listen-client",
-      `127.0.0.1:${client}`,
-      "--listen-peer",
-      `127.0.0.1:${peer}`
-    ]
+    const addresses = peers.map((other) => `${other}=127.0.0.1:${this.peerPort(id, other)}`)
+    return [...this.place(id), "--peers", addresses.join(",")]
   }
 
-  start(id: string): ReplicaProcess {
-    const started = run(this.arguments(id), id)
+  /** Of one that begins a cluster alone, or belongs to one already. */
+  place(id: string): ReadonlyArray<string> {
+    const { client, peer } = this.ports.get(id)!
+    const listen = ["--listen-client", `127.0.0.1:${client}`, "--listen-peer", `127.0.0.1:${peer}`]
+    return ["--id", id, "--data-dir", path.join(this.directory, id), ...listen]
+  }
+
+  start(id: string, args: ReadonlyArray<string> = this.arguments(id)): ReplicaProcess {
+    const started = run(args, id)
     this.processes.set(id, started)
     this.all.push(started)
     return started
+  }
+
+  /** A replica that is new asks these members to take it in. */
+  join(id: string, through: ReadonlyArray<string>): ReplicaProcess {
+    const addresses = through.map((member) => `127.0.0.1:${this.ports.get(member)!.client}`)
+    return this.start(id, [...this.place(id), "--join", addresses.join(",")])
+  }
+
+  /** Tells one to stop, and gives its exit code. */
+  async stop(id: string): Promise<number | null> {
+    await end(this.process(id), "SIGTERM")
+    return this.process(id).child.exitCode
+  }
+
+  /** Who votes, as this replica has it, once no change is under way. */
+  async voters(id: string): Promise<ReadonlyArray<string> | undefined> {
+    const answer = await this.post(id, "/balsa/v1/members", {}, 1000).catch(() => undefined)
+    const body = answer?.body as MembersAnswer | undefined
+    if (body === undefined || body.configuration.joint || !body.configuration.committed) return undefined
+    return body.members.filter(({ role }) => role === "voter").map((member) => member.id)
   }
 
   /** Starts it unless it runs. */
@@ -134,6 +150,11 @@ export class RealCluster {
     const latest = Math.max(...logs.map(({ term }) => term))
     return logs.find(({ leads, term }) => leads && term === latest)?.id
   }
+}
+
+interface MembersAnswer {
+  readonly configuration: { readonly joint: boolean; readonly committed: boolean }
+  readonly members: ReadonlyArray<{ readonly id: string; readonly role: string }>
 }
 
 export interface Answer {

@@ -2,11 +2,15 @@
  * Small words for what the tests of the core talk about: logs written as their terms, a state
  * of each role, events, and effects picked out by what they are.
  */
+import * as Succession from "../../src/raft/Succession.ts"
+import * as Lease from "../../src/raft/Lease.ts"
+import * as Configurations from "../../src/raft/Configuration.ts"
 import { expect } from "vitest"
 import * as Admission from "../../src/raft/Admission.ts"
 import * as Invariants from "../../src/raft/Invariants.ts"
 import * as Logs from "../../src/raft/Log.ts"
 import {
+  ClusterTime,
   Index,
   Instant,
   type LogEntry,
@@ -78,6 +82,7 @@ export const entry = (index: number, term: number): LogEntry<string> => ({
   payload: {
     _tag: "Command",
     request: { replica: ReplicaId("Z"), incarnation: term, sequence: index },
+    time: ClusterTime(0),
     command: `${index}.${term}`
   }
 })
@@ -91,16 +96,24 @@ export const noOp = (index: number, term: number): LogEntry<string> => ({
   term: Term(term),
   payload: { _tag: "NoOp" }
 })
-export const logged = (index: number, term: number, id: RequestId, command: string): LogEntry<string> => ({
+export const logged = (
+  index: number,
+  term: number,
+  id: RequestId,
+  command: string,
+  time = ClusterTime(0)
+): LogEntry<string> => ({
   index: Index(index),
   term: Term(term),
-  payload: { _tag: "Command", request: id, command }
+  payload: { _tag: "Command", request: id, time, command }
 })
 export const position = (index: number, term: number): LogPosition => ({ index: Index(index), term: Term(term) })
 
 export interface Given {
   readonly id?: ReplicaId
   readonly voters?: ReadonlyArray<ReplicaId>
+  /** Instead of `voters`, where there is more to say. */
+  readonly configuration?: Configurations.Configuration
   readonly term?: number
   readonly votedFor?: ReplicaId | undefined
   /** The log, by its terms, or as entries. */
@@ -125,10 +138,15 @@ const common = (given: Given) => {
   const stateMachine = StateMachines.apply(made, machine, () => {})
   const base = Index(given.base ?? 0)
   const incarnation = given.incarnation ?? 1
+  const founding = given.configuration ?? Configurations.of(given.voters ?? members(3))
+  const configurations = Succession.prune(Succession.restore(founding, Index(0), log), stateMachine.lastApplied)
   return {
     id: given.id ?? A,
     incarnation,
-    configuration: { voters: given.voters ?? members(3) },
+    configuration: Succession.last(configurations).configuration,
+    configurations,
+    removedAt: undefined,
+    patientUntil: Instant(0),
     currentTerm: Term(given.term ?? log.at(-1)?.term ?? 0),
     votedFor: given.votedFor,
     admitted: given.admitted ?? true,
@@ -217,18 +235,22 @@ const known = (match: number, more: Partial<Omit<Progresses.Replicate, "_tag" | 
   awaits: more.awaits ?? Index(0),
   incarnation: more.incarnation ?? 1,
   admitted: more.admitted ?? true,
+  version: more.version ?? 1,
+  patienceMillis: more.patienceMillis ?? 0,
   acknowledged: more.acknowledged ?? Index(0),
   catchingUp: more.catchingUp ?? false,
   compared: more.compared
 })
 
+interface Leading extends Given, Partial<Pick<Leader, "transfer" | "lease" | "catchUps" | "announced">> {
+  readonly progress?: Readonly<Record<string, Progresses.Progress>>
+  readonly round?: number
+}
 /** Leads; peers that `progress` does not name hold everything. If all do, everything is committed. */
-export const leader = (
-  given: Given & { readonly progress?: Readonly<Record<string, Progresses.Progress>>; readonly round?: number } = {}
-): Leader => {
+export const leader = (given: Leading = {}): Leader => {
   const made = common(given.progress === undefined ? { commit: given.log?.length ?? 0, ...given } : given)
   const last = Logs.lastIndex(made.stateMachine.log)
-  const peers = made.configuration.voters.filter((id) => id !== made.id)
+  const peers = Configurations.peers(made.configuration, made.id)
   return {
     ...made,
     _tag: "Leader",
@@ -237,7 +259,13 @@ export const leader = (
     round: given.round ?? 0,
     rounds: [],
     asks: [],
-    uncommittedBytes: 0
+    uncommittedBytes: 0,
+    clock: { time: made.stateMachine.time, at: now },
+    lease: given.lease ?? Lease.none,
+    transfer: given.transfer,
+    announced: given.announced ?? Index(0),
+    amended: [],
+    catchUps: given.catchUps ?? new Map()
   }
 }
 
@@ -274,10 +302,11 @@ export const preVoteReply = (term: number, askedIn: number, granted: boolean, ad
   granted,
   admitted
 })
-export const requestVote = (term: number, last: LogPosition): Message => ({
+export const requestVote = (term: number, last: LogPosition, transfer = false): Message => ({
   _tag: "RequestVote",
   term: Term(term),
-  last
+  last,
+  transfer
 })
 export const requestVoteReply = (term: number, granted: boolean): Message => ({
   _tag: "RequestVoteReply",
@@ -291,7 +320,7 @@ export const append = (
   { commit = 0, round = 0 } = {}
 ): Message => ({ _tag: "AppendEntries", term: Term(term), prev, entries: sent, leaderCommit: Index(commit), round })
 /** The first start of a replica that counts and has applied nothing: who answers, where that is not the subject. */
-export const anybody: Messages.Sender = { incarnation: 1, admitted: true, applied: [] }
+export const anybody: Messages.Sender = { incarnation: 1, admitted: true, version: 1, patienceMillis: 0, applied: [] }
 export const matched = (term: number, matchIndex: number, round = 0, sender = anybody): Message => ({
   _tag: "AppendEntriesReply",
   term: Term(term),
@@ -394,7 +423,7 @@ export const start = (
   return by.init({
     id: A,
     incarnation: 1,
-    configuration: { voters: members(3) },
+    configuration: Configurations.of(members(3)),
     at: now,
     seed: 1,
     hardState: { currentTerm: Term(term ?? 0), votedFor },

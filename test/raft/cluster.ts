@@ -4,6 +4,8 @@
  * cluster against the properties of Figure 3 and what clients were told. Faults are drawn
  * from a seed, so a failure repeats.
  */
+import type { Amendment } from "../../src/raft/Amendment.ts"
+import * as Configurations from "../../src/raft/Configuration.ts"
 import assert from "node:assert/strict"
 import * as Invariants from "../../src/raft/Invariants.ts"
 import * as Logs from "../../src/raft/Log.ts"
@@ -98,8 +100,12 @@ export class Cluster {
   /** For each read that waits, what it must see. */
   readonly #floors = new Map<string, number>()
 
-  constructor(size: number, { seed = 1, raft = makeRaft() } = {}) {
+  /** Its members at the beginning; all that there are, unless fewer are named. */
+  readonly #founders: ReadonlyArray<ReplicaId>
+
+  constructor(size: number, { seed = 1, raft = makeRaft(), founders = size } = {}) {
     this.ids = members(size)
+    this.#founders = members(founders)
     this.trusted = new Set(this.ids)
     this.raft = raft
     this.#seed = seed
@@ -138,7 +144,7 @@ export class Cluster {
     member.state = this.raft.init({
       id,
       incarnation: member.incarnation,
-      configuration: { voters: this.ids },
+      configuration: Configurations.of(this.#founders),
       at: Instant(this.now),
       seed: this.draw(1 << 30),
       ...member.disk.recovered
@@ -169,6 +175,15 @@ export class Cluster {
     const request = { replica: id, incarnation: this.member(id).incarnation, sequence }
     this.#floors.set(name(request), this.#known)
     this.reduce(id, [{ _tag: "QuerySubmitted", at: Instant(this.now), request, query: "q" }])
+  }
+
+  amend(id: ReplicaId, sequence: number, amendment: Amendment): void {
+    const request = { replica: id, incarnation: this.member(id).incarnation, sequence }
+    this.reduce(id, [{ _tag: "AmendmentSubmitted", at: Instant(this.now), request, amendment }])
+  }
+
+  transfer(id: ReplicaId, to: ReplicaId | undefined): void {
+    this.reduce(id, [{ _tag: "TransferRequested", at: Instant(this.now), to }])
   }
 
   /** Lets `millis` pass. */
@@ -295,6 +310,7 @@ export class Cluster {
         waiting.delete(request.sequence)
         this.#known = Math.max(this.#known, outcome.result)
         return
+      case "Amended":
       case "Superseded":
       // Another copy may be in a log all the same: nobody can tell.
       case "Declined":

@@ -77,8 +77,9 @@ export class Disk {
   /** What has arrived, checked, kept and decoded; `undefined` where it is not what it should be. */
   finish(snapshot: Snapshot): Image | undefined {
     const incoming = this.#incoming
-    this.#incoming = undefined
+    // Another one may have begun meanwhile, and is not disturbed by that.
     if (incoming === undefined || !Snapshots.same(incoming.snapshot, snapshot)) return undefined
+    this.#incoming = undefined
     if (incoming.held !== snapshot.bytes || checksum(incoming.bytes) !== snapshot.checksum) return undefined
     this.#keep(snapshot, incoming.bytes)
     return decode(incoming.bytes)

@@ -2,9 +2,13 @@
 import { describe, expect, test } from "vitest"
 import * as Invariants from "../../src/raft/Invariants.ts"
 import * as Logs from "../../src/raft/Log.ts"
-import { type Index, Term } from "../../src/raft/LogEntry.ts"
+import { leave } from "../../src/raft/Amendment.ts"
+import * as Configurations from "../../src/raft/Configuration.ts"
+import * as Succession from "../../src/raft/Succession.ts"
+import { ClusterTime, type Index, Term } from "../../src/raft/LogEntry.ts"
 import type { Known } from "../../src/raft/Reads.ts"
 import * as Snapshots from "../../src/raft/Snapshot.ts"
+import { configured, heartbeat, timeoutNow, versioned } from "./amendments.ts"
 import {
   A,
   append,
@@ -12,15 +16,19 @@ import {
   C,
   candidate,
   D,
+  E,
   entriesFrom,
   entry,
   follower,
   installing,
   leader,
+  logged,
   matched,
+  noOp,
   now,
   persist,
   position,
+  preCandidate,
   type RaftEffect,
   replicate,
   requestVote,
@@ -57,14 +65,18 @@ const dropped = (state: ServerState, upTo: number): ServerState =>
     log: Logs.compact(state.stateMachine.log, position(upTo, Logs.termAt(led.stateMachine.log, index(upTo))!))
   })
 
+/** A, B and C on the way to A, B, C and D. */
+const abcd = { ...Configurations.of([A, B, C, D]), outgoing: [A, B, C], autoLeave: true }
+const withLearner = { ...Configurations.of([A]), learners: [{ id: B, promote: false }] }
+
 const states: Readonly<Record<Invariants.StateRule, ServerState>> = {
   "commitIndex is in the log": machine(followed, { commitIndex: index(3) }),
   "lastApplied is committed": machine(followed, { lastApplied: index(2) }),
   "the log holds no term to come": { ...followed, currentTerm: Term(1) },
   "who stands or leads has voted for itself": { ...led, votedFor: B },
-  "votes are by members who answered": { ...standing, heard: new Set([A, D]) },
+  "votes are by voters who answered": { ...standing, heard: new Set([A, D]) },
   "a majority of votes makes a leader": { ...standing, votes: new Set([A, B]), heard: new Set([A, B]) },
-  "a follower follows another member": { ...followed, leader: A },
+  "a follower follows another": { ...followed, leader: A },
   "a leader's log ends in its term": { ...led, currentTerm: Term(3) },
   "a leader keeps progress for each peer": { ...led, progress: new Map([[B, replicate(2)]]) },
   "matchIndex < nextIndex <= lastIndex + 1": progress(replicate(2, { nextIndex: index(2) })),
@@ -89,12 +101,26 @@ const states: Readonly<Record<Invariants.StateRule, ServerState>> = {
   "a snapshot arrives from its beginning": { ...followed, incoming: { snapshot: snapshotAt(9, 2), held: 11 } },
   "who is not admitted does not stand": { ...standing, admitted: false },
   "who differs does not lead": { ...led, diverged: checkpoint(1, 1) },
-  "uncommitted bytes are not negative": { ...led, uncommittedBytes: -1 }
+  "uncommitted bytes are not negative": { ...led, uncommittedBytes: -1 },
+  "each configuration stands in the log": { ...led, configuration: Configurations.of([A, B]) },
+  "the configuration at what is applied is kept": {
+    ...followed,
+    configurations: Succession.begin(followed.configuration, index(2))
+  },
+  "voters change through a joint configuration": follower({
+    log: [configured(1, 2, abcd), configured(2, 2, leave(abcd)), configured(3, 2, Configurations.of([A, B, D]))]
+  }),
+  "who is no voter does not lead beyond that": leader({ term: 2, log: [2], configuration: Configurations.of([B]) }),
+  "a leader hands over to another voter": { ...led, transfer: { to: D, deadline: now, askedAt: undefined } },
+  "a lease that was given up is none": { ...led, lease: { sent: [], until: now, void: true } },
+  "who is outdated does not lead": machine(led, { outdated: 2 }),
+  "the version is not above its ceiling": machine(led, { version: 2, ceiling: 1 })
 }
 
 type Step = readonly [before: ServerState, effects: ReadonlyArray<RaftEffect>, after: ServerState]
 const voted = { ...followed, leader: undefined, votedFor: C }
 const grown = log(led, 1, 2, 2)
+const handing = leader({ term: 2, log: [1, 2], transfer: { to: B, deadline: now, askedAt: undefined } })
 const store = persist(undefined, { from: 3, entries: Logs.slice(grown.stateMachine.log, index(3), 9) })
 /** The same log but for its end: what it keeps, it shares. */
 const after = (state: ServerState, ...terms: ReadonlyArray<number>): ServerState => {
@@ -155,10 +181,38 @@ const steps: Readonly<Record<Invariants.StepRule, Step>> = {
     [send(B, requestVoteReply(2, true))],
     { ...followed, admitted: false }
   ],
+  "the configuration is the last one that was logged": [
+    followed,
+    [],
+    machine(followed, { log: Logs.append(followed.stateMachine.log, [configured(3, 2, abcd)]) })
+  ],
+  "at most one uncommitted configuration": [
+    leader({ term: 2, log: [entry(1, 2), configured(2, 2, abcd)], commit: 1 }),
+    [],
+    leader({ term: 2, log: [entry(1, 2), configured(2, 2, abcd), configured(3, 2, leave(abcd))], commit: 1 })
+  ],
+  "no configuration before an own entry is committed": [
+    leader({ term: 2, log: [entry(1, 1)], commit: 1 }),
+    [],
+    leader({ term: 2, log: [entry(1, 1), configured(2, 2, abcd)], commit: 1 })
+  ],
+  "only voters stand": [follower({ id: D, term: 2, log: [2] }), [], preCandidate({ id: D, term: 2, log: [2] })],
+  "who hands over logs nothing": [handing, [], { ...grown, transfer: handing.transfer } as ServerState],
+  "a lease that was given up stays so": [{ ...led, lease: { ...led.lease, void: true } }, [], led],
+  "who tells another to stand gives up its lease": [led, [send(B, timeoutNow(2))], led],
+  "heartbeats and TimeoutNow are a leader's": [followed, [send(B, heartbeat(2))], followed],
+  "time never falls": [machine(followed, { time: ClusterTime(1) }), [], followed],
+  "a version is raised to what all members understand": [
+    led,
+    [],
+    machine(led, { log: Logs.append(led.stateMachine.log, [versioned(3, 2, 2)]) })
+  ],
   "appends are a leader's, from its log": [led, [send(B, append(2, position(1, 1), entriesFrom(2, 2)))], led]
 }
 
 /** Rules that forbid more than one thing. */
+const cut = (state: ServerState): ServerState =>
+  machine(state, { log: Logs.truncate(state.stateMachine.log, index(2)) })
 const moreStates: ReadonlyArray<readonly [Invariants.StateRule, ServerState]> = [
   ["the log goes back to a snapshot", holding(led, snapshotAt(1, 1), snapshotAt(2, 2))],
   ["the log goes back to a snapshot", dropped(led, 1)],
@@ -166,6 +220,16 @@ const moreStates: ReadonlyArray<readonly [Invariants.StateRule, ServerState]> = 
   ["a snapshot arrives from its beginning", progress(installing(snapshotAt(2, 2), { offset: 11 }))],
   ["a snapshot arrives from its beginning", progress(installing(snapshotAt(2, 2), { nextIndex: index(2) }))],
   ["who is not admitted does not stand", { ...led, admitted: false }],
+  ["a leader hands over to another voter", { ...led, transfer: { to: A, deadline: now, askedAt: undefined } }],
+  ["each configuration stands in the log", cut(follower({ log: [entry(1, 2), configured(2, 2, abcd)], commit: 1 }))],
+  [
+    "voters change through a joint configuration",
+    follower({ log: [configured(1, 2, abcd), configured(2, 2, Configurations.of([A, B]))] })
+  ],
+  [
+    "voters change through a joint configuration",
+    follower({ log: [configured(1, 2, abcd), configured(2, 2, { ...abcd, learners: [{ id: E, promote: false }] })] })
+  ],
   ["who is not admitted does not stand", { ...standing, _tag: "PreCandidate", admitted: false }],
   [
     "who differs does not lead",
@@ -176,11 +240,24 @@ const moreStates: ReadonlyArray<readonly [Invariants.StateRule, ServerState]> = 
     }
   ]
 ]
+const falling = [logged(1, 2, request(1), "x", ClusterTime(5)), logged(2, 2, request(2), "y", ClusterTime(4))]
 const latest = holding(led, snapshotAt(2, 2))
 const moreSteps: ReadonlyArray<readonly [Invariants.StepRule, Step]> = [
   ["base and snapshot never go back", [dropped(latest, 2), [], dropped(latest, 1)]],
   ["a snapshot is of what is applied", [led, [takeSnapshot(imageIn(led)), store], after(led, 1, 2, 2)]],
   ["what is committed stays", [led, [], after(led, 1)]],
+  ["heartbeats and TimeoutNow are a leader's", [followed, [send(B, timeoutNow(2))], followed]],
+  ["heartbeats and TimeoutNow are a leader's", [led, [send(B, timeoutNow(1))], led]],
+  ["time never falls", [follower({ term: 2 }), [], machine(follower({ term: 2 }), { log: Logs.of(falling) })]],
+  // A learner's acknowledgement counts for nothing, and a sole voter's disk has not spoken yet.
+  [
+    "a leader commits what was on disk",
+    [
+      leader({ term: 2, log: [2], configuration: withLearner }),
+      [send(B, append(2, position(1, 2))), store],
+      leader({ term: 2, log: [2, 2], configuration: withLearner })
+    ]
+  ],
   ["Persist is what changed", [led, [persist(undefined, undefined, { admitted: true })], led]],
   ["Persist is what changed", [led, [persist({ term: 2, votedFor: A })], { ...led, admitted: false }]],
   ["Persist is what changed", [latest, [store], dropped(after(latest, 1, 2, 2), 1)]],
@@ -220,6 +297,10 @@ describe("each rule is broken by what it forbids", () => {
       expect(Invariants.ofLog(Logs.of(bad))).toHaveLength(1)
     }
     expect(Invariants.ofLog(Logs.of(entriesFrom(1, 1, 1, 2)))).toEqual([])
+  })
+  test("time never falls along the log", () => {
+    expect(Invariants.ofLog(Logs.of(falling))).toEqual(["time never falls along the log"])
+    expect(Invariants.ofLog(Logs.of([...falling.slice(0, 1), noOp(2, 2)]))).toEqual([])
   })
 })
 

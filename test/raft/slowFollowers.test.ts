@@ -156,7 +156,7 @@ describe("F, snapshots", () => {
 
   test("[112] one that is slower than snapshots are taken arrives all the same", () => {
     const { cluster, id, behind } = withOneBehind({
-      snapshotChunkBytes: 40,
+      snapshotChunkBytes: 60,
       maxInflightAppends: 2,
       maxAppendEntries: 5
     })
@@ -174,7 +174,7 @@ describe("F, snapshots", () => {
   })
 
   test("[112] even when it was restarted on the way", () => {
-    const { cluster, id, behind } = withOneBehind({ snapshotChunkBytes: 40 })
+    const { cluster, id, behind } = withOneBehind({ snapshotChunkBytes: 60 })
     cluster.diskMillis = 30
     const seen = chunks(cluster, behind)
     cluster.start(behind)

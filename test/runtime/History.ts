@@ -117,7 +117,7 @@ const effective = (log: ReadonlyArray<LogEntry<Uint8Array>>): ReadonlyArray<KvCo
   const latest = new Map<ReplicaId, RequestId>()
   const commands: Array<KvCommand> = []
   for (const { payload } of log) {
-    if (payload._tag === "NoOp") continue
+    if (payload._tag !== "Command") continue
     const { replica, incarnation, sequence } = payload.request
     const before = latest.get(replica) ?? { replica, incarnation: 0, sequence: 0 }
     const later = incarnation === before.incarnation ? sequence > before.sequence : incarnation > before.incarnation

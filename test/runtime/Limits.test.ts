@@ -22,6 +22,7 @@ const alone = Effect.fnUntraced(function* (limits: { maxMailboxMessages: number;
         deliver = say
         return Effect.never
       }),
+    setMembers: () => {},
     connections: () => []
   })
   const cluster = new TestCluster("A B C", { limits, around: ({ disk }) => Layer.merge(disk.layer, played) })

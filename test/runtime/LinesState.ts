@@ -1,6 +1,7 @@
 /** The smallest state with pieces: lines of text, one to a piece; and images of it. Counts what is asked of it. */
+import * as Configurations from "../../src/raft/Configuration.ts"
 import type { StateCodec } from "../../src/codec/StateCodec.ts"
-import { Index, type LogPosition, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import { ClusterTime, Index, type LogPosition, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import type { Image } from "../../src/raft/Snapshot.ts"
 
 export type Lines = ReadonlyArray<string>
@@ -40,9 +41,12 @@ export const position = (index: number, term = 1): LogPosition => ({ index: Inde
 
 export const imageOf = (last: LogPosition, value: Lines): Image<Lines> => ({
   last,
-  configuration: { voters: ["A", "B", "C"].map(ReplicaId) },
+  configuration: Configurations.of(["A", "B", "C"].map(ReplicaId)),
   applied: new Map(),
   hash: 7,
   epoch: 0,
+  time: ClusterTime(0),
+  version: 1,
+  ceiling: undefined,
   value
 })

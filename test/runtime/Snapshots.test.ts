@@ -1,4 +1,5 @@
 /** Snapshots in the life of a cluster, on the real loop: taken, sent, installed, started from, damaged, and in the way of nobody. */
+import { unstamped } from "../../src/raft/Machine.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Logger } from "effect"
 import { TestClock } from "effect/testing"
@@ -265,7 +266,8 @@ describe("a replica that differs from the others", () => {
         apply: (state, command) =>
           KvMachine.apply(
             state,
-            command._tag === "Put" && command.key === "k7" ? { ...command, value: Buffer.from("v6") } : command
+            command._tag === "Put" && command.key === "k7" ? { ...command, value: Buffer.from("v6") } : command,
+            unstamped
           ),
         // What it applied is what it says it applied.
         digest: (command, result) =>

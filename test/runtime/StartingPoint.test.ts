@@ -64,7 +64,8 @@ const find = (
     StartingPoint.find({
       storage: { ...storage, snapshots: store(storage.snapshots) },
       codec: linesCodec(version),
-      alone
+      alone,
+      understood: 1
     })
   )
 

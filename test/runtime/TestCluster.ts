@@ -2,6 +2,7 @@
  * Whole replicas on memory disks and a memory network, under `TestClock`: the real
  * interpreter, core, key-value machine and codecs, and time that moves when a test says so.
  */
+import * as Configurations from "../../src/raft/Configuration.ts"
 import { Cause, Effect, Exit, Fiber, Layer, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { KvCommandCodec } from "../../src/codec/KvCommandCodec.ts"
@@ -34,6 +35,10 @@ export interface ClusterOptions {
   /** The seed of a replica's timeouts, by the replica's number from 0. */
   readonly seedOf?: (number: number) => number
   readonly networkSeed?: number
+  /** With whom the cluster begins, if not with all; the others have joined it. */
+  readonly founders?: ReadonlyArray<string>
+  /** Where replicas are reached, as each of them is told. */
+  readonly addresses?: ReadonlyMap<ReplicaId, string>
   /** The machine of a replica, if not the real one. */
   readonly machineOf?: (id: ReplicaId) => typeof KvMachine
   /** How time passes: by `TestClock`, unless a test brings its own. */
@@ -83,7 +88,9 @@ export class TestCluster {
         state: KvStateCodec,
         unknownCommand,
         id,
-        configuration: { voters: this.ids },
+        configuration: Configurations.of(this.founders),
+        joined: !this.founders.includes(id),
+        ...(this.options.addresses === undefined ? {} : { addresses: this.options.addresses }),
         ...(raft === undefined ? {} : { raft }),
         ...(limits === undefined ? {} : { limits }),
         ...(requestTimeoutMillis === undefined ? {} : { requestTimeoutMillis })
@@ -98,6 +105,10 @@ export class TestCluster {
   }
 
   readonly startAll = Effect.suspend(() => Effect.forEach(this.ids, this.start))
+
+  private get founders(): ReadonlyArray<ReplicaId> {
+    return this.options.founders?.map(ReplicaId) ?? this.ids
+  }
 
   disk(id: ReplicaId): MemoryStorage.MemoryDisk {
     return this.disks.get(id)!

@@ -7,7 +7,7 @@
  * may conclude from it.
  */
 import * as Logs from "../../src/raft/Log.ts"
-import { Index, type LogEntry, type ReplicaId, type Term } from "../../src/raft/LogEntry.ts"
+import { Index, type LogEntry, type Payload, type ReplicaId, type Term } from "../../src/raft/LogEntry.ts"
 import type { Message } from "../../src/raft/Message.ts"
 import type { Persist } from "../../src/raft/RaftEffect.ts"
 import type { ServerState } from "../../src/raft/ServerState.ts"
@@ -260,7 +260,20 @@ const describeChange = ({ admitted, base, hardState, log }: Persist<Uint8Array>)
     .join(" ")
 
 const describeEntries = (entries: ReadonlyArray<LogEntry<Uint8Array>>): string =>
-  `[${entries.map(({ payload, term }) => `${term}${payload._tag === "NoOp" ? "" : `:${payload.request.replica}${payload.request.incarnation}.${payload.request.sequence}`}`).join(" ")}]`
+  `[${entries.map(({ payload, term }) => `${term}${describePayload(payload)}`).join(" ")}]`
+
+const describePayload = (payload: Payload<Uint8Array>): string => {
+  switch (payload._tag) {
+    case "NoOp":
+      return ""
+    case "Command":
+      return `:${payload.request.replica}${payload.request.incarnation}.${payload.request.sequence}`
+    case "Configuration":
+      return `:members ${payload.configuration.voters.join(",")}`
+    case "Version":
+      return `:version ${payload.version}`
+  }
+}
 
 const describeMessage = (message: Message<Uint8Array>): string => {
   switch (message._tag) {
@@ -299,5 +312,16 @@ const describeMessage = (message: Message<Uint8Array>): string => {
       return `Forgotten(${message.term}) ${message.index}`
     case "Diverged":
       return `Diverged(${message.term}) ${message.at.index}`
+    case "Heartbeat":
+    case "HeartbeatReply":
+      return `${message._tag}(${message.term}) round ${message.round}`
+    case "TimeoutNow":
+      return `TimeoutNow(${message.term})`
+    case "ForwardTransfer":
+      return `ForwardTransfer(${message.term}) ${message.to ?? "anybody"}`
+    case "ForwardAmendment":
+      return `ForwardAmendment(${message.term}) ${message.request.sequence}`
+    case "NotAMember":
+      return `NotAMember(${message.term}) ${message.index}`
   }
 }

@@ -35,7 +35,10 @@ describe("arrows", () => {
       `import { launch } from "../server/Server.ts"\nimport { ReplicaId } from "../raft/LogEntry.ts"`
     ],
     ["src/cli/Errors.ts", `import type { RequestError } from "../runtime/RequestError.ts"`],
-    ["src/main.ts", `import { run } from "./cli/Command.ts"`]
+    ["src/main.ts", `import { run } from "./cli/Command.ts"`],
+    ["src/embed/Service.ts", `import { layer } from "../storage/FileStorage.ts"`],
+    ["src/index.ts", `export { Service } from "./embed/Service.ts"`],
+    ["src/raft.ts", `export * as Replica from "./raft/Replica.ts"`]
   ]
   it.each(allowed)("%s may say %s", (path, code) => expect(one(path, code)).toEqual([]))
 
@@ -60,6 +63,9 @@ describe("arrows", () => {
       "storage takes only types from raft: write `import type`"
     ],
     ["src/storage/Replay.ts", `export { x } from "../transport/Tcp.ts"`, "storage must not import transport"],
+    ["src/runtime/Loop.ts", `import { Service } from "../embed/Service.ts"`, "runtime must not import embed"],
+    ["src/embed/Service.ts", `import type { KvState } from "../kv/KvMachine.ts"`, "embed must not import kv"],
+    ["src/raft.ts", `export { Effect } from "./runtime/Interpreter.ts"`, "raft must not import runtime"],
     ["src/runtime/Loop.ts", `const kv = await import("../kv/Store.ts")`, "runtime must not import kv"],
     ["src/runtime/Loop.ts", `type S = import("../server/Server.ts").Server`, "runtime must not import server"],
     ["src/runtime/Loop.ts", `const m = await import(name)`, "an import must name its module literally"],

@@ -3,13 +3,18 @@
  * Tests change its status, and say how its next requests end.
  */
 import { Effect } from "effect"
-import type { KvCommand, KvResult } from "../../src/kv/KvCommand.ts"
-import { KvMachine } from "../../src/kv/KvMachine.ts"
+import * as Amendments from "../../src/raft/Amendment.ts"
+import type { Amendment } from "../../src/raft/Amendment.ts"
+import * as Configurations from "../../src/raft/Configuration.ts"
+import type { Configuration } from "../../src/raft/Configuration.ts"
 import type { KvAnswer, KvQuery } from "../../src/kv/KvQuery.ts"
-import { Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import { ClusterTime, Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import type { Strength } from "../../src/runtime/Amendments.ts"
+import type { MembersStatus } from "../../src/runtime/Membership.ts"
 import type { ReplicaStatus } from "../../src/runtime/ReplicaStatus.ts"
-import { type RequestError, Unavailable } from "../../src/runtime/RequestError.ts"
+import { AmendmentRefused, type RequestError, Unavailable } from "../../src/runtime/RequestError.ts"
 import type { KvReplica } from "../../src/server/KvReplica.ts"
+import { type StoreCommand, StoreMachine, type StoreResult } from "../../src/sessions/Store.ts"
 
 export interface FakeReplica extends KvReplica {
   /** What proposals and linearizable queries do instead of succeeding. */
@@ -18,27 +23,36 @@ export interface FakeReplica extends KvReplica {
   takes: Effect.Effect<void>
   /** Parts of the status that differ from a healthy leader's. */
   differing: Partial<ReplicaStatus>
+  /** Who the members are; amendments change it at once. */
+  configuration: Configuration
+  /** What was asked for, in order. */
+  readonly amendments: Array<Amendment>
   /** What the last linearizable query asked. */
   lastQuery: KvQuery | undefined
+  /** The cluster's time, in milliseconds. */
+  time: number
   /** How often each door was used. */
   readonly calls: { propose: number; query: number; queryLocal: number }
 }
 
 export const make = (): FakeReplica => {
-  let state = KvMachine.initial
+  let state = StoreMachine.initial
 
-  const apply = (command: KvCommand): KvResult => {
-    const [next, result] = KvMachine.apply(state, command)
+  const apply = (command: StoreCommand): StoreResult => {
+    const [next, result] = StoreMachine.apply(state, command, { time: ClusterTime(fake.time), version: 2 })
     state = next
     return result
   }
-  const answer = (query: KvQuery): KvAnswer => KvMachine.query(state, query)
+  const answer = (query: KvQuery): KvAnswer => StoreMachine.query(state, query)
 
   const fake: FakeReplica = {
     instead: undefined,
     takes: Effect.void,
     differing: {},
+    configuration: Configurations.of([ReplicaId("A")], [{ id: ReplicaId("A"), address: "10.0.0.1:7501" }]),
+    amendments: [],
     lastQuery: undefined,
+    time: 0,
     calls: { propose: 0, query: 0, queryLocal: 0 },
     propose: (command) =>
       Effect.suspend(() => {
@@ -58,12 +72,56 @@ export const make = (): FakeReplica => {
           ? Effect.succeed(answer(query))
           : Effect.fail(new Unavailable({ message: "differs from the others", outcomeUnknown: false }))
       }),
-    status: () => ({ ...healthyLeader, ...fake.differing })
+    staleness: () => ({ heardLeaderMillisAgo: 12, appliedIndex: Index(22), commitIndex: Index(22) }),
+    status: () => ({ ...healthyLeader, ...fake.differing }),
+    members: () => membersOf(fake.configuration),
+    amend: (amendment) =>
+      Effect.suspend(() => {
+        fake.amendments.push(amendment)
+        if (fake.instead !== undefined) return fake.instead
+        if (amendment._tag !== "Members") return Effect.void
+        const amended = Amendments.amend(fake.configuration, amendment)
+        if (amended._tag === "Objection") {
+          const refused = { reason: amended.objection, message: amended.objection, outcomeUnknown: false } as const
+          return Effect.fail(new AmendmentRefused(refused))
+        }
+        fake.configuration = Amendments.leave(amended.configuration)
+        return Effect.void
+      }),
+    plan: ({ changes }) =>
+      fake.instead ??
+      Effect.succeed({ before: strength, after: { ...strength, tolerates: changes.length }, refusal: undefined }),
+    transferLeadership: (to) => fake.instead ?? Effect.succeed(to ?? ReplicaId("A"))
   }
   return fake
 }
 
+const strength: Strength = {
+  voters: [ReplicaId("A")],
+  learners: [],
+  quorum: 1,
+  tolerates: 0,
+  inReach: [ReplicaId("A")]
+}
+
+const membersOf = (configuration: Configuration): MembersStatus => ({
+  index: Index(3),
+  committed: true,
+  joint: false,
+  members: Configurations.members(configuration)
+    .toSorted()
+    .map((id) => ({
+      id,
+      role: Configurations.isLearner(configuration, id) ? "learner" : "voter",
+      promote: configuration.learners.some((learner) => learner.id === id && learner.promote),
+      address: Configurations.addressOf(configuration, id),
+      progress: undefined
+    }))
+})
+
 const healthyLeader: ReplicaStatus = {
+  outside: false,
+  handingOverTo: undefined,
   id: ReplicaId("A"),
   role: "Leader",
   term: Term(2),
@@ -71,6 +129,8 @@ const healthyLeader: ReplicaStatus = {
   available: true,
   admitted: true,
   divergedAt: undefined,
+  commandVersion: 2,
+  outdatedBy: undefined,
   diskFull: false,
   diskStuck: false,
   lastIndex: Index(22),

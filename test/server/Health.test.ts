@@ -13,7 +13,7 @@ test("a healthy replica is healthy, alive and ready", async () => {
   expect(await server.get("/readyz")).toMatchObject({ status: 200, text: "ok\n" })
   expect((await server.get("/livez?verbose")).text).toBe("[+]local_read ok\nlivez check passed\n")
   expect((await server.get("/readyz?verbose")).text).toBe(
-    "[+]local_read ok\n[+]data_corruption ok\n[+]disk ok\n[+]admitted ok\n[+]leader ok\n[+]quorum ok\n[+]applied ok\nreadyz check passed\n"
+    "[+]local_read ok\n[+]data_corruption ok\n[+]disk ok\n[+]admitted ok\n[+]member ok\n[+]version ok\n[+]leader ok\n[+]quorum ok\n[+]applied ok\nreadyz check passed\n"
   )
   expect((await fetch(`${server.url}/readyz`, { method: "HEAD" })).status).toBe(200)
 })
@@ -25,7 +25,7 @@ test("a replica without a majority is alive, but neither ready nor healthy", asy
   expect(await server.get("/livez")).toMatchObject({ status: 200, text: "ok\n" })
   expect(await server.get("/readyz")).toMatchObject({
     status: 503,
-    text: "[+]local_read ok\n[+]data_corruption ok\n[+]disk ok\n[+]admitted ok\n[-]leader failed: no leader is known\n[-]quorum failed: no majority is in reach\n[+]applied ok\nreadyz check failed\n"
+    text: "[+]local_read ok\n[+]data_corruption ok\n[+]disk ok\n[+]admitted ok\n[+]member ok\n[+]version ok\n[-]leader failed: no leader is known\n[-]quorum failed: no majority is in reach\n[+]applied ok\nreadyz check failed\n"
   })
   expect(await server.get("/health")).toMatchObject({
     status: 503,

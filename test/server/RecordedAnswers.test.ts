@@ -65,7 +65,15 @@ test("status tells this replica's leader, term and indexes", async () => {
     raftTerm: "2",
     raftAppliedIndex: "22",
     dbSizeInUse: "20480",
-    balsa: { admitted: true, diskFull: false, log: { firstIndex: 1, bytes: 1000 } }
+    balsa: {
+      id: "A",
+      admitted: true,
+      diskFull: false,
+      outside: false,
+      joint: false,
+      member: "voter",
+      log: { firstIndex: 1, bytes: 1000 }
+    }
   })
   server.replica.differing = { leader: undefined }
   const leaderless = JSON.parse((await server.post("/v3/maintenance/status", {})).text)

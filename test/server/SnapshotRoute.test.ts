@@ -1,10 +1,12 @@
 /** The backup route: what etcd's gateway would stream, of one moment that is as new as a read, and nobody waits for it. */
+import { unstamped } from "../../src/raft/Machine.ts"
+import * as Configurations from "../../src/raft/Configuration.ts"
 import { Effect } from "effect"
 import { describe, expect, onTestFinished, test } from "vitest"
 import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
 import * as SnapshotCodec from "../../src/codec/SnapshotCodec.ts"
 import { KvMachine, type KvState } from "../../src/kv/KvMachine.ts"
-import { Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import { ClusterTime, Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import type { Image } from "../../src/raft/Snapshot.ts"
 import { Unavailable } from "../../src/runtime/RequestError.ts"
 import { blobBytes, maxAtOnce, stallMillis } from "../../src/server/SnapshotRoute.ts"
@@ -17,17 +19,20 @@ const stateOf = (count: number, valueBytes: number): KvState => {
   for (let n = 0; n < count; n++) {
     const key = `k${String(n).padStart(8, "0")}`
     const value = new Uint8Array(valueBytes).fill(n & 255)
-    state = KvMachine.apply(state, { _tag: "Put", key, value, prevKv: false })[0]
+    state = KvMachine.apply(state, { _tag: "Put", key, value, prevKv: false }, unstamped)[0]
   }
   return state
 }
 
 const imageOf = (value: KvState): Image<KvState> => ({
   last: { index: Index(22), term: Term(2) },
-  configuration: { voters: [ReplicaId("A")] },
+  configuration: Configurations.of([ReplicaId("A")]),
   applied: new Map(),
   hash: 7,
   epoch: 3,
+  time: ClusterTime(0),
+  version: 1,
+  ceiling: undefined,
   value
 })
 

@@ -14,7 +14,7 @@ export interface TestServer {
   readonly port: number
   readonly url: string
   /** Sends text, or JSON made of anything else. */
-  readonly post: (path: string, body: unknown) => Promise<Answer>
+  readonly post: (path: string, body: unknown, headers?: Record<string, string>) => Promise<Answer>
   readonly get: (path: string) => Promise<Answer>
   readonly dial: () => Promise<RawConnection>
   /** Ends when the server has stopped; once. */
@@ -41,7 +41,14 @@ export const start = async (
   options: Partial<Gateway.GatewayOptions> & Partial<ClientListener.ListenOptions> = {}
 ): Promise<TestServer> => {
   const replica = FakeReplica.make()
-  const gateway = Gateway.layer({ replica, cluster: "test", members: () => [memberA], ...options })
+  const gateway = Gateway.layer({
+    replica,
+    cluster: "test",
+    members: () => [memberA],
+    founding: { voters: [ReplicaId("A")], recovery: undefined },
+    probe: () => Effect.succeed(undefined),
+    ...options
+  })
   const listener = ClientListener.layer({ host: "127.0.0.1", port: 0, ...options })
   const scope = Scope.makeUnsafe()
   const context = await Effect.runPromise(Layer.buildWithScope(Layer.provideMerge(gateway, listener), scope))
@@ -59,8 +66,8 @@ export const start = async (
     port,
     url,
     stop,
-    post: (path, body) =>
-      ask(url + path, { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body) }),
+    post: (path, body, headers = {}) =>
+      ask(url + path, { method: "POST", headers, body: typeof body === "string" ? body : JSON.stringify(body) }),
     get: (path) => ask(url + path, {}),
     dial: () => dial(port)
   }

@@ -4,6 +4,7 @@ import * as path from "node:path"
 import { expect, test } from "vitest"
 import { ReplicaId } from "../../src/raft/LogEntry.ts"
 import * as Identity from "../../src/storage/Identity.ts"
+import type { StorageError } from "../../src/storage/Storage.ts"
 import { bend, flip, image, newDirectory, noOp, append, start, startFailing } from "./Fixture.ts"
 
 const used = async (): Promise<string> => {
@@ -36,7 +37,7 @@ test("a cluster of other voters", async () => {
   const error = await startFailing(directory, { voters: [ReplicaId("A"), ReplicaId("B"), ReplicaId("C")] })
   expect([error.reason, error.message]).toEqual([
     "WrongCluster",
-    `${directory} belongs to a cluster of A, B, and this replica was started in one of A, B, C. Members cannot be changed yet: start it with the same --peers as before, or choose an empty data directory.`
+    `${directory} belongs to a cluster of A, B, and this replica was started in one of A, B, C. Start it with the same --peers as before (members are changed with: balsa member), or choose an empty data directory.`
   ])
   // In another order they are the same.
   expect((await start(directory, { voters: [ReplicaId("B"), ReplicaId("A")] })).recovered.entries.length).toBe(1)
@@ -62,9 +63,9 @@ test("being refused changes nothing", async () => {
 
 test("a newer format", async () => {
   const directory = await used()
-  bend(path.join(directory, "identity"), () => Buffer.from('{"format":2,"something":"else"}\n'))
+  bend(path.join(directory, "identity"), () => Buffer.from('{"format":3,"something":"else"}\n'))
   const error = await startFailing(directory)
-  expect([error.reason, error.message]).toEqual(["UnknownFormat", expect.stringContaining("has format 2")])
+  expect([error.reason, error.message]).toEqual(["UnknownFormat", expect.stringContaining("has format 3")])
 })
 
 test("every bit of the identity", async () => {
@@ -132,4 +133,43 @@ test("a file that cannot be read", async () => {
   fs.mkdirSync(path.join(directory, "identity"))
   const error = await startFailing(directory)
   expect([error.reason, error.message]).toEqual(["Unreadable", expect.stringContaining(`Cannot read ${directory}`)])
+})
+
+test("a recorded sample of format 2: one that joined, and one that was forced on", async () => {
+  const directory = newDirectory()
+  const recorded = async (text: string) => {
+    fs.writeFileSync(path.join(directory, "identity"), `${text}\n`)
+    return Identity.read(directory)
+  }
+  const joined = await recorded(
+    '{"format":2,"cluster":"balsa","replica":"B","voters":["A"],"incarnation":28656640167,"joined":{"client":"127.0.0.1:7402","peer":"127.0.0.1:7502"},"recovery":null,"checksum":2933230724}'
+  )
+  expect(joined).toEqual({
+    cluster: "balsa",
+    replica: "B",
+    voters: ["A"],
+    incarnation: 28656640167,
+    joined: { client: "127.0.0.1:7402", peer: "127.0.0.1:7502" }
+  })
+  const forced = { ...joined!, joined: undefined, recovery: "2026-11-28T16:18:13.276Z" }
+  await Identity.write(directory, forced)
+  expect(await Identity.read(directory)).toEqual(forced)
+  expect(Identity.clusterBetweenReplicas(joined!)).toBe("balsa (A)")
+  expect(Identity.clusterBetweenReplicas(forced)).toBe("balsa (A), forced on as 2026-11-28T16:18:13.276Z")
+})
+
+test("every bit of the identity of one that joined", async () => {
+  const directory = newDirectory()
+  const place = { client: "127.0.0.1:7402", peer: "127.0.0.1:7502" }
+  const identity = { cluster: "c", replica: ReplicaId("B"), voters: [ReplicaId("A")], incarnation: 3, joined: place }
+  await Identity.write(directory, { ...identity, recovery: "x" })
+  const file = path.join(directory, "identity")
+  const whole = fs.readFileSync(file)
+  for (let bit = 0; bit < 8 * (whole.length - 1); bit++) {
+    const bent = Buffer.from(whole)
+    bent[bit >> 3]! ^= 1 << (bit & 7)
+    fs.writeFileSync(file, bent)
+    const read = await Identity.read(directory).catch((error: StorageError) => error.reason)
+    expect(typeof read, `bit ${bit}`).toBe("string")
+  }
 })

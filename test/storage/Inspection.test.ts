@@ -52,7 +52,7 @@ test("an undamaged directory", async () => {
     file: segmentPath(directory, number),
     bytes: 4096,
     number,
-    format: 2,
+    format: Segment.formatVersion,
     sequences: { first, last },
     indexes: { lowest, highest },
     problem: undefined

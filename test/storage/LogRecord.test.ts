@@ -1,4 +1,4 @@
-/** The bytes of both formats, recorded: a change to them needs a new version that still reads these. */
+/** The bytes of the formats, recorded: a change to them needs a new version that still reads these. */
 import { expect, test } from "vitest"
 import { ReplicaId } from "../../src/raft/LogEntry.ts"
 import * as LogRecord from "../../src/storage/LogRecord.ts"
@@ -14,8 +14,17 @@ test("a record", () => {
   const record = LogRecord.encode(change, 5)
   LogRecord.seal(record, mark)
   expect(record.toString("hex")).toBe(
-    "01020304f9050fea4700000005000000000000000303000000000000000101000000420100000000000000010000000100000000000000030000000000000001010000004101000000000000000100000000000000020000006869"
+    "01020304e1a9b50c4f000000050000000000000003030000000000000001010000004201000000000000000100000001000000000000000300000000000000020000000000000000010000004101000000000000000100000000000000020000006869"
   )
+  // As formats 1 and 2 had it: a command without its time.
+  expect(
+    LogRecord.decode(
+      Buffer.from(
+        "01020304f9050fea4700000005000000000000000303000000000000000101000000420100000000000000010000000100000000000000030000000000000001010000004101000000000000000100000000000000020000006869",
+        "hex"
+      )
+    )
+  ).toEqual(change)
   expect([LogRecord.lengthOf(record, mark), LogRecord.isWhole(record, mark), LogRecord.sequenceOf(record)]).toEqual([
     record.length,
     true,
@@ -34,11 +43,17 @@ test("a segment's header", () => {
   const { hardState } = vote(3, "B")
   const beginning = { hardState: hardState!, admitted: true, base: position(7, 2), last: position(9, 3) }
   const bytes = Segment.encodeHeader({ ...header, beginning }, 4096)
+  const known = { ...header, beginning, bytes: bytes.length, capacity: 4096 }
   expect(bytes.toString("hex")).toBe(
-    "42414c53414c4f47020000000102030402000000000000000500000000000000e5762ca430000000c8e4feac0010000000000000000000000000000023946050" +
-      "0d0300000000000000010100000042010700000000000000020000000000000009000000000000000300000000000000"
+    "42414c53414c4f47030000000102030402000000000000000500000000000000e5762ca430000000c8e4feac001000000000000000000000000000002e68ac390d0300000000000000010100000042010700000000000000020000000000000009000000000000000300000000000000"
   )
-  expect(decoded(bytes)).toEqual({ ...header, beginning, version: 2, bytes: bytes.length, capacity: 4096 })
+  expect(decoded(bytes)).toEqual({ ...known, version: 3 })
+  const format2 = Buffer.from(
+    "42414c53414c4f47020000000102030402000000000000000500000000000000e5762ca430000000c8e4feac0010000000000000000000000000000023946050" +
+      "0d0300000000000000010100000042010700000000000000020000000000000009000000000000000300000000000000",
+    "hex"
+  )
+  expect(decoded(format2)).toEqual({ ...known, version: 2 })
 })
 
 test("a header of which a byte is missing or wrong", () => {

@@ -8,20 +8,27 @@ import { Transport } from "../../src/transport/Transport.ts"
 
 const [A, B, C] = [ReplicaId("A"), ReplicaId("B"), ReplicaId("C")]
 
-const ping = (number: number): Message<Uint8Array> => ({ _tag: "ReadIndex", term: Term(1), number })
+const ping = (number: number): Message<Uint8Array> => ({
+  _tag: "ReadIndexReply",
+  term: Term(1),
+  number,
+  index: Index(1)
+})
 const pings = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => ping(from + i))
 
 /** One replica: what it received and when, as "time from number". */
-const join = Effect.fnUntraced(function* (network: MemoryNetwork, id: ReplicaId) {
+const join = Effect.fnUntraced(function* (network: MemoryNetwork, id: ReplicaId, joining = () => false) {
   const received: Array<string> = []
   const messages: Array<Message<Uint8Array>> = []
   const clock = yield* Clock.Clock
   const scope = yield* Scope.fork(yield* Effect.scope)
-  const context = yield* Layer.buildWithScope(network.layer(id), scope)
+  const context = yield* Layer.buildWithScope(network.layer(id, { joining }), scope)
   const transport = yield* Transport.pipe(Effect.provideContext(context))
   const running = transport.receive((from, message) => {
     messages.push(message)
-    received.push(`${clock.currentTimeMillisUnsafe()} ${from} ${message._tag === "ReadIndex" ? message.number : "?"}`)
+    received.push(
+      `${clock.currentTimeMillisUnsafe()} ${from} ${message._tag === "ReadIndexReply" ? message.number : "?"}`
+    )
   })
   yield* Effect.forkIn(running, scope)
   yield* TestClock.adjust(0)
@@ -41,7 +48,7 @@ describe("a memory network", () => {
       yield* settle
       assert.deepStrictEqual(b.received, ["0 A 0", "0 A 1", "0 A 2"])
       assert.deepStrictEqual(a.transport.connections(), [
-        { id: B, address: "memory:B", connected: true, lastError: undefined, dropped: 0 }
+        { id: B, address: "memory:B", relation: "Member", connected: true, lastError: undefined, dropped: 0 }
       ])
     })
   )
@@ -144,6 +151,71 @@ describe("a memory network", () => {
       a.transport.send(B, [ping(3)])
       yield* TestClock.adjust(10)
       assert.deepStrictEqual([first.received, second.received], [[], ["20 A 3"]])
+    })
+  )
+
+  it.effect("keeps to the members that it is told, and to former ones for a while", () =>
+    Effect.gen(function* () {
+      const network = MemoryNetwork.make()
+      const [a, b, c] = [yield* join(network, A), yield* join(network, B), yield* join(network, C)]
+      const members = (...ids: ReadonlyArray<ReplicaId>) => new Map(ids.map((id) => [id, `${id}:1`]))
+      const exchange = Effect.fnUntraced(function* (number: number) {
+        a.transport.send(B, [ping(number)])
+        a.transport.send(C, [ping(number)])
+        b.transport.send(A, [ping(number)])
+        c.transport.send(A, [ping(number)])
+        yield* settle
+        return [a, b, c].map(({ received }) => received.splice(0).map((line) => line.split(" ")[1]))
+      })
+      assert.deepStrictEqual(yield* exchange(1), [[B, C], [A], [A]])
+      a.transport.setMembers(members(A, B, C))
+      a.transport.setMembers(members(A, B))
+      assert.deepStrictEqual(yield* exchange(2), [[B, C], [A], [A]])
+      assert.deepStrictEqual(
+        a.transport.connections().map(({ id, address, relation }) => [id, address, relation]),
+        [
+          [B, "B:1", "Member"],
+          [C, "C:1", "Former"]
+        ]
+      )
+      yield* TestClock.adjust(60_000)
+      assert.deepStrictEqual(yield* exchange(3), [[B], [A], []])
+      assert.deepStrictEqual(
+        a.transport.connections().map(({ id }) => id),
+        [B]
+      )
+      assert.strictEqual(c.transport.connections()[0]!.lastError, "it refuses us (Removed)")
+    })
+  )
+
+  it.effect("lets one that joins hear and answer whoever comes", () =>
+    Effect.gen(function* () {
+      const network = MemoryNetwork.make()
+      const a = yield* join(network, A)
+      const b = yield* join(network, B, () => true)
+      b.transport.setMembers(new Map())
+      b.transport.send(A, [ping(1)])
+      a.transport.send(B, [ping(2)])
+      yield* settle
+      b.transport.send(A, [ping(3)])
+      yield* settle
+      assert.deepStrictEqual([a.received, b.received], [["0 B 3"], ["0 A 2"]])
+    })
+  )
+
+  it.effect("keeps the order of each lane, and none between them", () =>
+    Effect.gen(function* () {
+      const network = MemoryNetwork.make({ seed: 2 })
+      const a = yield* join(network, A)
+      const b = yield* join(network, B)
+      network.setFaults(A, B, { jitterMillis: 20 })
+      const term = Term(1)
+      for (let i = 0; i < 50; i++) a.transport.send(B, [ping(i), { _tag: "Forward", term, requests: [] }])
+      yield* TestClock.adjust(100)
+      const control = b.messages.flatMap((message) => (message._tag === "ReadIndexReply" ? [message.number] : []))
+      assert.isTrue(inOrder(control))
+      assert.strictEqual(b.messages.length, 100)
+      assert.isTrue(b.messages.some(({ _tag }, i) => _tag === (i % 2 === 0 ? "Forward" : "ReadIndexReply")))
     })
   )
 

@@ -7,15 +7,20 @@ import { Effect, Exit, Layer, Logger, Scope } from "effect"
 import * as Frame from "../../src/codec/Frame.ts"
 import * as Handshake from "../../src/codec/Handshake.ts"
 import * as MessageCodec from "../../src/codec/MessageCodec.ts"
-import { ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import { Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import type { Message } from "../../src/raft/Message.ts"
-import type { Address } from "../../src/transport/OutboundConnection.ts"
+import type { Address } from "../../src/transport/Address.ts"
 import * as TcpTransport from "../../src/transport/TcpTransport.ts"
 import { Transport, type TransportError } from "../../src/transport/Transport.ts"
 
 export const [A, B, C] = [ReplicaId("A"), ReplicaId("B"), ReplicaId("C")]
 
-export const ping = (number: number): Message<Uint8Array> => ({ _tag: "ReadIndex", term: Term(1), number })
+export const ping = (number: number): Message<Uint8Array> => ({
+  _tag: "ReadIndexReply",
+  term: Term(1),
+  number,
+  index: Index(1)
+})
 
 /** A message of about `bytes`. */
 export const bulk = (number: number, bytes: number): Message<Uint8Array> => ({
@@ -44,6 +49,8 @@ interface Options extends Omit<TcpTransport.TcpTransportOptions, "incarnation" |
   readonly incarnation?: number
   /** None unless it matters. */
   readonly epoch?: () => number | undefined
+  /** What is said of members before it runs. */
+  readonly members?: ReadonlyMap<ReplicaId, string>
   readonly onMessage?: (message: Message<Uint8Array>) => void
 }
 
@@ -57,6 +64,7 @@ export const start = Effect.fnUntraced(function* (options: Options) {
   const transport = yield* Transport.pipe(
     Effect.provideContext(yield* Layer.buildWithScope(layer, scope).pipe(Effect.provide(logger)))
   )
+  if (options.members !== undefined) transport.setMembers(options.members)
   const deliver = (from: ReplicaId, message: Message<Uint8Array>) => {
     options.onMessage?.(message)
     received.push([from, numberOf(message)])
@@ -83,7 +91,7 @@ export const start = Effect.fnUntraced(function* (options: Options) {
 })
 
 const numberOf = (message: Message<Uint8Array>): number => {
-  if (message._tag === "ReadIndex") return message.number
+  if (message._tag === "ReadIndexReply") return message.number
   return message._tag === "Forward" ? (message.requests[0]?.request.sequence ?? -1) : -1
 }
 
@@ -139,6 +147,14 @@ export const dial = ({ host, port }: Address): Effect.Effect<BareSocket, never, 
     ({ socket }) => Effect.sync(() => socket.destroy())
   )
 
+/** The hello at the beginning of what a dialler sent, once it is whole. */
+export const helloIn = (bytes: Buffer): Handshake.Hello | undefined => {
+  const decoder = new Frame.FrameDecoder(4096)
+  decoder.push(bytes)
+  const payload = decoder.next()
+  return Buffer.isBuffer(payload) ? Handshake.decodeHello(payload) : undefined
+}
+
 const answerIn = (bytes: Buffer): Handshake.Answer | undefined => {
   const decoder = new Frame.FrameDecoder(4096)
   decoder.push(bytes)
@@ -153,6 +169,23 @@ export const greeted = Effect.fnUntraced(function* (address: Address, hello: Han
   yield* until("an answer to the hello", () => bare.answer() !== undefined)
   return bare
 })
+
+/** A bare peer at `port` that accepts whoever says hello; `onHello` may do with the socket as it likes. */
+export const serveAs = (
+  id: ReplicaId,
+  port: number,
+  onHello: (hello: Handshake.Hello, socket: Socket) => void = () => {}
+): Effect.Effect<Server, never, Scope.Scope> =>
+  serve(port, (socket) =>
+    socket.once("data", (bytes) => {
+      const hello = helloIn(bytes)
+      if (hello === undefined) return
+      const own = { cluster: hello.cluster, incarnation: 1, epoch: undefined, address: undefined }
+      const ours = Handshake.hello({ ...own, from: id, to: hello.from, purpose: hello.purpose })
+      socket.write(Handshake.encodeAnswer({ verdict: "Accepted", hello: ours }))
+      onHello(hello, socket)
+    })
+  )
 
 /** A bare server on `port` that hands each connection to `onSocket`. */
 export const serve = (port: number, onSocket: (socket: Socket) => void): Effect.Effect<Server, never, Scope.Scope> =>

@@ -3,7 +3,7 @@ import { Effect, Exit } from "effect"
 import * as Handshake from "../../src/codec/Handshake.ts"
 import { Index, type ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import type { Message } from "../../src/raft/Message.ts"
-import type { Address } from "../../src/transport/OutboundConnection.ts"
+import type { Address } from "../../src/transport/Address.ts"
 import { A, B, bulk, C, freeAddresses, frameOf, greeted, ping, serve, start, until } from "./TcpHarness.ts"
 
 const ids = [A, B, C]
@@ -17,8 +17,8 @@ const member = (id: ReplicaId, addresses: ReadonlyArray<Address>) => ({
   peers: new Map(addresses.map((address, i) => [ids[i]!, address] as const).filter(([peer]) => peer !== id))
 })
 
-const hello = (from: ReplicaId, to: ReplicaId) =>
-  Handshake.hello({ cluster, from, to, incarnation: 1, epoch: undefined })
+const hello = (from: ReplicaId, to: ReplicaId, purpose: Handshake.Purpose = "Control") =>
+  Handshake.hello({ cluster, from, to, incarnation: 1, epoch: undefined, purpose, address: undefined })
 
 const numbers = (received: ReadonlyArray<readonly [ReplicaId, number]>, from: ReplicaId) =>
   received.filter(([peer]) => peer === from).map(([, number]) => number)
@@ -66,10 +66,10 @@ describe("messages", () => {
       const a = yield* start({ ...member(A, addresses), limits })
       const b = yield* start({ ...member(B, addresses), limits, onMessage })
       yield* until("A connected", () => a.connectedTo(B))
-      a.transport.send(B, [bulk(1, 700_000), bulk(2, 700_000), bulk(3, 2_000_000), bulk(4, 4_000_000), ping(5)])
+      a.transport.send(B, [bulk(1, 700_000), bulk(2, 700_000), bulk(3, 2_000_000), bulk(4, 4_000_000), bulk(5, 10)])
       yield* until("the last one", () => numbers(b.received, A).includes(5))
       assert.deepStrictEqual(numbers(b.received, A), [1, 2, 3, 5])
-      assert.deepStrictEqual(lengths, [700_000, 700_000, 2_000_000])
+      assert.deepStrictEqual(lengths, [700_000, 700_000, 2_000_000, 10])
       assert.strictEqual(a.transport.connections()[0]!.dropped, 1)
       assert.match(a.lines.join("\n"), /messages to peer B dropped: 4000\d\d\d bytes/)
     })
@@ -151,7 +151,7 @@ describe("connections", () => {
       assert.isAbove(dropped, 900)
       assert.isBelow(dropped, 1000)
       yield* until("given up", () => !a.connectedTo(B))
-      assert.strictEqual(a.transport.connections()[0]!.lastError, "no sign of life for 500 ms")
+      assert.strictEqual(a.transport.connections()[0]!.lastError, "no sign of life for 500 ms on the bulk connection")
     })
   )
 
@@ -168,7 +168,7 @@ describe("connections", () => {
       const a = yield* start({ ...member(A, addresses), limits })
       yield* until("connected", () => a.connectedTo(B))
       a.transport.send(B, [bulk(0, 16_000_000)])
-      for (let i = 0; i < 200; i++) a.transport.send(B, [ping(i)])
+      for (let i = 0; i < 200; i++) a.transport.send(B, [bulk(i, 10)])
       assert.strictEqual(a.transport.connections()[0]!.dropped, 101)
     })
   )

@@ -2,6 +2,8 @@
  * Figure 2 takes it for granted that what is persistent persists. Who has lost its disk, or never had
  * one, has promised nothing that it knows of, and makes no promise until it has caught up.
  */
+import * as Succession from "../../../src/raft/Succession.ts"
+import * as Configurations from "../../../src/raft/Configuration.ts"
 import { describe, expect, test } from "vitest"
 import type { Progress } from "../../../src/raft/Progress.ts"
 import { Index, Term } from "../../../src/raft/LogEntry.ts"
@@ -47,8 +49,8 @@ import { arrived, forgotten, imageOf, introduced, snapshotAt } from "../images.t
 const origin = position(0, 0)
 const progress = (state: ServerState, of = B): Progress => (state as Leader).progress.get(of)!
 /** How one answers that does not count, or is another start of itself. */
-const wiped = (incarnation = 2) => ({ incarnation, admitted: false, applied: [] })
-const again = (incarnation = 2) => ({ incarnation, admitted: true, applied: [] })
+const wiped = (incarnation = 2) => ({ incarnation, admitted: false, version: 1, patienceMillis: 0, applied: [] })
+const again = (incarnation = 2) => ({ incarnation, admitted: true, version: 1, patienceMillis: 0, applied: [] })
 
 describe("at a cluster's beginning nobody is admitted", () => {
   test("one without a disk is not, and one that has its disk is what that says", () => {
@@ -84,7 +86,7 @@ describe("at a cluster's beginning nobody is admitted", () => {
   })
 
   test("a replica alone needs nobody", () => {
-    const [next] = step(start({ admitted: undefined, configuration: { voters: [A] } }), deadline(now))
+    const [next] = step(start({ admitted: undefined, configuration: Configurations.of([A]) }), deadline(now))
     expect(next).toMatchObject({ _tag: "Leader", admitted: true })
   })
 })
@@ -237,7 +239,8 @@ describe("it is admitted", () => {
   })
 
   test("in a cluster of five, all four others are asked: it may have promised something to each", () => {
-    const five = { ...state, configuration: { voters: members(5) } }
+    const configuration = Configurations.of(members(5))
+    const five = { ...state, configuration, configurations: Succession.begin(configuration, Index(0)) }
     let next: ServerState = step(five, received(B, leaderSays))[0]
     for (const one of [C, D]) next = step(next, received(one, introduced(3, 1, 0)))[0]
     expect(step(next, received(B, commit(4)))[0].admitted).toBe(false)
@@ -284,6 +287,16 @@ describe("what counts for a leader", () => {
     expect(kept._tag).toBe("Leader")
     const [fallen] = step(state, [received(B, matched(2, 3, 0, wiped(1)), at), deadline(at)])
     expect(fallen).toMatchObject({ _tag: "Follower", quorumLost: true })
+  })
+
+  test("unless all voters are heard: then it will be admitted soon, and without a leader it never would be", () => {
+    const state = leader({ term: 2, log })
+    const at = after(500)
+    const heard = [received(B, matched(2, 3, 0, wiped(1)), at), received(C, matched(2, 3, 0, wiped(1)), at)]
+    expect(step(state, [...heard, deadline(at)])[0]._tag).toBe("Leader")
+    const two = leader({ term: 2, log, voters: [A, B] })
+    expect(step(two, [heard[0]!, deadline(at)])[0]._tag).toBe("Leader")
+    expect(step(two, deadline(at))[0]._tag).toBe("Follower")
   })
 })
 

@@ -15,6 +15,7 @@ import {
   E,
   entriesFrom,
   F,
+  matched,
   follower,
   introduce,
   members,
@@ -195,7 +196,7 @@ describe("who is not admitted and hears of a history", () => {
     ["one with an empty log asks", B, preVote(2, origin)],
     ["one refuses, in a later term", B, preVoteReply(5, 2, false)],
     ["one makes itself known", B, introduce(2, 3)],
-    ["a stranger speaks", F, append(2, origin, entriesFrom(1, 2))]
+    ["a stranger answers", F, matched(2, 4)]
   ] as const) {
     test(`when ${name}, that is no sign of one`, () => {
       const [next, effects] = step(blank, received(from, message))

@@ -57,18 +57,18 @@ describe("§5.3", () => {
     for (const [held, expected] of cases) {
       const voters = members(held.length)
       const valueOf = (id: ReplicaId) => held[voters.indexOf(id)]!
-      expect(Configurations.quorumValue({ voters }, valueOf)).toBe(expected)
+      expect(Configurations.quorumValue(Configurations.of(voters), valueOf)).toBe(expected)
     }
   })
 
   test("a majority is more than half, of members only", () => {
     for (let size = 1; size <= 7; size++) {
-      const configuration = { voters: members(size) }
-      expect(Configurations.quorumSize(configuration) * 2).toBeGreaterThan(size)
+      const configuration = Configurations.of(members(size))
+      expect(Configurations.majority(size) * 2).toBeGreaterThan(size)
       for (let count = 0; count <= size; count++) {
         expect(Configurations.isQuorum(configuration, new Set(members(count)))).toBe(count * 2 > size)
       }
-      expect(Configurations.isQuorum({ voters: members(3) }, new Set(members(7).slice(2)))).toBe(false)
+      expect(Configurations.isQuorum(Configurations.of(members(3)), new Set(members(7).slice(2)))).toBe(false)
     }
   })
 

@@ -12,6 +12,7 @@ import {
   after,
   append,
   applied,
+  anybody,
   B,
   C,
   D,
@@ -116,7 +117,13 @@ describe("the chain over what is applied", () => {
 
 const log = [2, 2, 2, 2]
 const says = (hash: number, index = 4, match = 4): Message =>
-  matched(2, match, 0, { incarnation: 1, admitted: true, applied: [checkpoint(index, hash)] })
+  matched(2, match, 0, {
+    incarnation: 1,
+    admitted: true,
+    version: 1,
+    patienceMillis: 0,
+    applied: [checkpoint(index, hash)]
+  })
 const good = hashOf(...log)
 const bad = (good ^ 1) >>> 0
 const progress = (state: ServerState, of = B): Progress => (state as Leader).progress.get(of)!
@@ -219,8 +226,7 @@ describe("the leader compares what its followers have applied with its own", () 
     const state = leader({ term: 2, log: long })
     const [mark] = state.stateMachine.marks
     const told = matched(2, 70, 0, {
-      incarnation: 1,
-      admitted: true,
+      ...anybody,
       applied: [checkpoint(64, mark!.hash ^ 1), checkpoint(69, 1)]
     })
     const [, effects] = hears(state, [C, says(state.stateMachine.hash, 70, 70)], [B, told])
@@ -237,7 +243,10 @@ describe("the leader compares what its followers have applied with its own", () 
 
   test("another start of it begins anew", () => {
     const [told] = hears(three, [C, says(good)], [B, says(bad)])
-    const [next] = hears(told, [B, matched(2, 4, 0, { incarnation: 2, admitted: true, applied: [] })])
+    const [next] = hears(told, [
+      B,
+      matched(2, 4, 0, { incarnation: 2, admitted: true, version: 1, patienceMillis: 0, applied: [] })
+    ])
     expect(progress(next).compared).toBe(undefined)
   })
 })

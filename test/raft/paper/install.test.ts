@@ -1,5 +1,6 @@
 /** §7, Figure 13: InstallSnapshot, what its receiver keeps of it, and what it installs. */
 import { describe, expect, test } from "vitest"
+import * as Configurations from "../../../src/raft/Configuration.ts"
 import { Index } from "../../../src/raft/LogEntry.ts"
 import {
   A,
@@ -163,7 +164,7 @@ describe("§7, a snapshot from the leader is whole", () => {
   const behind = { term: 3, leader: B, log: [1] } as const
 
   test('"reset state machine using snapshot contents (and load snapshot\'s cluster configuration)": "discard the entire log"', () => {
-    const configuration = { voters: [A, B] }
+    const configuration = Configurations.of([A, B])
     const state = { ...follower({ ...behind, log: [1, 1, 1, 1, 1] }), incoming: { snapshot, held: 10 } }
     const [next, effects] = step(state, arrived(snapshot, { ...image, configuration }))
     expect(next).toMatchObject({

@@ -1,7 +1,8 @@
 /** §7, for the replica's own log: when a snapshot is taken, of what, what is dropped, and how a replica starts from it. */
+import * as Configurations from "../../../src/raft/Configuration.ts"
 import { describe, expect, test } from "vitest"
 import * as Logs from "../../../src/raft/Log.ts"
-import { Index } from "../../../src/raft/LogEntry.ts"
+import { ClusterTime, Index } from "../../../src/raft/LogEntry.ts"
 import {
   A,
   after,
@@ -63,13 +64,16 @@ describe("§7, taking a snapshot", () => {
     expect(taken(effects)).toEqual([
       {
         last: position(3, 1),
-        configuration: { voters: [A, B] },
+        configuration: Configurations.of([A, B]),
         applied: new Map([
           [B, request(5, B)],
           [C, request(2, C)]
         ]),
         hash: next.stateMachine.hash,
         epoch: 0,
+        time: ClusterTime(0),
+        version: 1,
+        ceiling: undefined,
         value: ["x", "y", "z"]
       }
     ])
@@ -330,12 +334,12 @@ describe("[63] [76] [114] a replica that starts from a snapshot", () => {
   })
 
   test("[107] its members are those of the snapshot", () => {
-    const two = { ...image, configuration: { voters: [A, B] } }
-    expect(start({ ...given, image: two, base: position(3, 2) }).configuration).toEqual({ voters: [A, B] })
+    const two = { ...image, configuration: Configurations.of([A, B]) }
+    expect(start({ ...given, image: two, base: position(3, 2) }).configuration).toEqual(Configurations.of([A, B]))
   })
 
   test("alone it leads at once, and goes on from there", () => {
-    const one = { ...image, configuration: { voters: [A] } }
+    const one = { ...image, configuration: Configurations.of([A]) }
     const state = start({ ...given, image: one, base: position(3, 2), log: entriesFrom(4, 2) })
     const [next, effects] = step(state, deadline(now))
     expect(next).toMatchObject({ _tag: "Leader", currentTerm: 4 })

@@ -1,0 +1,3 @@
+/** What users write out in full: `Replicated.Service`, `Replicated.define`. */
+export { define } from "./Definition.ts"
+export { Service } from "./Service.ts"

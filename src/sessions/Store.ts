@@ -1,0 +1,30 @@
+/**
+ * The key-value store with sessions around it: what Balsa's server replicates. Version 1 of its commands is
+ * the store's own; version 2 has sessions.
+ */
+import type { KvCommand, KvResult } from "../kv/KvCommand.ts"
+import { identify } from "../kv/KvDigest.ts"
+import { KvMachine, type KvState, unknownCommand as unknownToKv, weigh } from "../kv/KvMachine.ts"
+import type { KvAnswer, KvQuery } from "../kv/KvQuery.ts"
+import type { Machine } from "../raft/Machine.ts"
+import type { SessionCommand, SessionResult } from "./Session.ts"
+import * as Sessions from "./Sessions.ts"
+
+export type StoreState = Sessions.Sessioned<KvState, KvResult>
+export type StoreCommand = SessionCommand<KvCommand>
+export type StoreResult = SessionResult<KvResult>
+
+/** The first version of the store's commands that has sessions. */
+export const sessionsSince = 2
+
+export const StoreMachine: Machine<StoreState, StoreCommand, StoreResult, KvQuery, KvAnswer> = Sessions.over(
+  KvMachine,
+  {
+    since: sessionsSince,
+    identify,
+    weigh
+  }
+)
+
+/** What applying gives for bytes that are no command; the state stays as it is. */
+export const unknownCommand = ({ value }: StoreState): StoreResult => unknownToKv(value)
