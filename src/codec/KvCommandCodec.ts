@@ -18,7 +18,7 @@ const rangeEndFlag = 2
 /** Version, kind, flags and two lengths. */
 const fixedBytes = 11
 
-const encode = (command: KvCommand): Uint8Array => {
+const encode = (command: KvCommand): Uint8Array | undefined => {
   switch (command._tag) {
     case "Put": {
       const { key, value, prevKv } = command
@@ -40,6 +40,8 @@ const encode = (command: KvCommand): Uint8Array => {
       if (rangeEnd !== undefined) to.latin1(rangeEnd)
       return to.finish()
     }
+    default:
+      return undefined
   }
 }
 

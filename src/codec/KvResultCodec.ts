@@ -15,7 +15,7 @@ import type { ResultCodec } from "./ResultCodec.ts"
 const kinds = { Put: 1, DeleteRange: 2, UnknownCommand: 3 } as const
 
 const write = (to: Writer, result: KvResult): void => {
-  to.u8(kinds[result._tag])
+  to.u8(kinds[result._tag as "Put"])
   to.safe(result.revision)
   switch (result._tag) {
     case "Put":

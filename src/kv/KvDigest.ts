@@ -18,15 +18,16 @@ export const identify = (command: KvCommand): number => {
 
 /** Lengths come before contents, and what may be missing after whether it is there: so no two commands run together. */
 const withCommand = (hash: number, command: KvCommand): number => {
-  const flags = command.prevKv ? 1 : 0
   switch (command._tag) {
     case "Put":
-      return bytes(text(mix(hash, 2 | flags), command.key), command.value)
+      return bytes(text(mix(hash, 2 | (command.prevKv ? 1 : 0)), command.key), command.value)
     case "DeleteRange": {
       const { key, rangeEnd } = command
-      const keyed = text(mix(hash, 4 | flags | (rangeEnd === undefined ? 0 : 8)), key)
+      const keyed = text(mix(hash, 4 | (command.prevKv ? 1 : 0) | (rangeEnd === undefined ? 0 : 8)), key)
       return rangeEnd === undefined ? keyed : text(keyed, rangeEnd)
     }
+    default:
+      return hash
   }
 }
 
@@ -41,6 +42,8 @@ const withResult = (hash: number, result: KvResult): number => {
     }
     case "UnknownCommand":
       return whole(mix(hash, 3), result.revision)
+    default:
+      return hash
   }
 }
 

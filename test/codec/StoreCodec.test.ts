@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import * as SnapshotCodec from "../../src/codec/SnapshotCodec.ts"
-import type { KvState } from "../../src/kv/KvMachine.ts"
+import type { KvState } from "../../src/kv/KvState.ts"
 import type { Image } from "../../src/raft/Snapshot.ts"
 import { KvCommandCodec } from "../../src/codec/KvCommandCodec.ts"
 import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
