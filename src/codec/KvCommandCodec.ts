@@ -26,7 +26,6 @@ import {
   isPlain,
   kinds as operations,
   readDeleteRange,
-  readId,
   readPut,
   readTxn,
   readWhole,
@@ -48,7 +47,7 @@ const kinds = {
   LeaseTimeToLive: 10
 } as const
 
-/** `undefined` also for what no store takes: transactions in transactions too deep, numbers beyond 2^53, ids beyond those of leases. */
+/** `undefined` also for what no store takes: transactions in transactions too deep, numbers beyond 2^53. */
 const encode = (command: KvCommand, version: number): Uint8Array | undefined => {
   const since = command._tag === "DeleteRange" || (command._tag === "Put" && isPlain(command)) ? plain : historySince
   if (version < since) return undefined
@@ -126,15 +125,15 @@ const read = (from: Reader): KvCommand | undefined => {
     case kinds.Compact:
       return { _tag: "Compact", revision: readWhole(from) }
     case kinds.LeaseGrant:
-      return { _tag: "LeaseGrant", id: readId(from), ttlSeconds: readWhole(from) }
+      return { _tag: "LeaseGrant", id: from.i64(), ttlSeconds: readWhole(from) }
     case kinds.LeaseRevoke:
-      return { _tag: "LeaseRevoke", id: readId(from) }
+      return { _tag: "LeaseRevoke", id: from.i64() }
     case kinds.LeaseKeepAlive:
-      return { _tag: "LeaseKeepAlive", id: readId(from) }
+      return { _tag: "LeaseKeepAlive", id: from.i64() }
     case kinds.LeaseExpire:
-      return { _tag: "LeaseExpire", id: readId(from) }
+      return { _tag: "LeaseExpire", id: from.i64() }
     case kinds.LeaseTimeToLive:
-      return { _tag: "LeaseTimeToLive", id: readId(from), keys: readBoolean(from) }
+      return { _tag: "LeaseTimeToLive", id: from.i64(), keys: readBoolean(from) }
     default:
       return undefined
   }

@@ -1,5 +1,5 @@
 /**
- * What commands are made of, as bytes. Keys and values are length (4) and bytes, numbers eight bytes, below 0 as two's complement:
+ * What commands are made of, as bytes. Keys and values are length (4) and bytes, numbers eight bytes, below 0 as two's complement; so are ids of leases:
  *
  *     Put          flags (1: 1 prevKv, 2 lease, 4 ignoreValue, 8 ignoreLease), key,
  *                  value unless ignoreValue, lease if flagged
@@ -45,8 +45,6 @@ const targets: ReadonlyArray<CompareTarget["_tag"]> = ["Version", "CreateRevisio
 const orders: ReadonlyArray<Sort["order"]> = ["None", "Ascend", "Descend"]
 const sortTargets: ReadonlyArray<Sort["target"]> = ["Key", "Version", "Create", "Mod", "Value"]
 
-const maxId = 2n ** 63n - 1n
-
 /** `sound` stays false once there was something that cannot be said. */
 export class CommandWriter extends Writer {
   sound = true
@@ -58,8 +56,8 @@ export class CommandWriter extends Writer {
   }
 
   id(id: bigint): void {
-    if (id < 1n || id > maxId) return this.refuse()
-    this.u64(id)
+    if (id === BigInt.asIntN(64, id)) this.i64(id)
+    else this.refuse()
   }
 
   refuse(): void {
@@ -79,12 +77,6 @@ export const readWhole = (from: Reader): number => {
   const value = (from.u32() | 0) * 0x1_0000_0000 + low
   if (!Number.isSafeInteger(value)) from.fail()
   return value
-}
-
-export const readId = (from: Reader): bigint => {
-  const id = from.u64()
-  if (id < 1n || id > maxId) from.fail()
-  return id
 }
 
 /** One that version 1 of the commands knows. */
@@ -119,10 +111,17 @@ export const readPut = (from: Reader): Put => {
     key: from.latin1(),
     value: ignoreValue ? noBytes : from.bytes(),
     prevKv,
-    ...(attached ? { lease: readId(from) } : {}),
+    ...(attached ? { lease: readLease(from) } : {}),
     ...(ignoreValue ? { ignoreValue } : {}),
     ...(ignoreLease ? { ignoreLease } : {})
   }
+}
+
+/** None is not flagged. */
+const readLease = (from: Reader): bigint => {
+  const lease = from.i64()
+  if (lease === 0n) from.fail()
+  return lease
 }
 
 const noBytes = new Uint8Array(0)
@@ -261,7 +260,7 @@ const writeCompare = (to: CommandWriter, { key, rangeEnd, result, target }: Comp
     case "Value":
       return to.bytes(target.value)
     case "Lease":
-      return target.lease === BigInt.asIntN(64, target.lease) ? to.u64(BigInt.asUintN(64, target.lease)) : to.refuse()
+      return to.id(target.lease)
     default:
       return to.whole(target.number)
   }
@@ -281,7 +280,7 @@ const readTarget = (from: Reader, _tag: CompareTarget["_tag"]): CompareTarget =>
     case "Value":
       return { _tag, value: from.bytes() }
     case "Lease":
-      return { _tag, lease: BigInt.asIntN(64, from.u64()) }
+      return { _tag, lease: from.i64() }
     default:
       return { _tag, number: readWhole(from) }
   }

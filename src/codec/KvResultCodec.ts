@@ -73,14 +73,14 @@ const write = (to: Writer, result: KvResult | OperationResult): void => {
       break
     case "LeaseGrant":
     case "LeaseKeepAlive":
-      to.u64(result.id)
+      to.i64(result.id)
       writeWhole(to, result.ttlSeconds)
       break
     case "LeaseExpire":
       writeBoolean(to, result.expired)
       break
     case "LeaseTimeToLive":
-      to.u64(result.id)
+      to.i64(result.id)
       writeWhole(to, result.ttlSeconds)
       writeWhole(to, result.grantedTtlSeconds)
       to.u32(result.keys.length)
@@ -148,15 +148,15 @@ const readOther = (from: Reader, kind: number): KvResult => {
     case kinds.Compact:
       return { _tag: "Compact", revision }
     case kinds.LeaseGrant:
-      return { _tag: "LeaseGrant", revision, id: from.u64(), ttlSeconds: readWhole(from) }
+      return { _tag: "LeaseGrant", revision, id: from.i64(), ttlSeconds: readWhole(from) }
     case kinds.LeaseRevoke:
       return { _tag: "LeaseRevoke", revision }
     case kinds.LeaseKeepAlive:
-      return { _tag: "LeaseKeepAlive", revision, id: from.u64(), ttlSeconds: readWhole(from) }
+      return { _tag: "LeaseKeepAlive", revision, id: from.i64(), ttlSeconds: readWhole(from) }
     case kinds.LeaseExpire:
       return { _tag: "LeaseExpire", revision, expired: readBoolean(from) }
     case kinds.LeaseTimeToLive: {
-      const [id, ttlSeconds, grantedTtlSeconds] = [from.u64(), readWhole(from), readWhole(from)]
+      const [id, ttlSeconds, grantedTtlSeconds] = [from.i64(), readWhole(from), readWhole(from)]
       const keys = readMany(from, (one) => one.latin1())
       return { _tag: "LeaseTimeToLive", revision, id, ttlSeconds, grantedTtlSeconds, keys }
     }
@@ -183,7 +183,7 @@ const writePair = (to: Writer, kv: KeyValue): void => {
   to.safe(kv.createRevision)
   to.safe(kv.modRevision)
   to.safe(kv.version)
-  to.u64(kv.lease)
+  to.i64(kv.lease)
   to.bytes(kv.value)
 }
 
@@ -192,7 +192,7 @@ const readPair = (from: Reader): KeyValue => ({
   createRevision: from.safe(),
   modRevision: from.safe(),
   version: from.safe(),
-  lease: from.u64(),
+  lease: from.i64(),
   value: new Uint8Array(from.bytes())
 })
 

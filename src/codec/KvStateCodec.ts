@@ -12,7 +12,8 @@
  * Where pieces end depends on the pairs alone, so equal states give equal bytes, whatever led to them.
  */
 import type { Key, KeyValue } from "../kv/KeyValue.ts"
-import type { KvState } from "../kv/KvMachine.ts"
+import * as Compaction from "../kv/Compaction.ts"
+import { initial, type KvState } from "../kv/KvState.ts"
 import * as OrderedMap from "../kv/OrderedMap.ts"
 import { Reader, Writer } from "./Bytes.ts"
 import type { StateCodec, StateDecoder } from "./StateCodec.ts"
@@ -134,7 +135,7 @@ class Decoding implements StateDecoder<KvState> {
   finish(): KvState | undefined {
     const { head, keys } = this
     if (this.failed || head === undefined || this.large !== undefined || keys.size !== head.count) return undefined
-    return { revision: head.revision, keys: keys.finish() }
+    return Compaction.forget({ ...initial, revision: head.revision, keys: keys.finish() })
   }
 
   /** A value gets bytes of its own: a view would keep its whole piece in memory, long after its neighbours are gone. */

@@ -1,6 +1,6 @@
 /** The bytes of the store with sessions: its commands, its state in snapshots, and a backup's state. */
 import type { KvCommand, KvResult } from "../kv/KvCommand.ts"
-import type { KvState } from "../kv/KvMachine.ts"
+import type { KvState } from "../kv/KvState.ts"
 import type { StateCodec, StateDecoder } from "./StateCodec.ts"
 import { KvCommandCodec } from "./KvCommandCodec.ts"
 import { KvResultCodec } from "./KvResultCodec.ts"

@@ -98,3 +98,5 @@ export const from = (history: History, first: number): History => {
     blocks: whole === 0 ? history.blocks : history.blocks.slice(whole)
   }
 }
+
+export const keyOf = (change: Change): Key => (change._tag === "Put" ? change.kv.key : change.key)

@@ -159,7 +159,7 @@ const withPrevious = (hash: number, kv: KeyValue | undefined): number => {
 }
 
 /** Several of one revision may stand beside each other: then only their keys tell them apart. */
-const withPair = (hash: number, kv: KeyValue): number => withPrevious(text(hash, kv.key), kv)
+const withPair = (hash: number, kv: KeyValue): number => withPrevious(whole(text(hash, kv.key), kv.createRevision), kv)
 
 const withId = (hash: number, id: bigint): number =>
   mix(mix(hash, Number(id & 0xffff_ffffn)), Number((id >> 32n) & 0xffff_ffffn))

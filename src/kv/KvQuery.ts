@@ -53,4 +53,3 @@ export type KvAnswer =
   | { readonly _tag: "FutureRevision"; readonly revision: number }
   /** `compacted` is the first revision that can still be read. */
   | { readonly _tag: "Compacted"; readonly revision: number; readonly compacted: number }
-

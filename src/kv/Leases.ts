@@ -84,3 +84,12 @@ const eightBytes = (number: bigint): Key => {
   for (let shift = 56n; shift >= 0n; shift -= 8n) key += String.fromCharCode(Number((number >> shift) & 0xffn))
   return key
 }
+
+export const keysOf = ({ keys }: Lease): ReadonlyArray<Key> => {
+  const all: Array<Key> = []
+  OrderedMap.walk(keys, "", undefined, (_, key) => {
+    all.push(key)
+    return true
+  })
+  return all
+}

@@ -35,7 +35,7 @@ export const ofResult = (result: KvResult, headerAt: HeaderAt): Response => {
       const open = GatewayJson.openWithHeader(headerAt(result.revision))
       return list(`${open}${GatewayJson.int64Field("deleted", result.deleted)}`, "prev_kvs", result.prevKvs, "}")
     }
-    case "UnknownCommand":
+    default:
       return ofError(GatewayError.unknownCommand)
   }
 }
@@ -50,7 +50,7 @@ export const ofAnswer = (answer: KvAnswer, headerAt: HeaderAt): Response => {
     }
     case "FutureRevision":
       return ofError(GatewayError.futureRevision)
-    case "Compacted":
+    default:
       return ofError(GatewayError.compacted)
   }
 }

@@ -2,7 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
 import type { KvCommand } from "../../src/kv/KvCommand.ts"
-import { KvMachine, type KvState } from "../../src/kv/KvMachine.ts"
+import { KvMachine } from "../../src/kv/KvMachine.ts"
+import type { KvState } from "../../src/kv/KvState.ts"
 import * as OrderedMap from "../../src/kv/OrderedMap.ts"
 import { chanceOf } from "../kv/Chance.ts"
 import { erase, pairsOf, put, stateOf } from "./SnapshotSamples.ts"
@@ -93,7 +94,7 @@ describe("the store's state", () => {
         const kv = OrderedMap.get(one.keys, key)!
         keys = OrderedMap.remove(OrderedMap.set(keys, key, { ...kv, value: new Uint8Array(kv.value) }), `${key}x`)
       }
-      const other: KvState = { revision: one.revision, keys }
+      const other: KvState = { ...one, keys }
       const [ours, theirs] = [piecesOf(one), piecesOf(other)]
       assert.deepStrictEqual(theirs, ours, `seed ${seed}`)
       // And loading is one more history.

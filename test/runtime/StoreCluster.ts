@@ -42,7 +42,7 @@ export const present: Program = {
 export const former: Program = {
   machine: { ...StoreMachine, version: 1 },
   codec: {
-    encode: (command) => ("session" in command ? undefined : KvCommandCodec.encode(command)),
+    encode: (command) => ("session" in command ? undefined : KvCommandCodec.encode(command, 1)),
     decode: KvCommandCodec.decode
   },
   state: {

@@ -64,7 +64,7 @@ describe("arrows", () => {
     ],
     ["src/storage/Replay.ts", `export { x } from "../transport/Tcp.ts"`, "storage must not import transport"],
     ["src/runtime/Loop.ts", `import { Service } from "../embed/Service.ts"`, "runtime must not import embed"],
-    ["src/embed/Service.ts", `import type { KvState } from "../kv/KvMachine.ts"`, "embed must not import kv"],
+    ["src/embed/Service.ts", `import type { KvState } from "../kv/KvState.ts"`, "embed must not import kv"],
     ["src/raft.ts", `export { Effect } from "./runtime/Interpreter.ts"`, "raft must not import runtime"],
     ["src/runtime/Loop.ts", `const kv = await import("../kv/Store.ts")`, "runtime must not import kv"],
     ["src/runtime/Loop.ts", `type S = import("../server/Server.ts").Server`, "runtime must not import server"],
