@@ -165,7 +165,7 @@ export class StoreModel {
 
   private endLease(pairs: Map<string, KeyValue>, id: bigint): void {
     this.leases.delete(id)
-    for (const kv of [...pairs.values()]) if (kv.lease === id) pairs.delete(kv.key)
+    for (const kv of pairs.values()) if (kv.lease === id) pairs.delete(kv.key)
   }
 
   private txn(pairs: Map<string, KeyValue>, command: Txn): Extract<KvResult, { _tag: "Txn" }> | string {
