@@ -2,6 +2,7 @@
  * Replicas of the store with sessions, each running one of two programs: the present one, and one from before there were
  * sessions. On memory disks and a memory network, under `TestClock`.
  */
+import { versionOf } from "../../src/raft/Machine.ts"
 import { assert } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Logger, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
@@ -37,6 +38,9 @@ export const present: Program = {
   state: StoreStateCodec,
   unknownCommand
 }
+
+/** What `present` understands, and all agree on in the end. */
+export const latest = versionOf(StoreMachine)
 
 /** Knows version 1 of the commands and of the state, and nothing of later ones. */
 export const former: Program = {
