@@ -46,7 +46,7 @@ export const latest = versionOf(StoreMachine)
 export const former: Program = {
   machine: { ...StoreMachine, version: 1 },
   codec: {
-    encode: (command) => ("session" in command ? undefined : KvCommandCodec.encode(command)),
+    encode: (command) => ("session" in command ? undefined : KvCommandCodec.encode(command, 1)),
     decode: KvCommandCodec.decode
   },
   state: {
