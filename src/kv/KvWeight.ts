@@ -16,6 +16,8 @@ export const sizeOf = (command: KvCommand | Operation): number => {
       const { compares, success, failure } = command
       return overheadBytes + sum(compares, sizeOfCompare) + sum(success, sizeOf) + sum(failure, sizeOf)
     }
+    case "Merge":
+      return overheadBytes + command.key.length + (command.by._tag === "Append" ? command.by.bytes.byteLength : 0)
     case "Compact":
     case "LeaseGrant":
     case "LeaseRevoke":
@@ -42,6 +44,8 @@ export const weigh = (result: KvResult | OperationResult): number => {
       return overheadBytes + sum(result.kvs, weighPair)
     case "Txn":
       return overheadBytes + sum(result.responses, weigh)
+    case "Merge":
+      return overheadBytes + (typeof result.value === "string" ? 0 : result.value.byteLength)
     case "LeaseTimeToLive":
       return overheadBytes + sum(result.keys, weighKey)
     case "Compact":
