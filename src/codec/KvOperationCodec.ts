@@ -9,7 +9,8 @@
  *                  key, rangeEnd if flagged, sort if flagged: order (1), target (1),
  *                  then the flagged numbers in this order; what is 0 is not flagged
  *     Txn          how many compares (4), and they; operations of success, then of failure: how many (4),
- *                  then each with its kind (1: 1 Put, 2 DeleteRange, 3 Range, 4 Txn, 11 Txn in order, 12 Merge)
+ *                  then each with its kind (1: 1 Put, 2 DeleteRange, 3 Range, 4 Txn, 11 Txn in order, 12 Merge, 13 TimeToLive)
+ *     TimeToLive   key
  *     Merge        key, then 0 (1) and the amount to add (8), or 1 (1) and the bytes to append
  *     compare      result (1), target (1), whether there is a rangeEnd (1), key, rangeEnd if there is one,
  *                  then what it compares with: a number, a value, or a lease's id (8)
@@ -24,7 +25,7 @@ import { readBoolean, writeBoolean } from "./Fields.ts"
 /** The outermost transaction counts. Deeper ones are no commands: bytes must not be able to exhaust the stack. */
 export const maxTxnDepth = 16
 
-export const kinds = { Put: 1, DeleteRange: 2, Range: 3, Txn: 4, TxnInOrder: 11, Merge: 12 } as const
+export const kinds = { Put: 1, DeleteRange: 2, Range: 3, Txn: 4, TxnInOrder: 11, Merge: 12, TimeToLive: 13 } as const
 
 export const kindOf = (operation: Operation): number =>
   operation._tag === "Txn" && operation.inOrder === true ? kinds.TxnInOrder : kinds[operation._tag]
@@ -247,6 +248,8 @@ const writeOperation = (to: CommandWriter, operation: Operation, depth: number):
       return writeRange(to, operation)
     case "Merge":
       return writeMerge(to, operation)
+    case "TimeToLive":
+      return to.latin1(operation.key)
     case "Txn":
       return writeTxn(to, operation, depth + 1)
   }
@@ -275,6 +278,8 @@ const readOperation = (from: Reader, depth: number): Operation => {
       return readRange(from)
     case kinds.Merge:
       return readMerge(from)
+    case kinds.TimeToLive:
+      return { _tag: "TimeToLive", key: from.latin1() }
     case kinds.Txn:
       return readTxn(from, depth + 1)
     case kinds.TxnInOrder:
