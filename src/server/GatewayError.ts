@@ -20,7 +20,7 @@ export interface GatewayError {
 
 export const isGatewayError = (value: object): value is GatewayError => "_tag" in value && value._tag === "GatewayError"
 
-const make = (
+export const make = (
   status: number,
   code: number,
   message: string,
@@ -43,13 +43,10 @@ export const unsupported = (what: string): GatewayError => make(501, 12, `balsa:
 export const bodyTooLarge = (maxBodyBytes: number): GatewayError =>
   make(413, 8, `balsa: the request body is longer than ${maxBodyBytes} bytes`)
 
-export const keyNotProvided = invalid("etcdserver: key is not provided")
-export const requestTooLarge = invalid("etcdserver: request is too large")
-export const futureRevision = make(400, 11, "etcdserver: mvcc: required revision is a future revision")
-export const compacted = make(400, 11, "etcdserver: mvcc: required revision has been compacted")
 export const tooManyRequests = (reason: string): GatewayError => make(429, 8, "etcdserver: too many requests", reason)
-/** etcd says this when its quota is used up; Balsa when the disk is. */
-const noSpace = (reason: string): GatewayError => make(429, 8, "etcdserver: mvcc: database space exceeded", reason)
+/** etcd says this when its quota is used up; Balsa then, too, and when the disk is full. */
+export const noSpace = (reason: string): GatewayError =>
+  make(429, 8, "etcdserver: mvcc: database space exceeded", reason)
 export const serverStopped = make(
   503,
   14,

@@ -47,6 +47,8 @@ export interface ServerOptions {
   /** A snapshot is taken after so many bytes of commands, or so many (see the core's options). */
   readonly snapshotLogBytes?: number | undefined
   readonly snapshotLogEntries?: number | undefined
+  /** What keys and values may take until only deletions are let in; 0 is no quota. */
+  readonly quotaBytes?: number | undefined
   readonly logFormat: "text" | "json"
   /** Balsa's own version, for `/version`. */
   readonly version?: string
@@ -123,10 +125,8 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
         }),
         (result) => (result._tag === "Reachable" ? undefined : whyNot(address, result))
       ),
-    dbSizeBytes: () => {
-      const { log, snapshot } = replicated.status()
-      return log.bytes + (snapshot?.bytes ?? 0)
-    },
+    store: () => image().value.value,
+    quotaBytes: options.quotaBytes,
     image: () => {
       const { value, ...rest } = image()
       return { ...rest, value: value.value }

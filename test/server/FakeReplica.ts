@@ -8,6 +8,7 @@ import type { Amendment } from "../../src/raft/Amendment.ts"
 import * as Configurations from "../../src/raft/Configuration.ts"
 import type { Configuration } from "../../src/raft/Configuration.ts"
 import type { KvAnswer, KvQuery } from "../../src/kv/KvQuery.ts"
+import type { KvState } from "../../src/kv/KvState.ts"
 import { ClusterTime, Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import type { Strength } from "../../src/runtime/Amendments.ts"
 import type { MembersStatus } from "../../src/runtime/Membership.ts"
@@ -29,8 +30,12 @@ export interface FakeReplica extends KvReplica {
   readonly amendments: Array<Amendment>
   /** What the last linearizable query asked. */
   lastQuery: KvQuery | undefined
+  /** All that is applied. */
+  readonly store: () => KvState
   /** The cluster's time, in milliseconds. */
   time: number
+  /** On which version of commands the cluster has agreed. */
+  version: number
   /** How often each door was used. */
   readonly calls: { propose: number; query: number; queryLocal: number }
 }
@@ -39,7 +44,7 @@ export const make = (): FakeReplica => {
   let state = StoreMachine.initial
 
   const apply = (command: StoreCommand): StoreResult => {
-    const [next, result] = StoreMachine.apply(state, command, { time: ClusterTime(fake.time), version: 2 })
+    const [next, result] = StoreMachine.apply(state, command, { time: ClusterTime(fake.time), version: fake.version })
     state = next
     return result
   }
@@ -52,7 +57,9 @@ export const make = (): FakeReplica => {
     configuration: Configurations.of([ReplicaId("A")], [{ id: ReplicaId("A"), address: "10.0.0.1:7501" }]),
     amendments: [],
     lastQuery: undefined,
+    store: () => state.value,
     time: 0,
+    version: 3,
     calls: { propose: 0, query: 0, queryLocal: 0 },
     propose: (command) =>
       Effect.suspend(() => {
@@ -129,7 +136,7 @@ const healthyLeader: ReplicaStatus = {
   available: true,
   admitted: true,
   divergedAt: undefined,
-  commandVersion: 2,
+  commandVersion: 3,
   outdatedBy: undefined,
   diskFull: false,
   diskStuck: false,

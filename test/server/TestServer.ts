@@ -43,6 +43,7 @@ export const start = async (
   const replica = FakeReplica.make()
   const gateway = Gateway.layer({
     replica,
+    store: replica.store,
     cluster: "test",
     members: () => [memberA],
     founding: { voters: [ReplicaId("A")], recovery: undefined },
