@@ -94,7 +94,7 @@ describe("the store's state", () => {
         const kv = OrderedMap.get(one.keys, key)!
         keys = OrderedMap.remove(OrderedMap.set(keys, key, { ...kv, value: new Uint8Array(kv.value) }), `${key}x`)
       }
-      const other: KvState = { revision: one.revision, keys }
+      const other: KvState = { ...one, keys }
       const [ours, theirs] = [piecesOf(one), piecesOf(other)]
       assert.deepStrictEqual(theirs, ours, `seed ${seed}`)
       // And loading is one more history.

@@ -50,7 +50,11 @@ describe("arrows", () => {
       `src/raft is pure and imports nothing from outside, not "effect"`
     ],
     ["src/kv/Store.ts", `import "node:fs"`, `src/kv is pure and imports nothing from outside, not "node:fs"`],
-    ["src/kv/Store.ts", `import type { Log } from "../raft/Log.ts"`, "kv knows only the type in raft/Machine.ts"],
+    [
+      "src/kv/Store.ts",
+      `import type { Log } from "../raft/Log.ts"`,
+      "kv knows only the types in raft/Machine.ts and raft/LogEntry.ts"
+    ],
     ["src/kv/Store.ts", `import { x } from "../raft/Machine.ts"`, "kv takes only types from raft: write `import type`"],
     [
       "src/codec/KvCodec.ts",
