@@ -7,6 +7,7 @@
  */
 import { Context, Effect, Fiber, Layer, Scope } from "effect"
 import { StoreCommandCodec, StoreStateCodec } from "../codec/StoreCodec.ts"
+import type { KvState } from "../kv/KvState.ts"
 import * as Configurations from "../raft/Configuration.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
@@ -21,11 +22,13 @@ import { type Address, formatAddress } from "../transport/Address.ts"
 import { probe } from "../transport/Probe.ts"
 import * as TcpTransport from "../transport/TcpTransport.ts"
 import { Transport } from "../transport/Transport.ts"
+import * as AutomaticCompaction from "./AutomaticCompaction.ts"
 import * as ClientListener from "./ClientListener.ts"
 import * as Founding from "./Founding.ts"
 import * as Gateway from "./Gateway.ts"
 import * as Joining from "./Joining.ts"
 import type { KvReplica } from "./KvReplica.ts"
+import * as LeaseExpiry from "./LeaseExpiry.ts"
 import { ServerError } from "./ServerError.ts"
 import * as ServerLog from "./ServerLog.ts"
 import type { Member } from "./Status.ts"
@@ -49,6 +52,8 @@ export interface ServerOptions {
   readonly snapshotLogEntries?: number | undefined
   /** What keys and values may take until only deletions are let in; 0 is no quota. */
   readonly quotaBytes?: number | undefined
+  /** For how long what was can be read and watched; 0 is for ever. */
+  readonly historyRetentionMillis?: number | undefined
   readonly logFormat: "text" | "json"
   /** Balsa's own version, for `/version`. */
   readonly version?: string
@@ -88,7 +93,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   // It knows whom to take, though --peers does not say it.
   if (options.join !== undefined && owner.joined === undefined)
     transport.setMembers(Membership.addressesOf(founders, addresses, transport))
-  const { replicated, run, state, image } = yield* Replicated.make({
+  const { replicated, run, state, image, clusterTime } = yield* Replicated.make({
     machine: StoreMachine,
     codec: StoreCommandCodec,
     state: StoreStateCodec,
@@ -107,6 +112,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   yield* Effect.addFinalizer(() => Effect.logInfo("stops"))
   // It ends after the client port, so that what is under way there can still be answered.
   const running = yield* Scope.fork(yield* Effect.scope)
+  const store = (): KvState => image().value.value
   const gateway = Gateway.layer({
     replica: replicated,
     cluster,
@@ -125,7 +131,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
         }),
         (result) => (result._tag === "Reachable" ? undefined : whyNot(address, result))
       ),
-    store: () => image().value.value,
+    store,
     quotaBytes: options.quotaBytes,
     image: () => {
       const { value, ...rest } = image()
@@ -138,7 +144,12 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
     `replica ${id} of cluster ${cluster} (${describe(replicated)}): clients at http://${formatAddress(listenClient)}, ` +
       `peers at ${formatAddress(listenPeer)}, data in ${options.dataDir}, Node ${process.version}`
   )
-  const fiber = yield* Effect.forkIn(run, running, { startImmediately: true })
+  const leading = { replica: replicated, store, clusterTime }
+  const retentionMillis = options.historyRetentionMillis ?? AutomaticCompaction.defaultRetentionMillis
+  // One that dies ends them all, and with them the server.
+  const loops = [run, LeaseExpiry.run(leading), AutomaticCompaction.run({ ...leading, retentionMillis })]
+  const all = Effect.andThen(Effect.all(loops, { concurrency: "unbounded", discard: true }), Effect.never)
+  const fiber = yield* Effect.forkIn(all, running, { startImmediately: true })
   if (options.join !== undefined) {
     const isBehind = (): boolean => owner.joined !== undefined && replicated.status().lastIndex === 0
     let told = !isBehind() && replicated.members().index > 0
