@@ -10,6 +10,8 @@ import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import * as ClientListener from "./ClientListener.ts"
+import * as ElectionRoute from "./ElectionRoute.ts"
 import * as GatewayError from "./GatewayError.ts"
 import type { Header } from "./GatewayJson.ts"
 import * as GatewayRequest from "./GatewayRequest.ts"
@@ -21,12 +23,14 @@ import * as JsonBody from "./JsonBody.ts"
 import * as KvRoute from "./KvRoute.ts"
 import type { KvReplica } from "./KvReplica.ts"
 import * as LeaseRoute from "./LeaseRoute.ts"
+import * as LockRoute from "./LockRoute.ts"
 import * as MaintenanceRoute from "./MaintenanceRoute.ts"
 import * as RequestBody from "./RequestBody.ts"
 import * as MembersRoute from "./MembersRoute.ts"
 import type { JsonObject } from "./RequestFields.ts"
 import * as SnapshotRoute from "./SnapshotRoute.ts"
 import * as Status from "./Status.ts"
+import type * as Waiting from "./Waiting.ts"
 import * as Writes from "./Writes.ts"
 
 export interface GatewayOptions {
@@ -42,6 +46,8 @@ export interface GatewayOptions {
   readonly version?: string | undefined
   /** What the replica has applied and carried out of the store. */
   readonly store: () => KvState
+  /** Tells who waits for changes of it. */
+  readonly hub: Waiting.Waiting["hub"]
   /** What keys and values may take; 0 is no quota. */
   readonly quotaBytes?: number | undefined
   /** For backups: what the replica has applied and carried out. */
@@ -72,14 +78,15 @@ export const layer = (options: GatewayOptions): Layer.Layer<never, never, HttpSe
   })
 
 const routes = (options: GatewayOptions) => {
-  const { operations, texts } = postsOf(options)
+  const { operations, waits, texts } = postsOf(options)
   const posts = [
-    ...Object.entries(texts),
-    ...Object.entries(operations).map(([path, operation]) => [path, onObject(operation)] as const)
+    ...Object.entries(texts).map(([path, operation]) => ({ path, operation, waits: false })),
+    ...Object.entries(operations).map(([path, operation]) => ({ path, operation: onObject(operation), waits: false })),
+    ...Object.entries(waits).map(([path, operation]) => ({ path, operation: onObject(operation), waits: true }))
   ]
   const pages = Object.entries(pagesOf(options))
   const allowed = new Map<string, string>([
-    ...posts.map(([path]) => [path, "POST"] as const),
+    ...posts.map(({ path }) => [path, "POST"] as const),
     ...pages.map(([path]) => [path, "GET, HEAD"] as const)
   ])
   const maxRequestBytes = options.maxRequestBytes ?? GatewayRequest.defaultMaxRequestBytes
@@ -89,7 +96,7 @@ const routes = (options: GatewayOptions) => {
   })
   return HttpRouter.use((router) =>
     Effect.gen(function* () {
-      for (const [path, operation] of posts) yield* router.add("POST", path as `/${string}`, post(body, operation))
+      for (const route of posts) yield* router.add("POST", route.path as `/${string}`, post(body, route))
       for (const [path, page] of pages) yield* router.add("GET", path as `/${string}`, get(page))
       yield* router.addGlobalMiddleware((app) => Effect.catchCause(app, (cause) => onFailure(cause, allowed)))
     })
@@ -98,6 +105,8 @@ const routes = (options: GatewayOptions) => {
 
 interface Routes {
   readonly operations: { readonly [path: string]: Operation }
+  /** Those that may wait for others, for as long as their clients do. */
+  readonly waits: { readonly [path: string]: Operation }
   /** Those whose body is not one JSON object. */
   readonly texts: { readonly [path: string]: TextOperation }
 }
@@ -121,9 +130,15 @@ const postsOf = (options: GatewayOptions): Routes => {
       headerAt,
       version: options.version
     }),
-    ...MembersRoute.make({ ...options, headerAt })
+    ...MembersRoute.make({ ...options, headerAt }),
+    "/v3/auth/authenticate": () => Effect.succeed(GatewayResponse.ofError(GatewayError.authNotEnabled))
   }
-  return { operations, texts: { "/v3/lease/keepalive": LeaseRoute.keepAlive(leases) } }
+  const contention = { replica, writes, headerAt, store, hub: options.hub }
+  return {
+    operations,
+    waits: { ...LockRoute.make(contention), ...ElectionRoute.make(contention) },
+    texts: { "/v3/lease/keepalive": LeaseRoute.keepAlive(leases) }
+  }
 }
 
 const pagesOf = ({
@@ -146,19 +161,25 @@ const pagesOf = ({
     Effect.map(Health.ready(replica), (checks) => Health.report("readyz", checks, parameters.has("verbose")))
 })
 
-const post = (body: RequestBody.BodyReader, operation: TextOperation) => (request: HttpServerRequest) =>
-  Effect.matchEffect(
-    body.read(
-      NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage,
-      NodeHttpServerRequest.toServerResponse(request) as ServerResponse
-    ),
-    {
-      onSuccess: (text) => operation(text, request.headers),
+interface PostRoute {
+  readonly operation: TextOperation
+  readonly waits: boolean
+}
+
+const post =
+  (body: RequestBody.BodyReader, { operation, waits }: PostRoute) =>
+  (request: HttpServerRequest) => {
+    const incoming = NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage
+    return Effect.matchEffect(body.read(incoming, NodeHttpServerRequest.toServerResponse(request) as ServerResponse), {
+      onSuccess: (text) => {
+        if (waits) ClientListener.waitFor(incoming)
+        return operation(text, request.headers)
+      },
       // The rest of the body is not read, so nothing can follow it on this connection.
       onFailure: (error) =>
         Effect.succeed(HttpServerResponse.setHeader(GatewayResponse.ofError(error), "connection", "close"))
-    }
-  )
+    })
+  }
 
 const onObject =
   (operation: Operation): TextOperation =>

@@ -47,19 +47,17 @@ export const tooManyRequests = (reason: string): GatewayError => make(429, 8, "e
 /** etcd says this when its quota is used up; Balsa then, too, and when the disk is full. */
 export const noSpace = (reason: string): GatewayError =>
   make(429, 8, "etcdserver: mvcc: database space exceeded", reason)
-export const serverStopped = make(
-  503,
-  14,
-  "etcdserver: server stopped",
-  "the replica stopped before it had an answer",
-  true
-)
+export const stoppedBecause = (reason: string, outcomeUnknown = false): GatewayError =>
+  make(503, 14, "etcdserver: server stopped", reason, outcomeUnknown)
+export const serverStopped = stoppedBecause("the replica stopped before it had an answer", true)
 export const internal = make(500, 13, "balsa: internal error; what the server logged says more", undefined, true)
 export const unknownCommand = make(
   501,
   12,
   "balsa: the replicas run versions that differ, and one does not know this command; nothing was changed"
 )
+
+export const authNotEnabled = make(412, 9, "etcdserver: authentication is not enabled")
 
 export const idempotencyKeyInvalid = invalid(
   "balsa: Idempotency-Key must be 1 to 255 printable ASCII characters, without space at either end"

@@ -98,7 +98,11 @@ export const keepAlive =
     const first = objects.next()
     if (first.done === true) return Effect.succeed(GatewayResponse.json(""))
     return Effect.match(lineOf(first.value), {
-      onFailure: GatewayResponse.ofError,
+      // As etcd: what is wrong with the request is told as ever, and what comes of it as in a line.
+      onFailure: (error) =>
+        error.code === 3
+          ? GatewayResponse.ofError(error)
+          : GatewayResponse.json(StreamLine.ofError(error), error.status),
       onSuccess: (line) => {
         const rest = Stream.fromIterable(objects, { chunkSize: 1 }).pipe(
           Stream.take(maxKeepAlives - 1),

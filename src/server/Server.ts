@@ -8,11 +8,13 @@
 import { Context, Effect, Fiber, Layer, Scope } from "effect"
 import { StoreCommandCodec, StoreStateCodec } from "../codec/StoreCodec.ts"
 import type { KvState } from "../kv/KvState.ts"
+import { WatchHub } from "../kv/WatchHub.ts"
 import * as Configurations from "../raft/Configuration.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
 import { leaderOf } from "../raft/ServerState.ts"
 import * as Membership from "../runtime/Membership.ts"
+import { divergedMessage } from "../runtime/Refusals.ts"
 import * as Replicated from "../runtime/Replicated.ts"
 import { StoreMachine, unknownCommand } from "../sessions/Store.ts"
 import * as FileStorage from "../storage/FileStorage.ts"
@@ -93,6 +95,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   // It knows whom to take, though --peers does not say it.
   if (options.join !== undefined && owner.joined === undefined)
     transport.setMembers(Membership.addressesOf(founders, addresses, transport))
+  let hub: WatchHub | undefined
   const { replicated, run, state, image, clusterTime } = yield* Replicated.make({
     machine: StoreMachine,
     codec: StoreCommandCodec,
@@ -102,7 +105,11 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
     configuration: founders,
     raft: raftOptions(options),
     joined: owner.joined !== undefined,
-    addresses
+    addresses,
+    onCarriedOut: ({ after }) => {
+      if (after.diverged === undefined) hub?.advance(after.stateMachine.value.value)
+      else hub?.end(divergedMessage)
+    }
   }).pipe(Effect.provide(disk), Effect.provide(network))
   // A replica that has not caught up does not know yet of which epoch it is.
   epoch = () => (state().admitted ? state().stateMachine.epoch : undefined)
@@ -113,6 +120,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   // It ends after the client port, so that what is under way there can still be answered.
   const running = yield* Scope.fork(yield* Effect.scope)
   const store = (): KvState => image().value.value
+  hub = new WatchHub(store(), { schedule: (turn) => setImmediate(turn) })
   const gateway = Gateway.layer({
     replica: replicated,
     cluster,
@@ -132,6 +140,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
         (result) => (result._tag === "Reachable" ? undefined : whyNot(address, result))
       ),
     store,
+    hub,
     quotaBytes: options.quotaBytes,
     image: () => {
       const { value, ...rest } = image()

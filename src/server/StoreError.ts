@@ -43,3 +43,7 @@ export const ofProblem = (problem: TxnProblem): GatewayError => {
       return invalid("etcdserver: duplicate key given in txn request")
   }
 }
+
+/** As etcd's locks and elections tell it: they are its own clients, and pass on the text without the code. */
+export const unknown = (error: GatewayError): GatewayError =>
+  error.status < 429 ? { ...error, status: 500, code: 2 } : error

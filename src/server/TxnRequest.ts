@@ -20,7 +20,7 @@ export interface TxnRequest {
 
 export const txn = (object: JsonObject, maxRequestBytes: number): TxnRequest | GatewayError => {
   const reading: Reading = { problem: undefined, bytes: 0, isReadOnly: true, serializable: true, namesNoLease: false }
-  const read = txnOf(object, reading)
+  const read = txnOf(object, reading, 0)
   if (reading.problem !== undefined) return reading.problem
   const problem = TxnCheck.problemOf(read)
   if (problem !== undefined) return StoreError.ofProblem(problem)
@@ -39,7 +39,12 @@ interface Reading {
   namesNoLease: boolean
 }
 
-const txnOf = (object: JsonObject, reading: Reading): Txn => {
+/** Each level takes at least one off what those within may have, so that deeper ones are not even read. */
+const txnOf = (object: JsonObject, reading: Reading, depth: number): Txn => {
+  if (depth > TxnCheck.maxOperations) {
+    reading.problem ??= StoreError.ofProblem("TooManyOperations")
+    return { _tag: "Txn", compares: [], success: [], failure: [] }
+  }
   const fields = new RequestFields(object)
   const compares = fields.objects("compare")
   const success = fields.objects("success")
@@ -48,8 +53,8 @@ const txnOf = (object: JsonObject, reading: Reading): Txn => {
   return {
     _tag: "Txn",
     compares: compares.map((compare) => compareOf(compare, reading)),
-    success: success.flatMap((operation) => operationOf(operation, reading)),
-    failure: failure.flatMap((operation) => operationOf(operation, reading))
+    success: success.flatMap((operation) => operationOf(operation, reading, depth)),
+    failure: failure.flatMap((operation) => operationOf(operation, reading, depth))
   }
 }
 
@@ -92,7 +97,7 @@ const within = (target: CompareTarget, result: Compare["result"]): Pick<Compare,
 }
 
 /** One, unless there is something wrong with it. */
-const operationOf = (object: JsonObject, reading: Reading): ReadonlyArray<Operation> => {
+const operationOf = (object: JsonObject, reading: Reading, depth: number): ReadonlyArray<Operation> => {
   const fields = new RequestFields(object)
   const range = fields.message("request_range", "requestRange")
   const put = fields.message("request_put", "requestPut")
@@ -103,7 +108,7 @@ const operationOf = (object: JsonObject, reading: Reading): ReadonlyArray<Operat
     ...(range === undefined ? [] : [rangeOf(range, reading)]),
     ...(put === undefined ? [] : [putOf(put, reading)]),
     ...(deleteRange === undefined ? [] : [deleteRangeOf(deleteRange, reading)]),
-    ...(txn === undefined ? [] : [txnOf(txn, reading)])
+    ...(txn === undefined ? [] : [txnOf(txn, reading, depth + 1)])
   ]
   if (operations.length === 0) reading.problem ??= StoreError.keyNotFound
   if (operations.length > 1) reading.problem ??= severalOperations

@@ -9,6 +9,7 @@ import * as Configurations from "../../src/raft/Configuration.ts"
 import type { Configuration } from "../../src/raft/Configuration.ts"
 import type { KvAnswer, KvQuery } from "../../src/kv/KvQuery.ts"
 import type { KvState } from "../../src/kv/KvState.ts"
+import { WatchHub } from "../../src/kv/WatchHub.ts"
 import { ClusterTime, Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import type { Strength } from "../../src/runtime/Amendments.ts"
 import type { MembersStatus } from "../../src/runtime/Membership.ts"
@@ -32,6 +33,7 @@ export interface FakeReplica extends KvReplica {
   lastQuery: KvQuery | undefined
   /** All that is applied. */
   readonly store: () => KvState
+  readonly hub: WatchHub
   /** The cluster's time, in milliseconds. */
   time: number
   /** On which version of commands the cluster has agreed. */
@@ -42,10 +44,12 @@ export interface FakeReplica extends KvReplica {
 
 export const make = (): FakeReplica => {
   let state = StoreMachine.initial
+  const hub = new WatchHub(state.value, { schedule: (turn) => setImmediate(turn) })
 
   const apply = (command: StoreCommand): StoreResult => {
     const [next, result] = StoreMachine.apply(state, command, { time: ClusterTime(fake.time), version: fake.version })
     state = next
+    hub.advance(state.value)
     return result
   }
   const answer = (query: KvQuery): KvAnswer => StoreMachine.query(state, query)
@@ -58,6 +62,7 @@ export const make = (): FakeReplica => {
     amendments: [],
     lastQuery: undefined,
     store: () => state.value,
+    hub,
     time: 0,
     version: 3,
     calls: { propose: 0, query: 0, queryLocal: 0 },

@@ -44,6 +44,7 @@ export const start = async (
   const gateway = Gateway.layer({
     replica,
     store: replica.store,
+    hub: replica.hub,
     cluster: "test",
     members: () => [memberA],
     founding: { voters: [ReplicaId("A")], recovery: undefined },
