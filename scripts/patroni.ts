@@ -20,22 +20,29 @@ It runs dist/main.js, or the program that BALSA_PROGRAM names; all listens on 12
 It ends with 0 if all went well, with 1 if a row was lost or something took too long, with 2 where it was not
 understood, with 3 if a program is missing.`
 
-const { values } = parseArgs({
-  options: {
-    help: { type: "boolean", short: "h", default: false },
-    short: { type: "boolean", default: false },
-    store: { type: "string", default: "balsa" },
-    ttl: { type: "string", default: "20" },
-    user: { type: "string", default: "postgres" },
-    keep: { type: "boolean", default: false }
-  }
-})
-
 const leave = (code: number, text: string): never => {
   ;(code === 0 ? console.log : console.error)(text)
   return process.exit(code)
 }
 
+const parsed = () => {
+  try {
+    return parseArgs({
+      options: {
+        help: { type: "boolean", short: "h", default: false },
+        short: { type: "boolean", default: false },
+        store: { type: "string", default: "balsa" },
+        ttl: { type: "string", default: "20" },
+        user: { type: "string", default: "postgres" },
+        keep: { type: "boolean", default: false }
+      }
+    })
+  } catch (error) {
+    return leave(2, `${(error as Error).message}\nsee --help`)
+  }
+}
+
+const { values } = parsed()
 if (values.help) leave(0, usage)
 const { store: kind } = values
 if (kind !== "balsa" && kind !== "etcd") leave(2, `--store is balsa or etcd, and not "${kind}"`)

@@ -3,7 +3,7 @@
  * be root. What is missing is told all at once, with the command that gets it.
  */
 import { execFileSync } from "node:child_process"
-import { accessSync, constants, readdirSync } from "node:fs"
+import { accessSync, constants, readdirSync, readFileSync } from "node:fs"
 import * as path from "node:path"
 
 export interface Installation {
@@ -71,7 +71,8 @@ const versionOf = (program: string, argument = "--version"): string | undefined 
   outputOf(program, argument)?.split("\n")[0]
 
 const accountOf = (user: string): Installation["account"] => {
-  const [uid, gid] = [outputOf("id", "-u", user), outputOf("id", "-g", user)]
+  const lines = readFileSync("/etc/passwd", "utf8").split("\n")
+  const [, , uid, gid] = lines.map((line) => line.split(":")).find(([name]) => name === user) ?? []
   return uid === undefined || gid === undefined ? undefined : { uid: Number(uid), gid: Number(gid) }
 }
 
