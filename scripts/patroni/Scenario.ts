@@ -29,6 +29,7 @@ export const play = async (cast: Cast, short: boolean): Promise<ReadonlyArray<Re
   results.push(...(await databaseNodeDies(cast)))
   results.push(...(await storeLeaderDies(cast)))
   if (!short) results.push(...(await bothDie(cast)))
+  if (!short) results.push(...(await majorityDies(cast)))
   await compareRows(cast)
   return results
 }
@@ -124,6 +125,33 @@ const bothDie = async (cast: Cast): Promise<ReadonlyArray<Result>> => {
   return [
     { what: `failover, the leader of ${store.kind} killed too`, millis: failover },
     { what: "that one is a standby again", millis: back }
+  ]
+}
+
+/** Nobody can hold the leader's key any more: the primary has to stop before another could think that it may begin. */
+const majorityDies = async (cast: Cast): Promise<ReadonlyArray<Result>> => {
+  const { store, timeline, times, writer } = cast
+  const primary = await cast.primary(slackMillis)
+  const leader = await until(`${store.kind} has a leader`, slackMillis, () => Stores.leaderOf(store))
+  const doomed = [leader, store.ids.find((id) => id !== leader)!]
+  timeline.say(`--- ${doomed.join(" and ")} of ${store.kind} are killed: two of three`)
+  const killed = performance.now()
+  await Promise.all(doomed.map((id) => store.kill(id)))
+  await until(`${primary.name} takes no more rows`, times.ttl * 1000, async () =>
+    (await cast.query(primary, "SELECT pg_is_in_recovery()").catch(() => "t")) === "t" ? true : undefined
+  )
+  const stopped = performance.now()
+  timeline.say(`${primary.name} takes no more rows ${seconds(stopped - killed)} after`)
+  timeline.say(`--- both are started again`)
+  for (const id of doomed) store.start(id)
+  const next = await cast.primary(times.ttl * 1000 + slackMillis)
+  const taken = await until("a row is taken", slackMillis, () => writer.firstAfter(stopped))
+  timeline.say(`${next.name} is the primary and takes rows ${seconds(taken.at - stopped)} after it had stopped`)
+  await standbyStreams(cast, next)
+  await tellList(cast, next)
+  return [
+    { what: `read-only, without a majority of ${store.kind}`, millis: stopped - killed },
+    { what: "rows again, with it", millis: taken.at - stopped }
   ]
 }
 

@@ -11,7 +11,14 @@ afterEach(() => cluster.stopAll())
 const begin = async (ids: ReadonlyArray<string>): Promise<string> => {
   cluster = await RealCluster.make(ids)
   for (const id of ids) cluster.start(id)
-  return cluster.leader()
+  const leader = await cluster.leader()
+  // The replicas agree first that all of them know what a lease is.
+  await eventually("leases are granted", async () => {
+    const grant = await Conversation.send(portOf(leader), "POST", "/v3/lease/grant", JSON.stringify({ TTL: 600 }))
+    await grant.ended
+    return grant.status === 200 || undefined
+  })
+  return leader
 }
 
 const portOf = (id: string): number => cluster.ports.get(id)!.client
