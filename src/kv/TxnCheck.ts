@@ -38,6 +38,8 @@ const operationProblem = (operation: Operation, limit: number): TxnProblem | und
       return putProblem(operation)
     case "Range":
     case "DeleteRange":
+    case "Merge":
+    case "TimeToLive":
       return operation.key === "" ? "KeyNotProvided" : undefined
     case "Txn":
       return shapeProblem(operation, limit)
@@ -75,7 +77,9 @@ const nothing: Writes = { puts: [], deletions: [] }
 const writesOfOne = (operation: Operation): Writes | undefined => {
   switch (operation._tag) {
     case "Range":
+    case "TimeToLive":
       return nothing
+    case "Merge":
     case "Put":
       return { puts: [operation.key], deletions: [] }
     case "DeleteRange":

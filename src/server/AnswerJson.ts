@@ -19,6 +19,7 @@ export const ofResult = (result: Accepted | RangeAnswer, headerAt: HeaderAt): Pa
     case "DeleteRange":
     case "Range":
     case "Txn":
+    case "Merge":
       return ofOperation(result, open)
     case "Compact":
     case "LeaseRevoke":
@@ -49,6 +50,11 @@ const ofOperation = (result: OperationResult, open: string): Parts => {
       return range(result, open)
     case "Txn":
       return txn(result, open)
+    // etcd has no words for these, and so no request here leads to them.
+    case "Merge":
+    case "TimeToLive":
+    case "Rejected":
+      return [`${open}}`]
   }
 }
 
@@ -83,7 +89,10 @@ const names = {
   Put: "response_put",
   DeleteRange: "response_delete_range",
   Range: "response_range",
-  Txn: "response_txn"
+  Txn: "response_txn",
+  Merge: "response_merge",
+  TimeToLive: "response_time_to_live",
+  Rejected: "response_rejected"
 } as const
 
 /** As etcd has it: within a transaction a header tells the revision alone, and that of a nested one nothing. */

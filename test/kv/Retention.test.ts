@@ -32,7 +32,7 @@ describe("by age", () => {
     [10_000, 7_000, 3, "just as old"],
     [10_000, 0, 10, "nothing but the present"],
     [1_000_000, 5_000, 10, "long after the last change"]
-  ])("at %i ms, keeping %i ms: %s (%s)", (now, millis, expected) => {
+  ])("at %i ms, keeping %i ms: %s (%s)", (now, millis, expected, _why) => {
     expect(due(upTo(10), now, { millis })).toBe(expected)
   })
 
