@@ -6,7 +6,7 @@ import { Effect, Random } from "effect"
 import type { StateCodec } from "../codec/StateCodec.ts"
 import type { Amendment } from "../raft/Amendment.ts"
 import type { Configuration } from "../raft/Configuration.ts"
-import type { ClusterTime, ReplicaId } from "../raft/LogEntry.ts"
+import type { ClusterTime, ReplicaId, RequestId } from "../raft/LogEntry.ts"
 import { versionOf } from "../raft/Machine.ts"
 import type { Options } from "../raft/Options.ts"
 import * as Proposing from "../raft/Proposing.ts"
@@ -18,6 +18,7 @@ import * as Succession from "../raft/Succession.ts"
 import { Storage, type StorageError } from "../storage/Storage.ts"
 import { Transport, type TransportError } from "../transport/Transport.ts"
 import * as Amendments from "./Amendments.ts"
+import type { Direct } from "./Direct.ts"
 import * as ByteMachine from "./ByteMachine.ts"
 import * as DiskWatch from "./DiskWatch.ts"
 import * as Interpreter from "./Interpreter.ts"
@@ -33,6 +34,11 @@ import * as StartingPoint from "./StartingPoint.ts"
 export interface Replicated<C, R, Q, A> {
   /** Applies a command through the log; succeeds when it is committed and applied here. */
   readonly propose: (command: C) => Effect.Effect<R, RequestError>
+  /**
+   * The same two without an Effect around each, for who has very many of them: `waiter` hears of it once, perhaps before the
+   * call returns, and must not throw.
+   */
+  readonly direct: Direct<C, R, Q, A>
   /** A linearizable answer: it sees every write that was acknowledged before it was asked. */
   readonly query: (query: Q) => Effect.Effect<A, RequestError>
   /**
@@ -135,34 +141,41 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
     query: Q | undefined
   ): Effect.Effect<B, RequestError> =>
     Effect.callback((resume) => {
-      const waiter: Waiter<R, A> = {
+      const request = submit(command, query, {
         succeed: (value) => resume(Effect.succeed(value as B)),
         fail: (error) => resume(Effect.fail(error))
-      }
-      // Nobody takes out of the mailbox any more, and nobody looks for requests that are late.
-      if (ended) return waiter.fail(new Unavailable({ message: "this replica has ended", outcomeUnknown: false }))
-      if (command instanceof Uint8Array && command.length > limits.maxCommandBytes) {
-        return waiter.fail(exhausted(`a command of ${command.length} bytes is longer than may be`, "maxCommandBytes"))
-      }
-      // The loop may be waiting for room just now, and could not refuse it.
-      if (command === undefined && disk.isStuck()) return waiter.fail(diskStuck())
-      if (command !== undefined && disk.isFull()) return waiter.fail(diskFull("this replica"))
-      const full = requests.full(command)
-      if (full !== undefined) return waiter.fail(exhausted("too many requests wait for an answer; try later", full))
-      const at = now()
-      const request = requests.add(command, waiter, at)
-      const event =
-        command === undefined
-          ? ({ _tag: "QuerySubmitted", at, request, query: query as Q } as const)
-          : command instanceof Uint8Array
-            ? ({ _tag: "CommandSubmitted", at, request, command } as const)
-            : ({ _tag: "AmendmentSubmitted", at, request, amendment: command } as const)
-      if (!mailbox.offerRequest(event)) {
-        requests.remove(request)
-        waiter.fail(exhausted("too many requests came at once; try later", "maxMailboxRequests"))
-      }
-      return Effect.sync(() => requests.remove(request))
+      })
+      return request === undefined ? undefined : Effect.sync(() => requests.remove(request))
     })
+
+  /** `undefined` where it is refused at once. */
+  const submit = (
+    command: Submission | undefined,
+    query: Q | undefined,
+    waiter: Waiter<R, A>
+  ): RequestId | undefined => {
+    // Nobody takes out of the mailbox any more, and nobody looks for requests that are late.
+    if (ended) return refuse(waiter, new Unavailable({ message: "this replica has ended", outcomeUnknown: false }))
+    if (command instanceof Uint8Array && command.length > limits.maxCommandBytes) {
+      return refuse(waiter, exhausted(`a command of ${command.length} bytes is longer than may be`, "maxCommandBytes"))
+    }
+    // The loop may be waiting for room just now, and could not refuse it.
+    if (command === undefined && disk.isStuck()) return refuse(waiter, diskStuck())
+    if (command !== undefined && disk.isFull()) return refuse(waiter, diskFull("this replica"))
+    const full = requests.full(command)
+    if (full !== undefined) return refuse(waiter, exhausted("too many requests wait for an answer; try later", full))
+    const at = now()
+    const request = requests.add(command, waiter, at)
+    const event =
+      command === undefined
+        ? ({ _tag: "QuerySubmitted", at, request, query: query as Q } as const)
+        : command instanceof Uint8Array
+          ? ({ _tag: "CommandSubmitted", at, request, command } as const)
+          : ({ _tag: "AmendmentSubmitted", at, request, amendment: command } as const)
+    if (mailbox.offerRequest(event)) return request
+    requests.remove(request)
+    return refuse(waiter, exhausted("too many requests came at once; try later", "maxMailboxRequests"))
+  }
 
   const sweep = Effect.gen(function* () {
     yield* Effect.sleep(sweepMillis)
@@ -199,16 +212,32 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
     })
 
   /** As all members understand it by now. Where they go back to an earlier version meanwhile, it means nothing to any of them. */
+  const encode = (command: C): Uint8Array | NotUnderstood => {
+    const { version } = interpreter.state().stateMachine
+    const bytes = codec.encode(command, version)
+    if (bytes !== undefined) return bytes
+    const message =
+      `the cluster has agreed on version ${version} of its commands, which does not have this one: not all replicas ` +
+      "understand it yet, or the version is limited; nothing was done"
+    return new NotUnderstood({ message, version, outcomeUnknown: false })
+  }
+
   const propose = (command: C): Effect.Effect<R, RequestError> =>
     Effect.suspend(() => {
-      const { version } = interpreter.state().stateMachine
-      const bytes = codec.encode(command, version)
-      if (bytes !== undefined) return admit<R>(bytes, undefined)
-      const message =
-        `the cluster has agreed on version ${version} of its commands, which does not have this one: not all replicas ` +
-        "understand it yet, or the version is limited; nothing was done"
-      return Effect.fail(new NotUnderstood({ message, version, outcomeUnknown: false }))
+      const bytes = encode(command)
+      return bytes instanceof NotUnderstood ? Effect.fail(bytes) : admit<R>(bytes, undefined)
     })
+
+  const direct: Direct<C, R, Q, A> = {
+    propose: (command, waiter) => {
+      const bytes = encode(command)
+      if (bytes instanceof NotUnderstood) waiter.fail(bytes)
+      else submit(bytes, undefined, waiter as Waiter<R, A>)
+    },
+    query: (query, waiter) => {
+      submit(undefined, query, waiter as Waiter<R, A>)
+    }
+  }
 
   const amendments = Amendments.make({
     state: interpreter.state,
@@ -223,6 +252,7 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
 
   const replicated: Replicated<C, R, Q, A> = {
     propose,
+    direct,
     query: (query) => admit<A>(undefined, query),
     queryLocal,
     staleness: () => Membership.staleness(interpreter.carriedOut(), now()),
@@ -263,6 +293,11 @@ const silentAbout = (state: ServerState<unknown, unknown, unknown>): string | un
   if (state.diverged !== undefined) return divergedMessage
   if (state.stateMachine.outdated !== undefined) return outdatedMessage
   return isOutside(state) ? outsideMessage : undefined
+}
+
+const refuse = <R, A>(waiter: Waiter<R, A>, error: RequestError): undefined => {
+  waiter.fail(error)
+  return undefined
 }
 
 const exhausted = (message: string, limit: string): ResourceExhausted =>

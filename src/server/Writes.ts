@@ -64,9 +64,11 @@ const takesSpace = (command: StoreCommand): boolean => {
   return "_tag" in command && takesSpaceByItself(command)
 }
 
-const takesSpaceByItself = (command: KvCommand): boolean => {
+/** Whether it is let in only where there is room. */
+export const takesSpaceByItself = (command: KvCommand): boolean => {
   switch (command._tag) {
     case "Put":
+    case "Merge":
     case "LeaseGrant":
       return true
     case "Txn":
@@ -78,4 +80,5 @@ const takesSpaceByItself = (command: KvCommand): boolean => {
 
 const putsAnything = (operation: Operation): boolean =>
   operation._tag === "Put" ||
+  operation._tag === "Merge" ||
   (operation._tag === "Txn" && [...operation.success, ...operation.failure].some(putsAnything))

@@ -2,6 +2,7 @@
  * One replica that replicates nothing: the real machine, applied to at once and in order.
  * Tests change its status, and say how its next requests end.
  */
+import type { DirectWaiter } from "../../src/runtime/Direct.ts"
 import { Effect } from "effect"
 import * as Amendments from "../../src/raft/Amendment.ts"
 import type { Amendment } from "../../src/raft/Amendment.ts"
@@ -71,6 +72,10 @@ export const make = (): FakeReplica => {
         fake.calls.propose += 1
         return fake.instead ?? Effect.succeed(apply(command))
       }),
+    direct: {
+      propose: (command, waiter) => answerDirectly(fake.propose(command), waiter),
+      query: (query, waiter) => answerDirectly(fake.query(query), waiter)
+    },
     query: (query) =>
       Effect.suspend(() => {
         fake.calls.query += 1
@@ -154,4 +159,8 @@ const healthyLeader: ReplicaStatus = {
   voters: [ReplicaId("A")],
   waiting: 0,
   connections: []
+}
+
+const answerDirectly = <A>(effect: Effect.Effect<A, RequestError>, waiter: DirectWaiter<A>): void => {
+  Effect.runFork(Effect.match(effect, { onSuccess: waiter.succeed, onFailure: waiter.fail }))
 }

@@ -1,0 +1,351 @@
+/**
+ * One client that speaks Redis' protocol. Its commands are carried out in the order in which they came, and answered in it.
+ *
+ * What waits when the one before is done goes to the store as one: commands that only read as one linearizable query, others as one
+ * transaction in order. So pipelined commands share one place in the log, keep their order whatever is lost or sent twice on the way, and
+ * each sees those before it; and a connection never has more than one request under way.
+ */
+import type { Socket } from "node:net"
+import type { KvCommand, KvResult, Operation, OperationResult } from "../../kv/KvCommand.ts"
+import type { KvAnswer, KvQuery } from "../../kv/KvQuery.ts"
+import type { DirectWaiter } from "../../runtime/Direct.ts"
+import type { RequestError } from "../../runtime/RequestError.ts"
+import { isNamed, lookUp } from "./Commands.ts"
+import { type RespLimits, RespParser, defaultLimits } from "./RespParser.ts"
+import { RespWriter } from "./RespWriter.ts"
+import * as ServerCommands from "./ServerCommands.ts"
+import { all, get, keyOf, nameOf, RespError, type Step, type Words } from "./Step.ts"
+
+export interface RespStore {
+  readonly propose: (command: KvCommand, waiter: DirectWaiter<KvResult>) => void
+  readonly query: (query: KvQuery, waiter: DirectWaiter<KvAnswer>) => void
+}
+
+export interface RespOptions extends ServerCommands.Host {
+  readonly store: RespStore
+  readonly limits?: RespLimits | undefined
+}
+
+/** Commands of one client that go to the store together, and their bytes. */
+const maxTogether = 1024
+const maxBytesTogether = 1024 * 1024
+/** Commands that may wait, and bytes of answers that the client has not read; beyond it, nothing more is read from it. */
+const maxWaiting = 16_384
+const maxUnreadBytes = 1024 * 1024
+
+/** Written without asking the store. */
+type Said = (to: RespWriter) => void
+type Item =
+  | { readonly _tag: "Said"; readonly say: Said }
+  | { readonly _tag: "Step"; readonly step: Step; readonly bytes: number }
+  /** What it is, is known only when all before it is done; and what comes after it waits for it. */
+  | { readonly _tag: "Late"; readonly make: () => Step | Said }
+
+interface Transaction {
+  readonly items: Array<Step | Said>
+  bytes: number
+  failed: boolean
+}
+
+export class RespSession implements ServerCommands.Session {
+  readonly id: number
+  readonly since = Date.now()
+  name = ""
+  readonly writer = new RespWriter()
+  /** Ends it when all answers are written. */
+  isClosing = false
+  private readonly socket: Socket
+  private readonly options: RespOptions
+  private readonly parser: RespParser
+  private readonly waiting: Array<Item> = []
+  private isBusy = false
+  private isPumping = false
+  private transaction: Transaction | undefined
+  /** The keys whose values must not have changed, and when each was changed last as they were looked at. */
+  private watched = new Map<string, number>()
+
+  constructor(id: number, socket: Socket, options: RespOptions) {
+    this.id = id
+    this.socket = socket
+    this.options = options
+    this.parser = new RespParser(options.limits ?? defaultLimits)
+    socket.on("data", (chunk) => this.receive(chunk as Buffer))
+    socket.on("drain", () => this.breathe())
+    // The end of what it says: it still gets its answers.
+    socket.on("end", () => {
+      this.isClosing = true
+      this.pump()
+    })
+    socket.on("error", () => socket.destroy())
+  }
+
+  get address(): string {
+    return `${this.socket.remoteAddress}:${this.socket.remotePort}`
+  }
+
+  /** No more commands are read; those that came are answered. */
+  close(): void {
+    this.isClosing = true
+    this.socket.pause()
+    this.pump()
+  }
+
+  private receive(chunk: Buffer): void {
+    if (this.isClosing) return
+    for (const words of this.parser.feed(chunk)) this.take(words)
+    const { problem } = this.parser
+    if (problem !== undefined) {
+      this.say((to) => to.error(`ERR Protocol error: ${problem}`))
+      this.say(() => {
+        this.isClosing = true
+      })
+    }
+    if (this.waiting.length > maxWaiting) this.socket.pause()
+    this.pump()
+  }
+
+  /** What came of it waits for its turn. */
+  private take(words: Words): void {
+    const name = nameOf(words[0]!)
+    if (this.transaction !== undefined && !isNamed(name, ["MULTI", "EXEC", "DISCARD", "WATCH", "QUIT", "RESET"])) {
+      return this.queue(this.transaction, words)
+    }
+    switch (name) {
+      case "MULTI":
+        return this.multi()
+      case "EXEC":
+        return this.exec()
+      case "DISCARD":
+        return this.discard()
+      case "WATCH":
+        return this.watch(words)
+      case "UNWATCH":
+        return this.sayLate((to) => {
+          this.watched.clear()
+          to.simple("OK")
+        })
+      case "RESET":
+        this.transaction = undefined
+        return this.sayLate((to) => {
+          this.watched.clear()
+          this.name = ""
+          to.version = 2
+          to.simple("RESET")
+        })
+      case "QUIT":
+        return this.say((to) => {
+          to.simple("OK")
+          this.isClosing = true
+        })
+      default: {
+        const meant = this.meaning(words)
+        if (typeof meant === "function") this.say(meant)
+        else this.waiting.push({ _tag: "Step", step: meant, bytes: bytesOf(words) })
+      }
+    }
+  }
+
+  /** What a command asks of the store, or what is said to it without asking. */
+  private meaning(words: Words): Step | Said {
+    const found = lookUp(words, this.options, this)
+    return found instanceof RespError ? (to) => to.error(found.message) : found
+  }
+
+  private say(say: Said): void {
+    this.waiting.push({ _tag: "Said", say })
+  }
+
+  private sayLate(say: Said): void {
+    this.waiting.push({ _tag: "Late", make: () => say })
+  }
+
+  private queue(transaction: Transaction, words: Words): void {
+    const found = lookUp(words, this.options, this)
+    transaction.bytes += bytesOf(words)
+    const isTooMuch = transaction.items.length >= maxTogether || transaction.bytes > this.options.maxRequestBytes
+    if (found instanceof RespError || isTooMuch) {
+      transaction.failed = true
+      const message = found instanceof RespError ? found.message : "ERR transaction is too large"
+      return this.say((to) => to.error(message))
+    }
+    transaction.items.push(found)
+    this.say((to) => to.simple("QUEUED"))
+  }
+
+  private multi(): void {
+    if (this.transaction !== undefined) return this.say((to) => to.error("ERR MULTI calls can not be nested"))
+    this.transaction = { items: [], bytes: 0, failed: false }
+    this.say((to) => to.simple("OK"))
+  }
+
+  private discard(): void {
+    if (this.transaction === undefined) return this.say((to) => to.error("ERR DISCARD without MULTI"))
+    this.transaction = undefined
+    this.sayLate((to) => {
+      this.watched.clear()
+      to.simple("OK")
+    })
+  }
+
+  private exec(): void {
+    const { transaction } = this
+    if (transaction === undefined) return this.say((to) => to.error("ERR EXEC without MULTI"))
+    this.transaction = undefined
+    const { items, failed } = transaction
+    this.waiting.push({
+      _tag: "Late",
+      make: () => {
+        const compares = [...this.watched].map(([key, number]) => ({
+          key,
+          rangeEnd: undefined,
+          result: "Equal" as const,
+          target: { _tag: "ModRevision" as const, number }
+        }))
+        this.watched.clear()
+        if (failed) return (to) => to.error("EXECABORT Transaction discarded because of previous errors.")
+        const steps = items.filter((item) => typeof item !== "function")
+        return {
+          operation: { ...all(steps.map(({ operation }) => operation)), compares },
+          logged: steps.some(({ logged }) => logged),
+          reply: (result, to) => {
+            if (result._tag !== "Txn" || !result.succeeded) return to.noArray()
+            const responses = result.responses.values()
+            to.array(items.length)
+            for (const item of items) {
+              if (typeof item === "function") item(to)
+              else answer(item, responses.next().value, to)
+            }
+          }
+        }
+      }
+    })
+  }
+
+  private watch(words: Words): void {
+    if (this.transaction !== undefined) return this.say((to) => to.error("ERR WATCH inside MULTI is not allowed"))
+    if (words.length < 2) return this.say((to) => to.error("ERR wrong number of arguments for 'watch' command"))
+    const keys = words.slice(1).map(keyOf)
+    this.waiting.push({
+      _tag: "Late",
+      make: () => ({
+        operation: all(keys.map((key) => ({ ...get(key), keysOnly: true }))),
+        logged: false,
+        reply: (result, to) => {
+          const responses = result._tag === "Txn" ? result.responses : []
+          for (const [at, key] of keys.entries()) {
+            const response = responses[at]
+            const kv = response?._tag === "Range" ? response.kvs[0] : undefined
+            if (!this.watched.has(key)) this.watched.set(key, kv?.modRevision ?? 0)
+          }
+          to.simple("OK")
+        }
+      })
+    })
+  }
+
+  /** Carries out what waits, as far as it need not wait for the store. */
+  private pump(): void {
+    // What is done at once would otherwise call this anew for each of very many.
+    if (this.isPumping) return
+    this.isPumping = true
+    while (!this.isBusy && this.waiting.length > 0) {
+      const [first] = this.waiting
+      if (first!._tag === "Said") {
+        this.waiting.shift()
+        first!.say(this.writer)
+      } else if (first!._tag === "Late") {
+        this.waiting.shift()
+        const made = first!.make()
+        if (typeof made === "function") made(this.writer)
+        else this.submit([made])
+      } else this.submit(this.together())
+    }
+    this.isPumping = false
+    this.flush()
+  }
+
+  /** The steps at the front that go to the store as one. */
+  private together(): ReadonlyArray<Step> {
+    const steps: Array<Step> = []
+    let bytes = 0
+    for (const item of this.waiting) {
+      if (item._tag !== "Step" || steps.length >= maxTogether) break
+      if (steps.length > 0 && bytes + item.bytes > maxBytesTogether) break
+      bytes += item.bytes
+      steps.push(item.step)
+    }
+    this.waiting.splice(0, steps.length)
+    return steps
+  }
+
+  private submit(steps: ReadonlyArray<Step>): void {
+    this.isBusy = true
+    const [only] = steps
+    const isLogged = steps.some(({ logged }) => logged)
+    // A range or a time to live is no command by itself, but part of one.
+    const isAlone = steps.length === 1 && (isLogged ? isCommand(only!.operation) : isQuery(only!.operation))
+    const operation = isAlone ? only!.operation : all(steps.map((step) => step.operation))
+    const finish = (results: ReadonlyArray<OperationResult> | RequestError | string): void => {
+      this.isBusy = false
+      for (const [at, step] of steps.entries()) {
+        if (Array.isArray(results)) answer(step, results[at], this.writer)
+        else this.writer.error(ServerCommands.wordsFor(results as RequestError | string))
+      }
+      this.breathe()
+    }
+    const waiter: DirectWaiter<KvResult | KvAnswer> = {
+      succeed: (result) => finish(resultsIn(result, isAlone)),
+      fail: finish
+    }
+    const { store } = this.options
+    if (isLogged && isCommand(operation)) {
+      const refusal = this.options.refusal(operation)
+      if (refusal === undefined) store.propose(operation, waiter)
+      else finish(refusal)
+    } else if (isQuery(operation)) store.query(operation, waiter)
+  }
+
+  /** Something is done, or was read by the client. */
+  private breathe(): void {
+    this.pump()
+    const isFull = this.waiting.length > maxWaiting || this.socket.writableLength > maxUnreadBytes
+    if (!isFull && !this.isClosing) this.socket.resume()
+  }
+
+  private flush(): void {
+    if (this.writer.length > 0) {
+      this.socket.write(this.writer.take())
+      if (this.socket.writableLength > maxUnreadBytes) this.socket.pause()
+    }
+    if (this.isClosing && !this.isBusy && this.waiting.length === 0) this.socket.end()
+  }
+}
+
+const bytesOf = (words: Words): number => words.reduce((sum, word) => sum + word.length, 0)
+
+const answer = (step: Step, result: OperationResult | undefined, to: RespWriter): void => {
+  if (result === undefined || result._tag === "Rejected") to.error(`ERR ${result?.reason ?? "no result"}`)
+  else step.reply(result, to)
+}
+
+const isCommand = (operation: Operation): operation is Operation & KvCommand =>
+  operation._tag !== "Range" && operation._tag !== "TimeToLive"
+
+const isQuery = (operation: Operation): operation is Operation & KvQuery =>
+  operation._tag === "Range" || operation._tag === "Txn"
+
+/** One for each step. */
+const resultsIn = (result: KvResult | KvAnswer, isAlone: boolean): ReadonlyArray<OperationResult> | string => {
+  switch (result._tag) {
+    case "Txn":
+      return isAlone ? [result] : result.responses
+    case "Put":
+    case "DeleteRange":
+    case "Merge":
+    case "Range":
+    case "Rejected":
+      return [result]
+    default:
+      return `ERR ${result._tag}`
+  }
+}
