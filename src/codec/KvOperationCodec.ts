@@ -18,7 +18,7 @@ import { maxTtlSeconds } from "../kv/Leases.ts"
 import { type Reader, Writer } from "./Bytes.ts"
 import { readBoolean, writeBoolean } from "./Fields.ts"
 
-export const kinds = { Put: 1, DeleteRange: 2, Range: 3, Txn: 4, TxnInOrder: 11, Merge: 12 } as const
+export const kinds = { Put: 1, DeleteRange: 2, Range: 3, Txn: 4, TxnInOrder: 11, Merge: 12, TimeToLive: 13 } as const
 
 /** Version, kind, flags and two lengths. */
 export const fixedBytes = 11

@@ -5,7 +5,7 @@
  *        1 Put              whether there was a pair (1), and it
  *        2 DeleteRange      deleted (8), how many pairs (4), and they
  *        3 UnknownCommand
- *        4 Txn              succeeded (1), how many responses (4), and they: results of the kinds 1, 2, 4, 5, 12 and 13
+ *        4 Txn              succeeded (1), how many responses (4), and they: results of the kinds 1, 2, 4, 5, 12, 13 and 14
  *        5 Range            how many pairs (4), and they, more (1), count (8)
  *        6 Compact
  *        7 LeaseGrant       id (8), ttlSeconds (8)
@@ -15,6 +15,7 @@
  *       11 LeaseTimeToLive  id (8), ttlSeconds, ttlMillis, grantedTtlSeconds (8 each), how many keys (4), each 4 + n
  *       12 Rejected         reason (1: 0 KeyNotFound, 1 LeaseNotFound, 2 LeaseExists, 3 LeaseTtlTooLarge, 4 Compacted,
  *                           5 FutureRevision), compacted (8)
+ *       14 TimeToLive       ttlMillis (8), part of transactions only
  *       13 Merge            0 (1) and the value (4 + n), or 1 (1) not a number, or 2 (1) overflow
  *
  * A pair is key (4 + n), createRevision (8), modRevision (8), version (8), lease (8), value (4 + n). Programs that know no
@@ -41,7 +42,8 @@ const kinds = {
   LeaseExpire: 10,
   LeaseTimeToLive: 11,
   Rejected: 12,
-  Merge: 13
+  Merge: 13,
+  TimeToLive: 14
 } as const
 
 const rejections: ReadonlyArray<Rejection> = [
@@ -93,6 +95,9 @@ const write = (to: Writer, result: KvResult | OperationResult): void => {
     case "Merge":
       to.u8(typeof result.value === "string" ? problems.indexOf(result.value) : 0)
       if (typeof result.value !== "string") to.bytes(result.value)
+      break
+    case "TimeToLive":
+      writeWhole(to, result.ttlMillis)
       break
     case "Rejected":
       to.u8(rejections.indexOf(result.reason))
@@ -165,6 +170,8 @@ const readResponse = (from: Reader, depth: number): OperationResult => {
       return readMerge(from)
     case kinds.Rejected:
       return readRejected(from)
+    case kinds.TimeToLive:
+      return { _tag: "TimeToLive", revision: from.safe(), ttlMillis: readWhole(from) }
     case kinds.Range:
       break
     default:

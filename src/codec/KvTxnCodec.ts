@@ -2,7 +2,9 @@
  * Transactions as bytes; KvOperationCodec has what is in them:
  *
  *     Txn          how many compares (4), and they; operations of success, then of failure: how many (4),
- *                  then each with its kind (1: 1 Put, 2 DeleteRange, 3 Range, 4 Txn, 11 Txn in order, 12 Merge)
+ *                  then each with its kind (1: 1 Put, 2 DeleteRange, 3 Range, 4 Txn, 11 Txn in order, 12 Merge,
+ *                  13 TimeToLive)
+ *     TimeToLive   key
  *     compare      result (1), target (1), whether there is a rangeEnd (1), key, rangeEnd if there is one,
  *                  then what it compares with: a number, a value, or a lease's id (8)
  *
@@ -56,6 +58,8 @@ const writeOperation = (to: CommandWriter, operation: Operation, depth: number):
       return writeRange(to, operation)
     case "Merge":
       return writeMerge(to, operation)
+    case "TimeToLive":
+      return to.latin1(operation.key)
     case "Txn":
       return writeTxn(to, operation, depth + 1)
   }
@@ -76,6 +80,8 @@ const readOperation = (from: Reader, depth: number): Operation => {
       return readRange(from)
     case kinds.Merge:
       return readMerge(from)
+    case kinds.TimeToLive:
+      return { _tag: "TimeToLive", key: from.latin1() }
     case kinds.Txn:
       return readTxn(from, depth + 1)
     case kinds.TxnInOrder:

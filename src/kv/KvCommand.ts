@@ -53,7 +53,13 @@ export interface Merge {
 }
 
 /** The compares of a nested transaction are about the store before the outermost one has changed anything, as in etcd. */
-export type Operation = Put | DeleteRange | RangeQuery | Txn | Merge
+/** How long a key has before it goes with its lease. It reads only, but the log alone tells the time: it is part of commands, not of queries. */
+export interface TimeToLive {
+  readonly _tag: "TimeToLive"
+  readonly key: Key
+}
+
+export type Operation = Put | DeleteRange | RangeQuery | Txn | Merge | TimeToLive
 
 /** Holds for a range if it holds for each key in it. A key that is not there has zeros, and no value that compares. */
 export interface Compare extends KeyRange {
@@ -114,7 +120,21 @@ export interface MergeResult {
   readonly value: Uint8Array | "NotANumber" | "Overflow"
 }
 
-export type OperationResult = PutResult | DeleteRangeResult | RangeAnswer | TxnResult | MergeResult | Rejected
+export interface TimeToLiveResult {
+  readonly _tag: "TimeToLive"
+  readonly revision: number
+  /** -2 where there is no such key, -1 where it has no lease. */
+  readonly ttlMillis: number
+}
+
+export type OperationResult =
+  | PutResult
+  | DeleteRangeResult
+  | RangeAnswer
+  | TxnResult
+  | MergeResult
+  | TimeToLiveResult
+  | Rejected
 
 /** Nothing was changed. */
 export interface Rejected {

@@ -35,7 +35,8 @@ const tags = {
   LeaseExpire: 0x106,
   LeaseTimeToLive: 0x107,
   TxnInOrder: 0x108,
-  Merge: 0x109
+  Merge: 0x109,
+  TimeToLive: 0x10a
 } as const
 
 /** Lengths come before contents, and what may be missing after whether it is there: so no two commands run together. */
@@ -60,6 +61,8 @@ const withCommand = (hash: number, command: KvCommand | Operation): number => {
         ? withId(truth(h, false), command.by.amount)
         : bytes(truth(h, true), command.by.bytes)
     }
+    case "TimeToLive":
+      return text(mix(hash, tags.TimeToLive), command.key)
     case "Compact":
       return whole(mix(hash, tags.Compact), command.revision)
     case "LeaseGrant":
@@ -164,6 +167,8 @@ const withResult = (hash: number, result: KvResult | OperationResult): number =>
         ? text(truth(h, false), result.value)
         : bytes(truth(h, true), result.value)
     }
+    case "TimeToLive":
+      return whole(whole(mix(hash, 15), result.revision), result.ttlMillis)
     case "Rejected":
       return whole(text(whole(mix(hash, 13), result.revision), result.reason), result.compacted)
   }

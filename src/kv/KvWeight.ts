@@ -18,6 +18,8 @@ export const sizeOf = (command: KvCommand | Operation): number => {
     }
     case "Merge":
       return overheadBytes + command.key.length + (command.by._tag === "Append" ? command.by.bytes.byteLength : 0)
+    case "TimeToLive":
+      return overheadBytes + command.key.length
     case "Compact":
     case "LeaseGrant":
     case "LeaseRevoke":
@@ -53,6 +55,7 @@ export const weigh = (result: KvResult | OperationResult): number => {
     case "LeaseRevoke":
     case "LeaseKeepAlive":
     case "LeaseExpire":
+    case "TimeToLive":
     case "Rejected":
     case "UnknownCommand":
       return overheadBytes

@@ -15,6 +15,8 @@ import type {
   PutResult,
   Rejected,
   Rejection,
+  TimeToLive,
+  TimeToLiveResult,
   Txn,
   TxnResult
 } from "./KvCommand.ts"
@@ -74,6 +76,7 @@ const operationProblem = (state: KvState, operation: Operation, path: Path | und
       return putProblem(state, operation, false)
     case "DeleteRange":
     case "Merge":
+    case "TimeToLive":
       return undefined
     case "Txn":
       return path && problemOf(state, path)
@@ -125,6 +128,8 @@ const carryOut = (writing: Writing.Writing, operation: Operation, path: Path | u
       return deleteRange(writing, operation)
     case "Merge":
       return merge(writing, operation)
+    case "TimeToLive":
+      return timeToLive(writing, operation)
     case "Txn":
       return follow(writing, path!)
   }
@@ -154,6 +159,14 @@ export const merge = (writing: Writing.Writing, { key, by }: Merge): MergeResult
   const value = by._tag === "Add" ? sum(known?.value, by.amount) : joined(known?.value, by.bytes)
   if (typeof value !== "string") Writing.put(writing, key, value, known?.lease ?? 0n)
   return { _tag: "Merge", revision: Writing.revisionOf(writing), value }
+}
+
+const timeToLive = (writing: Writing.Writing, { key }: TimeToLive): TimeToLiveResult => {
+  const kv = OrderedMap.get(writing.keys, key)
+  const lease = kv === undefined ? undefined : Leases.get(writing.leases, kv.lease)
+  const none = kv === undefined ? -2 : -1
+  const ttlMillis = lease === undefined ? none : Math.max(0, lease.expiresAt - writing.time)
+  return { _tag: "TimeToLive", revision: Writing.revisionOf(writing), ttlMillis }
 }
 
 const lowest = -(1n << 63n)

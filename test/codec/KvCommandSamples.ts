@@ -71,7 +71,8 @@ const operations: ReadonlyArray<Operation> = [
   { _tag: "DeleteRange", ...everything, prevKv: true },
   ...ranges,
   { ...txn, compares: [compare], success: [put] },
-  { _tag: "Merge", key: "n", by: { _tag: "Add", amount: 5n } }
+  { _tag: "Merge", key: "n", by: { _tag: "Add", amount: 5n } },
+  { _tag: "TimeToLive", key: "n" }
 ]
 
 /** None of them can be said before there was history. */
@@ -118,7 +119,9 @@ const responses: ReadonlyArray<OperationResult> = [
   { _tag: "Range", revision, kvs: [pair, leased], more: true, count: 9 },
   { _tag: "Txn", revision, succeeded: true, responses: [{ _tag: "Put", revision, prevKv: undefined }] },
   { _tag: "Merge", revision, value: Buffer.from("12") },
-  { _tag: "Rejected", revision, reason: "KeyNotFound", compacted: 2 }
+  { _tag: "Rejected", revision, reason: "KeyNotFound", compacted: 2 },
+  { _tag: "TimeToLive", revision, ttlMillis: -2 },
+  { _tag: "TimeToLive", revision, ttlMillis: 12345 }
 ]
 
 const rejections: ReadonlyArray<Rejection> = [

@@ -85,6 +85,7 @@ const inOrderOf = (chance: Chance, where: Where, depth: number): Txn => {
       () => putOf(chance, where),
       () => putOf(chance, where),
       () => mergeOf(chance, where),
+      () => ({ _tag: "TimeToLive", key: keyOf(chance) }) as const,
       () => ({ _tag: "DeleteRange", key: keyOf(chance), rangeEnd: endOf(chance), prevKv: true }) as const,
       () => rangeOf(chance, where),
       () => (depth === 0 ? rangeOf(chance, where) : inOrderOf(chance, where, depth - 1))

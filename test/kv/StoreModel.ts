@@ -235,6 +235,7 @@ export class StoreModel {
         return this.lackOf(operation, "KeyNotFound")
       case "DeleteRange":
       case "Merge":
+      case "TimeToLive":
         return undefined
       case "Range": {
         const answer = this.range(operation)
@@ -292,6 +293,12 @@ export class StoreModel {
         return this.put(pairs, operation)
       case "Merge":
         return this.merge(pairs, operation)
+      case "TimeToLive": {
+        const kv = pairs.get(operation.key)
+        const lease = kv === undefined ? undefined : this.leases.get(kv.lease)
+        const ttlMillis = lease === undefined ? (kv === undefined ? -2 : -1) : Math.max(0, lease.expiresAt - this.time)
+        return { _tag: "TimeToLive", revision, ttlMillis }
+      }
       case "DeleteRange":
         return this.deleteRange(pairs, operation)
       case "Range":
