@@ -4,7 +4,7 @@
  *
  *     version (1: 1), kind (1: 1 Put, 2 DeleteRange), body
  *     version (1: 3), kind (1), then
- *        1 Put              body, with a lease or something that it keeps
+ *        1 Put              body, with a lease, a time, or something that it keeps
  *        4 Txn              body
  *        5 Compact          revision (8)
  *        6 LeaseGrant       id (8), ttlSeconds (8)
@@ -12,6 +12,8 @@
  *        8 LeaseKeepAlive   id (8)
  *        9 LeaseExpire      id (8)
  *       10 LeaseTimeToLive  id (8), whether its keys are asked for (1)
+ *       11 Txn in order     body
+ *       12 Merge            body
  *
  * KvOperationCodec has the bodies. Whatever is not listed makes the bytes no command, so that what a later
  * version means is never half understood; and each command has exactly one form.
@@ -24,12 +26,15 @@ import {
   CommandWriter,
   fixedBytes,
   isPlain,
+  kindOf,
   kinds as operations,
   readDeleteRange,
+  readMerge,
   readPut,
   readTxn,
   readWhole,
   writeDeleteRange,
+  writeMerge,
   writePut,
   writeTxn
 } from "./KvOperationCodec.ts"
@@ -39,6 +44,8 @@ const kinds = {
   Put: operations.Put,
   DeleteRange: operations.DeleteRange,
   Txn: operations.Txn,
+  TxnInOrder: operations.TxnInOrder,
+  Merge: operations.Merge,
   Compact: 5,
   LeaseGrant: 6,
   LeaseRevoke: 7,
@@ -53,7 +60,7 @@ const encode = (command: KvCommand, version: number): Uint8Array | undefined => 
   if (version < since) return undefined
   const to = new CommandWriter(roomFor(command))
   to.u8(since)
-  to.u8(kinds[command._tag])
+  to.u8(command._tag === "Txn" ? kindOf(command) : kinds[command._tag])
   write(to, command)
   return to.sound ? to.finish() : undefined
 }
@@ -80,6 +87,8 @@ const write = (to: CommandWriter, command: KvCommand): void => {
       return writeDeleteRange(to, command)
     case "Txn":
       return writeTxn(to, command)
+    case "Merge":
+      return writeMerge(to, command)
     case "Compact":
       return to.whole(command.revision)
     case "LeaseGrant":
@@ -122,6 +131,10 @@ const read = (from: Reader): KvCommand | undefined => {
       return unlessPlain(readPut(from))
     case kinds.Txn:
       return readTxn(from)
+    case kinds.TxnInOrder:
+      return { ...readTxn(from), inOrder: true }
+    case kinds.Merge:
+      return readMerge(from)
     case kinds.Compact:
       return { _tag: "Compact", revision: readWhole(from) }
     case kinds.LeaseGrant:

@@ -1,21 +1,23 @@
 /**
  * What commands are made of, as bytes. Keys and values are length (4) and bytes, numbers eight bytes, below 0 as two's complement; so are ids of leases:
  *
- *     Put          flags (1: 1 prevKv, 2 lease, 4 ignoreValue, 8 ignoreLease), key,
- *                  value unless ignoreValue, lease if flagged
+ *     Put          flags (1: 1 prevKv, 2 lease, 4 ignoreValue, 8 ignoreLease, 16 ttlMillis), key,
+ *                  value unless ignoreValue, lease if flagged, ttlMillis (8) if flagged
  *     DeleteRange  flags (1: 1 prevKv, 2 there is a rangeEnd), key, rangeEnd if flagged
  *     Range        flags (1: 1 keysOnly, 2 there is a rangeEnd, 4 countOnly, 8 sort),
  *                  flags (1: 1 limit, 2 revision, 4 minModRevision, 8 maxModRevision, 16 minCreateRevision, 32 maxCreateRevision),
  *                  key, rangeEnd if flagged, sort if flagged: order (1), target (1),
  *                  then the flagged numbers in this order; what is 0 is not flagged
  *     Txn          how many compares (4), and they; operations of success, then of failure: how many (4),
- *                  then each with its kind (1: 1 Put, 2 DeleteRange, 3 Range, 4 Txn)
+ *                  then each with its kind (1: 1 Put, 2 DeleteRange, 3 Range, 4 Txn, 11 Txn in order, 12 Merge, 13 TimeToLive)
+ *     TimeToLive   key
+ *     Merge        key, then 0 (1) and the amount to add (8), or 1 (1) and the bytes to append
  *     compare      result (1), target (1), whether there is a rangeEnd (1), key, rangeEnd if there is one,
  *                  then what it compares with: a number, a value, or a lease's id (8)
  *
  * Enumerations count from 0 in the order in which they are listed below, which is etcd's.
  */
-import type { Compare, CompareTarget, DeleteRange, Operation, Put, Txn } from "../kv/KvCommand.ts"
+import type { Compare, CompareTarget, DeleteRange, Merge, Operation, Put, Txn } from "../kv/KvCommand.ts"
 import type { RangeQuery, Sort } from "../kv/KvQuery.ts"
 import { type Reader, Writer } from "./Bytes.ts"
 import { readBoolean, writeBoolean } from "./Fields.ts"
@@ -23,12 +25,15 @@ import { readBoolean, writeBoolean } from "./Fields.ts"
 /** The outermost transaction counts. Deeper ones are no commands: bytes must not be able to exhaust the stack. */
 export const maxTxnDepth = 16
 
-export const kinds = { Put: 1, DeleteRange: 2, Range: 3, Txn: 4 } as const
+export const kinds = { Put: 1, DeleteRange: 2, Range: 3, Txn: 4, TxnInOrder: 11, Merge: 12, TimeToLive: 13 } as const
+
+export const kindOf = (operation: Operation): number =>
+  operation._tag === "Txn" && operation.inOrder === true ? kinds.TxnInOrder : kinds[operation._tag]
 
 /** Version, kind, flags and two lengths. */
 export const fixedBytes = 11
 
-const putFlags = { prevKv: 1, lease: 2, ignoreValue: 4, ignoreLease: 8 } as const
+const putFlags = { prevKv: 1, lease: 2, ignoreValue: 4, ignoreLease: 8, ttl: 16 } as const
 const rangeFlags = { prevKv: 1, keysOnly: 1, rangeEnd: 2, countOnly: 4, sort: 8 } as const
 /** In the order of their flags and of what is written. */
 const options = [
@@ -80,22 +85,31 @@ export const readWhole = (from: Reader): number => {
 }
 
 /** One that version 1 of the commands knows. */
-export const isPlain = ({ lease, ignoreValue, ignoreLease }: Put): boolean =>
-  (lease === undefined || lease === 0n) && ignoreValue !== true && ignoreLease !== true
+export const isPlain = ({ lease, ignoreValue, ignoreLease, ttlMillis }: Put): boolean =>
+  (lease === undefined || lease === 0n) && ignoreValue !== true && ignoreLease !== true && ttlMillis === undefined
 
-export const writePut = (to: CommandWriter, { key, value, prevKv, lease, ignoreValue, ignoreLease }: Put): void => {
+export const writePut = (to: CommandWriter, command: Put): void => {
+  const { key, value, prevKv, lease, ignoreValue, ignoreLease, ttlMillis } = command
   const attached = lease !== undefined && lease !== 0n
   to.u8(
     (prevKv ? putFlags.prevKv : 0) |
       (attached ? putFlags.lease : 0) |
       (ignoreValue === true ? putFlags.ignoreValue : 0) |
-      (ignoreLease === true ? putFlags.ignoreLease : 0)
+      (ignoreLease === true ? putFlags.ignoreLease : 0) |
+      (ttlMillis === undefined ? 0 : putFlags.ttl)
   )
   to.latin1(key)
   if (ignoreValue !== true) to.bytes(value)
   else if (value.byteLength > 0) to.refuse()
   if (attached) to.id(lease)
-  if (attached && ignoreLease === true) to.refuse()
+  if (ttlMillis !== undefined) to.whole(ttlMillis)
+  if (!isTimedOnce(command)) to.refuse()
+}
+
+/** What is said of its lease does not contradict itself. */
+const isTimedOnce = ({ lease, ignoreLease, ttlMillis }: Put): boolean => {
+  const said = [lease !== undefined && lease !== 0n, ignoreLease === true, ttlMillis !== undefined]
+  return said.filter(Boolean).length <= 1 && (ttlMillis === undefined || ttlMillis > 0)
 }
 
 export const readPut = (from: Reader): Put => {
@@ -105,16 +119,19 @@ export const readPut = (from: Reader): Put => {
   const ignoreValue = (flags & putFlags.ignoreValue) !== 0
   const ignoreLease = (flags & putFlags.ignoreLease) !== 0
   const attached = (flags & putFlags.lease) !== 0
-  if (flags > 15 || (attached && ignoreLease)) from.fail()
-  return {
+  if (flags > 31) from.fail()
+  const put: Put = {
     _tag: "Put",
     key: from.latin1(),
     value: ignoreValue ? noBytes : from.bytes(),
     prevKv,
     ...(attached ? { lease: readLease(from) } : {}),
     ...(ignoreValue ? { ignoreValue } : {}),
-    ...(ignoreLease ? { ignoreLease } : {})
+    ...(ignoreLease ? { ignoreLease } : {}),
+    ...((flags & putFlags.ttl) === 0 ? {} : { ttlMillis: readWhole(from) })
   }
+  if (!isTimedOnce(put)) from.fail()
+  return put
 }
 
 /** None is not flagged. */
@@ -195,6 +212,21 @@ const readOneOf = <A>(from: Reader, all: ReadonlyArray<A>): A => {
   return one ?? all[0]!
 }
 
+export const writeMerge = (to: CommandWriter, { key, by }: Merge): void => {
+  to.latin1(key)
+  writeBoolean(to, by._tag === "Append")
+  if (by._tag === "Append") to.bytes(by.bytes)
+  else to.id(by.amount)
+}
+
+export const readMerge = (from: Reader): Merge => {
+  const key = from.latin1()
+  const by = readBoolean(from)
+    ? ({ _tag: "Append", bytes: from.bytes() } as const)
+    : ({ _tag: "Add", amount: from.i64() } as const)
+  return { _tag: "Merge", key, by }
+}
+
 export const writeTxn = (to: CommandWriter, { compares, success, failure }: Txn, depth = 1): void => {
   if (depth > maxTxnDepth) return to.refuse()
   to.u32(compares.length)
@@ -206,7 +238,7 @@ export const writeTxn = (to: CommandWriter, { compares, success, failure }: Txn,
 }
 
 const writeOperation = (to: CommandWriter, operation: Operation, depth: number): void => {
-  to.u8(kinds[operation._tag])
+  to.u8(kindOf(operation))
   switch (operation._tag) {
     case "Put":
       return writePut(to, operation)
@@ -214,6 +246,10 @@ const writeOperation = (to: CommandWriter, operation: Operation, depth: number):
       return writeDeleteRange(to, operation)
     case "Range":
       return writeRange(to, operation)
+    case "Merge":
+      return writeMerge(to, operation)
+    case "TimeToLive":
+      return to.latin1(operation.key)
     case "Txn":
       return writeTxn(to, operation, depth + 1)
   }
@@ -240,8 +276,14 @@ const readOperation = (from: Reader, depth: number): Operation => {
       return readDeleteRange(from)
     case kinds.Range:
       return readRange(from)
+    case kinds.Merge:
+      return readMerge(from)
+    case kinds.TimeToLive:
+      return { _tag: "TimeToLive", key: from.latin1() }
     case kinds.Txn:
       return readTxn(from, depth + 1)
+    case kinds.TxnInOrder:
+      return { ...readTxn(from, depth + 1), inOrder: true }
     case kinds.Put:
       break
     default:

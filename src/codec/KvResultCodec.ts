@@ -5,16 +5,18 @@
  *        1 Put              whether there was a pair (1), and it
  *        2 DeleteRange      deleted (8), how many pairs (4), and they
  *        3 UnknownCommand
- *        4 Txn              succeeded (1), how many responses (4), and they: results of the kinds 1, 2, 4 and 5
+ *        4 Txn              succeeded (1), how many responses (4), and they: results of the kinds 1, 2, 4, 5, 12, 13 and 14
  *        5 Range            how many pairs (4), and they, more (1), count (8)
  *        6 Compact
  *        7 LeaseGrant       id (8), ttlSeconds (8)
  *        8 LeaseRevoke
  *        9 LeaseKeepAlive   id (8), ttlSeconds (8)
  *       10 LeaseExpire      expired (1)
- *       11 LeaseTimeToLive  id (8), ttlSeconds (8), grantedTtlSeconds (8), how many keys (4), each 4 + n
+ *       11 LeaseTimeToLive  id (8), ttlSeconds, ttlMillis, grantedTtlSeconds (8 each), how many keys (4), each 4 + n
  *       12 Rejected         reason (1: 0 KeyNotFound, 1 LeaseNotFound, 2 LeaseExists, 3 LeaseTtlTooLarge, 4 Compacted,
  *                           5 FutureRevision), compacted (8)
+ *       14 TimeToLive       ttlMillis (8), part of transactions only
+ *       13 Merge            0 (1) and the value (4 + n), or 1 (1) not a number, or 2 (1) overflow
  *
  * A pair is key (4 + n), createRevision (8), modRevision (8), version (8), lease (8), value (4 + n). Programs that know no
  * history know the kinds up to 3.
@@ -38,7 +40,9 @@ const kinds = {
   LeaseKeepAlive: 9,
   LeaseExpire: 10,
   LeaseTimeToLive: 11,
-  Rejected: 12
+  Rejected: 12,
+  Merge: 13,
+  TimeToLive: 14
 } as const
 
 const rejections: ReadonlyArray<Rejection> = [
@@ -82,9 +86,17 @@ const write = (to: Writer, result: KvResult | OperationResult): void => {
     case "LeaseTimeToLive":
       to.i64(result.id)
       writeWhole(to, result.ttlSeconds)
+      writeWhole(to, result.ttlMillis)
       writeWhole(to, result.grantedTtlSeconds)
       to.u32(result.keys.length)
       for (const key of result.keys) to.latin1(key)
+      break
+    case "Merge":
+      to.u8(typeof result.value === "string" ? problems.indexOf(result.value) : 0)
+      if (typeof result.value !== "string") to.bytes(result.value)
+      break
+    case "TimeToLive":
+      writeWhole(to, result.ttlMillis)
       break
     case "Rejected":
       to.u8(rejections.indexOf(result.reason))
@@ -105,9 +117,30 @@ const read = (from: Reader): KvResult => {
       return readWrite(from, kind)
     case kinds.Txn:
       return readTxn(from, 1)
+    case kinds.Merge:
+      return readMerge(from)
+    case kinds.Rejected:
+      return readRejected(from)
     default:
       return readOther(from, kind)
   }
+}
+
+/** In the order of their numbers, from 1. */
+const problems = ["", "NotANumber", "Overflow"] as const
+
+const readMerge = (from: Reader): Extract<OperationResult, { _tag: "Merge" }> => {
+  const revision = from.safe()
+  const problem = problems[from.u8()]
+  if (problem === undefined) from.fail()
+  return { _tag: "Merge", revision, value: problem || new Uint8Array(from.bytes()) }
+}
+
+const readRejected = (from: Reader): Extract<OperationResult, { _tag: "Rejected" }> => {
+  const revision = from.safe()
+  const reason = rejections[from.u8()]
+  if (reason === undefined) from.fail()
+  return { _tag: "Rejected", revision, reason: reason ?? "KeyNotFound", compacted: from.safe() }
 }
 
 const readWrite = (from: Reader, kind: 1 | 2): Extract<OperationResult, { _tag: "Put" | "DeleteRange" }> => {
@@ -132,6 +165,12 @@ const readResponse = (from: Reader, depth: number): OperationResult => {
       return readWrite(from, kind)
     case kinds.Txn:
       return readTxn(from, depth + 1)
+    case kinds.Merge:
+      return readMerge(from)
+    case kinds.Rejected:
+      return readRejected(from)
+    case kinds.TimeToLive:
+      return { _tag: "TimeToLive", revision: from.safe(), ttlMillis: readWhole(from) }
     case kinds.Range:
       break
     default:
@@ -156,14 +195,10 @@ const readOther = (from: Reader, kind: number): KvResult => {
     case kinds.LeaseExpire:
       return { _tag: "LeaseExpire", revision, expired: readBoolean(from) }
     case kinds.LeaseTimeToLive: {
-      const [id, ttlSeconds, grantedTtlSeconds] = [from.i64(), readWhole(from), readWhole(from)]
+      const [id, ttlSeconds] = [from.i64(), readWhole(from)]
+      const [ttlMillis, grantedTtlSeconds] = [readWhole(from), readWhole(from)]
       const keys = readMany(from, (one) => one.latin1())
-      return { _tag: "LeaseTimeToLive", revision, id, ttlSeconds, grantedTtlSeconds, keys }
-    }
-    case kinds.Rejected: {
-      const reason = rejections[from.u8()]
-      if (reason === undefined) from.fail()
-      return { _tag: "Rejected", revision, reason: reason ?? "KeyNotFound", compacted: from.safe() }
+      return { _tag: "LeaseTimeToLive", revision, id, ttlSeconds, ttlMillis, grantedTtlSeconds, keys }
     }
     case kinds.UnknownCommand:
       break

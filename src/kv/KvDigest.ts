@@ -25,6 +25,7 @@ const tags = {
   lease: 16,
   ignoreValue: 32,
   ignoreLease: 64,
+  ttl: 128,
   Range: 0x100,
   Txn: 0x101,
   Compact: 0x102,
@@ -32,7 +33,10 @@ const tags = {
   LeaseRevoke: 0x104,
   LeaseKeepAlive: 0x105,
   LeaseExpire: 0x106,
-  LeaseTimeToLive: 0x107
+  LeaseTimeToLive: 0x107,
+  TxnInOrder: 0x108,
+  Merge: 0x109,
+  TimeToLive: 0x10a
 } as const
 
 /** Lengths come before contents, and what may be missing after whether it is there: so no two commands run together. */
@@ -47,10 +51,18 @@ const withCommand = (hash: number, command: KvCommand | Operation): number => {
     case "Range":
       return withRange(hash, command)
     case "Txn": {
-      let h = whole(mix(hash, tags.Txn), command.compares.length)
+      let h = whole(mix(hash, command.inOrder === true ? tags.TxnInOrder : tags.Txn), command.compares.length)
       for (const compare of command.compares) h = withCompare(h, compare)
       return withOperations(withOperations(h, command.success), command.failure)
     }
+    case "Merge": {
+      const h = text(mix(hash, tags.Merge), command.key)
+      return command.by._tag === "Add"
+        ? withId(truth(h, false), command.by.amount)
+        : bytes(truth(h, true), command.by.bytes)
+    }
+    case "TimeToLive":
+      return text(mix(hash, tags.TimeToLive), command.key)
     case "Compact":
       return whole(mix(hash, tags.Compact), command.revision)
     case "LeaseGrant":
@@ -64,15 +76,17 @@ const withCommand = (hash: number, command: KvCommand | Operation): number => {
   }
 }
 
-const withPut = (hash: number, { key, value, prevKv, lease, ignoreValue, ignoreLease }: Put): number => {
+const withPut = (hash: number, { key, value, prevKv, lease, ignoreValue, ignoreLease, ttlMillis }: Put): number => {
   const attached = lease !== undefined && lease !== 0n
   const flags =
     (prevKv ? 1 : 0) |
     (attached ? tags.lease : 0) |
     (ignoreValue === true ? tags.ignoreValue : 0) |
-    (ignoreLease === true ? tags.ignoreLease : 0)
+    (ignoreLease === true ? tags.ignoreLease : 0) |
+    (ttlMillis === undefined ? 0 : tags.ttl)
   const h = bytes(text(mix(hash, tags.Put | flags), key), value)
-  return attached ? withId(h, lease) : h
+  const leased = attached ? withId(h, lease) : h
+  return ttlMillis === undefined ? leased : whole(leased, ttlMillis)
 }
 
 const withOperations = (hash: number, operations: ReadonlyArray<Operation>): number => {
@@ -142,10 +156,19 @@ const withResult = (hash: number, result: KvResult | OperationResult): number =>
       return truth(whole(mix(hash, 11), result.revision), result.expired)
     case "LeaseTimeToLive": {
       let h = withId(whole(mix(hash, 12), result.revision), result.id)
-      h = whole(whole(whole(h, result.ttlSeconds), result.grantedTtlSeconds), result.keys.length)
+      h = whole(whole(whole(h, result.ttlSeconds), result.ttlMillis), result.grantedTtlSeconds)
+      h = whole(h, result.keys.length)
       for (const key of result.keys) h = text(h, key)
       return h
     }
+    case "Merge": {
+      const h = whole(mix(hash, 14), result.revision)
+      return typeof result.value === "string"
+        ? text(truth(h, false), result.value)
+        : bytes(truth(h, true), result.value)
+    }
+    case "TimeToLive":
+      return whole(whole(mix(hash, 15), result.revision), result.ttlMillis)
     case "Rejected":
       return whole(text(whole(mix(hash, 13), result.revision), result.reason), result.compacted)
   }

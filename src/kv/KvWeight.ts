@@ -16,6 +16,10 @@ export const sizeOf = (command: KvCommand | Operation): number => {
       const { compares, success, failure } = command
       return overheadBytes + sum(compares, sizeOfCompare) + sum(success, sizeOf) + sum(failure, sizeOf)
     }
+    case "Merge":
+      return overheadBytes + command.key.length + (command.by._tag === "Append" ? command.by.bytes.byteLength : 0)
+    case "TimeToLive":
+      return overheadBytes + command.key.length
     case "Compact":
     case "LeaseGrant":
     case "LeaseRevoke":
@@ -42,6 +46,8 @@ export const weigh = (result: KvResult | OperationResult): number => {
       return overheadBytes + sum(result.kvs, weighPair)
     case "Txn":
       return overheadBytes + sum(result.responses, weigh)
+    case "Merge":
+      return overheadBytes + (typeof result.value === "string" ? 0 : result.value.byteLength)
     case "LeaseTimeToLive":
       return overheadBytes + sum(result.keys, weighKey)
     case "Compact":
@@ -49,6 +55,7 @@ export const weigh = (result: KvResult | OperationResult): number => {
     case "LeaseRevoke":
     case "LeaseKeepAlive":
     case "LeaseExpire":
+    case "TimeToLive":
     case "Rejected":
     case "UnknownCommand":
       return overheadBytes

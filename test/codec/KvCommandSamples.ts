@@ -70,7 +70,9 @@ const operations: ReadonlyArray<Operation> = [
   { ...put, lease: 7n, prevKv: true },
   { _tag: "DeleteRange", ...everything, prevKv: true },
   ...ranges,
-  { ...txn, compares: [compare], success: [put] }
+  { ...txn, compares: [compare], success: [put] },
+  { _tag: "Merge", key: "n", by: { _tag: "Add", amount: 5n } },
+  { _tag: "TimeToLive", key: "n" }
 ]
 
 /** None of them can be said before there was history. */
@@ -80,8 +82,15 @@ export const later: ReadonlyArray<KvCommand> = [
   { ...put, lease: -1n },
   { ...put, value: Buffer.alloc(0), ignoreValue: true },
   { ...put, ignoreLease: true },
+  { ...put, ttlMillis: 1 },
+  { ...put, value: Buffer.alloc(0), ignoreValue: true, ttlMillis: safe },
   { ...put, value: Buffer.alloc(0), ignoreValue: true, ignoreLease: true, prevKv: true },
   { ...put, value: Buffer.alloc(0), ignoreValue: true, lease: 2n ** 40n },
+  { _tag: "Merge", key: "n", by: { _tag: "Add", amount: -(2n ** 63n) } },
+  { _tag: "Merge", key: "n", by: { _tag: "Add", amount: 1n } },
+  { _tag: "Merge", key: "", by: { _tag: "Append", bytes: Buffer.from("more") } },
+  { ...txn, inOrder: true },
+  { ...txn, inOrder: true, success: [put, { ...txn, inOrder: true, compares: [compare], failure: [put] }] },
   txn,
   { ...txn, compares },
   { ...txn, success: operations },
@@ -108,7 +117,11 @@ const responses: ReadonlyArray<OperationResult> = [
   { _tag: "DeleteRange", revision, deleted: 2, prevKvs: [pair, leased] },
   { _tag: "Range", revision, kvs: [], more: false, count: 0 },
   { _tag: "Range", revision, kvs: [pair, leased], more: true, count: 9 },
-  { _tag: "Txn", revision, succeeded: true, responses: [{ _tag: "Put", revision, prevKv: undefined }] }
+  { _tag: "Txn", revision, succeeded: true, responses: [{ _tag: "Put", revision, prevKv: undefined }] },
+  { _tag: "Merge", revision, value: Buffer.from("12") },
+  { _tag: "Rejected", revision, reason: "KeyNotFound", compacted: 2 },
+  { _tag: "TimeToLive", revision, ttlMillis: -2 },
+  { _tag: "TimeToLive", revision, ttlMillis: 12345 }
 ]
 
 const rejections: ReadonlyArray<Rejection> = [
@@ -128,14 +141,25 @@ export const results: ReadonlyArray<KvResult> = [
   { _tag: "UnknownCommand", revision },
   { _tag: "Txn", revision, succeeded: false, responses: [] },
   { _tag: "Txn", revision, succeeded: true, responses },
+  { _tag: "Merge", revision, value: Buffer.alloc(0) },
+  { _tag: "Merge", revision, value: "NotANumber" },
+  { _tag: "Merge", revision, value: "Overflow" },
   { _tag: "Compact", revision },
   { _tag: "LeaseGrant", revision, id: 7n, ttlSeconds: 60 },
   { _tag: "LeaseRevoke", revision },
   { _tag: "LeaseKeepAlive", revision, id: maxId, ttlSeconds: 0 },
   { _tag: "LeaseExpire", revision, expired: false },
   { _tag: "LeaseExpire", revision, expired: true },
-  { _tag: "LeaseTimeToLive", revision, id: 7n, ttlSeconds: -1, grantedTtlSeconds: 0, keys: [] },
-  { _tag: "LeaseTimeToLive", revision, id: 7n, ttlSeconds: 5, grantedTtlSeconds: 60, keys: ["a", "", "\xff"] },
+  { _tag: "LeaseTimeToLive", revision, id: 7n, ttlSeconds: -1, ttlMillis: -1, grantedTtlSeconds: 0, keys: [] },
+  {
+    _tag: "LeaseTimeToLive",
+    revision,
+    id: 7n,
+    ttlSeconds: 5,
+    ttlMillis: 5001,
+    grantedTtlSeconds: 60,
+    keys: ["a", "", "\xff"]
+  },
   ...rejections.map((reason) => ({ _tag: "Rejected", revision, reason, compacted: 4 }) as const)
 ]
 

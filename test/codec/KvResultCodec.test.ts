@@ -51,9 +51,19 @@ describe("results", () => {
       ],
       ["0a 0700000000000000 01", { _tag: "LeaseExpire", revision: 7, expired: true }],
       [
-        "0b 0700000000000000 0500000000000000 ffffffffffffffff 3c00000000000000 01000000 01000000 6b",
-        { _tag: "LeaseTimeToLive", revision: 7, id: 5n, ttlSeconds: -1, grantedTtlSeconds: 60, keys: ["k"] }
+        "0b 0700000000000000 0500000000000000 ffffffffffffffff 8813000000000000 3c00000000000000 01000000 01000000 6b",
+        {
+          _tag: "LeaseTimeToLive",
+          revision: 7,
+          id: 5n,
+          ttlSeconds: -1,
+          ttlMillis: 5000,
+          grantedTtlSeconds: 60,
+          keys: ["k"]
+        }
       ],
+      ["0d 0700000000000000 00 01000000 37", { _tag: "Merge", revision: 7, value: Buffer.from("7") }],
+      ["0d 0700000000000000 02", { _tag: "Merge", revision: 7, value: "Overflow" }],
       ["0c 0700000000000000 04 0300000000000000", { _tag: "Rejected", revision: 7, reason: "Compacted", compacted: 3 }]
     ] as const satisfies ReadonlyArray<readonly [string, KvResult]>
     for (const [hex, result] of recorded) {
