@@ -90,7 +90,7 @@ const inScope = async <T, E>(
 
 const holding = async (scope: Scope.Closeable, { lost }: Losable): Promise<Held> => {
   const abort = new AbortController()
-  const telling = Effect.catch(lost, (reason: LeaseLost) => Effect.sync(() => abort.abort(reason)))
+  const telling = lost.pipe(Effect.catch((reason: LeaseLost) => Effect.sync(() => abort.abort(reason))))
   await Effect.runPromise(Effect.forkIn(telling, scope))
   const close = (): Promise<void> => Effect.runPromise(Scope.close(scope, Exit.void))
   return { signal: abort.signal, close, [Symbol.asyncDispose]: close }
