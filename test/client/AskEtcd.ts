@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { afterAll } from "vitest"
 import * as Client from "../../src/client/Client.ts"
-import { itNeeds } from "../faults/Probe.ts"
+import { itNeeds, type Probe } from "../faults/Probe.ts"
 import { etcd, EtcdCluster } from "./EtcdCluster.ts"
 
 let started: Promise<EtcdCluster> | undefined
@@ -17,8 +17,12 @@ afterAll(async () => {
 })
 
 /** A test of its own keys, under its own name. */
-export const itAsks = <E>(name: string, assertHolds: Effect.Effect<void, E, Client.Services>): void =>
-  itNeeds([etcd], name, async () => {
+export const itAsks = <E>(
+  name: string,
+  assertHolds: Effect.Effect<void, E, Client.Services>,
+  alsoNeeds: ReadonlyArray<Probe> = []
+): void =>
+  itNeeds([etcd, ...alsoNeeds], name, async () => {
     const { endpoints } = await cluster()
     await Effect.runPromise(assertHolds.pipe(Effect.provide(Client.layer({ endpoints }))))
   })

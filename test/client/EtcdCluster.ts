@@ -14,6 +14,13 @@ export const etcd: Probe = {
   attempt: async () => void (await command("etcd", "--version"))
 }
 
+/** etcd's own client, which Debian packages by itself. */
+export const etcdctl: Probe = {
+  what: "etcdctl",
+  advice: "apt-get install etcd-client",
+  attempt: async () => void (await command("etcdctl", "--help"))
+}
+
 interface Member {
   readonly name: string
   readonly client: number

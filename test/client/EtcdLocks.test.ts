@@ -12,6 +12,7 @@ import { Watch } from "../../src/client/Watch.ts"
 import { environment } from "../faults/Command.ts"
 import { eventually } from "../process/RealCluster.ts"
 import { cluster, itAsks, tag, text } from "./AskEtcd.ts"
+import { etcdctl as probe } from "./EtcdCluster.ts"
 
 /** etcd's own client, until the scope closes. */
 const etcdctl = (...args: ReadonlyArray<string>) =>
@@ -107,7 +108,8 @@ describe("locks and elections of a real etcd", () => {
       const ours = yield* Effect.forkChild(Effect.scoped(lock.acquire("lock/c")))
       yield* theirs.stop
       assert.isAbove((yield* Fiber.join(ours)).token, 0)
-    }).pipe(Effect.scoped)
+    }).pipe(Effect.scoped),
+    [probe]
   )
 
   itAsks(
@@ -120,7 +122,8 @@ describe("locks and elections of a real etcd", () => {
       const ours = yield* Effect.forkChild(Effect.scoped(election.campaign("el/b", "ours")))
       yield* theirs.stop
       assert.strictEqual(text((yield* Fiber.join(ours)).key)?.slice(0, 5), "el/b/")
-    }).pipe(Effect.scoped)
+    }).pipe(Effect.scoped),
+    [probe]
   )
 
   itAsks(
