@@ -18,7 +18,7 @@ const broken = (error: Error): Answer => ({ status: 0, contentType: "", text: er
 export interface Request {
   readonly method?: string
   readonly path: string
-  readonly body?: string
+  readonly body?: string | Buffer
 }
 
 const answerSeconds = 15
@@ -57,7 +57,7 @@ export class Side {
 
   async ask(asked: Request, replica = 0): Promise<Answer> {
     try {
-      const response = await this.open(asked, replica)
+      const response = await this.open(asked, replica, { agent: this.agent })
       const pieces: Array<Buffer> = []
       for await (const piece of response) pieces.push(piece as Buffer)
       return this.alter({ ...headOf(response), text: Buffer.concat(pieces).toString() }, asked)
@@ -66,11 +66,15 @@ export class Side {
     }
   }
 
-  /** Resolves at the answer's first bytes; a stream goes on until it is destroyed. */
-  async open({ method = "POST", path, body }: Request, replica = 0, seconds = answerSeconds): Promise<IncomingMessage> {
+  /** Resolves at the answer's first bytes; a stream goes on until it is destroyed, on a connection of its own. */
+  async open(
+    { method = "POST", path, body }: Request,
+    replica: number,
+    { agent, seconds = answerSeconds }: { readonly agent?: Agent; readonly seconds?: number } = {}
+  ): Promise<IncomingMessage> {
     const { host, port } = this.endpoint(replica)
     return new Promise((resolve, reject) => {
-      const asked = request({ agent: this.agent, host, port, method, path }, resolve)
+      const asked = request({ agent: agent ?? false, host, port, method, path }, resolve)
       asked.on("error", reject)
       asked.setTimeout(seconds * 1000, () => asked.destroy(new Error(`no answer in ${seconds} s`)))
       asked.setHeader("content-type", "application/json")

@@ -58,7 +58,7 @@ export class WatchStream {
   }
 
   static async open(side: Side, body: string, replica: number): Promise<WatchStream> {
-    return new WatchStream(await side.open({ path: "/v3/watch", body }, replica, 600), side)
+    return new WatchStream(await side.open({ path: "/v3/watch", body }, replica, { seconds: 600 }), side)
   }
 
   private take(line: string): void {
