@@ -75,6 +75,7 @@ const normalString = (name: string, value: string, { before, leaseNames, cluster
     case "revision":
     case "create_revision":
     case "mod_revision":
+    case "rev":
     case "compact_revision":
       return /^\d+$/.test(value) ? `revision ${Number(value) - before}` : value
     case "ID":

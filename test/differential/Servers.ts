@@ -23,9 +23,11 @@ export const etcdVersion = (): string | undefined => {
   return status === 0 ? /etcd Version: (\S+)/.exec(stdout)?.[1] : undefined
 }
 
+/** A test without etcd fails, and says why: it must not pass by comparing nothing. */
 export const howToGetEtcd = "there is no etcd to compare with: apt-get install etcd-server, or set ETCD_PROGRAM"
 
 export const startEtcd = async (name = "etcd"): Promise<Started> => {
+  if (etcdVersion() === undefined) throw new Error(howToGetEtcd)
   const directory = mkdtempSync(path.join(tmpdir(), "balsa-etcd-"))
   const [client, peer] = await freePorts()
   const clientUrl = `http://127.0.0.1:${client}`

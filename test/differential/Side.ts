@@ -18,7 +18,8 @@ const broken = (error: Error): Answer => ({ status: 0, contentType: "", text: er
 export interface Request {
   readonly method?: string
   readonly path: string
-  readonly body?: string | Buffer
+  readonly body?: string
+  readonly encoding?: BufferEncoding
 }
 
 const answerSeconds = 15
@@ -68,7 +69,7 @@ export class Side {
 
   /** Resolves at the answer's first bytes; a stream goes on until it is destroyed, on a connection of its own. */
   async open(
-    { method = "POST", path, body }: Request,
+    { method = "POST", path, body = "", encoding = "utf8" }: Request,
     replica: number,
     { agent, seconds = answerSeconds }: { readonly agent?: Agent; readonly seconds?: number } = {}
   ): Promise<IncomingMessage> {
@@ -78,7 +79,9 @@ export class Side {
       asked.on("error", reject)
       asked.setTimeout(seconds * 1000, () => asked.destroy(new Error(`no answer in ${seconds} s`)))
       asked.setHeader("content-type", "application/json")
-      asked.end(body)
+      // Some methods have a body seldom, and then nothing would say where it ends.
+      asked.setHeader("content-length", Buffer.byteLength(body, encoding))
+      asked.end(body, encoding)
     })
   }
 

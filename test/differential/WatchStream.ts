@@ -18,7 +18,9 @@ interface Message {
 /** What one side's stream came to. */
 export interface Told {
   readonly head: Json
-  /** Messages that carry no events, as they came. */
+  /** Who was created or refused, in the order in which it was asked for. */
+  readonly created: Json
+  /** Other messages without events, by the id of the watch: watches do not wait for each other. */
   readonly controls: Json
   /** By the id of the watch. */
   readonly events: Json
@@ -128,25 +130,31 @@ export class WatchStream {
   }
 
   told(reader: Reader): Told {
-    const controls: Array<Json> = []
+    const created: Array<Json> = []
+    const controls = new Map<string, Array<Json>>()
     const events = new Map<string, Array<Json>>()
+    const add = (to: Map<string, Array<Json>>, id: string, more: ReadonlyArray<Json>) => {
+      to.set(id, [...(to.get(id) ?? []), ...more])
+    }
     for (const [at, message] of this.messages.entries()) {
       const line = normalLine(this.lines[at]!, reader) as {
         readonly result?: { readonly events?: ReadonlyArray<Json> }
       }
       if (message.events === undefined) {
-        controls.push(line)
+        if (message.created === true) created.push(line)
+        else add(controls, idOf(message), [line])
         continue
       }
       const limit = this.limits.get(idOf(message)) ?? Number.POSITIVE_INFINITY
       const within = message.events.filter(({ kv }) => Number(kv.mod_revision) <= limit).length
       const one = line.result?.events?.slice(0, within) ?? []
-      events.set(idOf(message), [...(events.get(idOf(message)) ?? []), ...one])
+      add(events, idOf(message), one)
     }
     return {
       head: { ...headOf(this.response), ended: this.ended },
-      controls,
-      events: Object.fromEntries([...events].sort(([a], [b]) => Number(a) - Number(b))),
+      created,
+      controls: byId(controls),
+      events: byId(events),
       flaws: [...this.flaws, ...this.nonsense()]
     }
   }
@@ -167,5 +175,8 @@ export class WatchStream {
     return flaws
   }
 }
+
+const byId = (all: ReadonlyMap<string, Json>): Json =>
+  Object.fromEntries([...all].sort(([a], [b]) => Number(a) - Number(b)))
 
 const idOf = ({ watch_id }: Message): string => watch_id ?? "0"

@@ -10,35 +10,27 @@ export interface Input {
   readonly what: string
   readonly method: string
   readonly path: string
-  readonly body: string | Buffer
+  readonly body: string
+  readonly encoding?: BufferEncoding
 }
 
-/** JSON as it is sent, for much of it is no value of JavaScript. */
+/** JSON as it is sent, for much of it is no value of JavaScript; a space in it is written as an escape. */
+const words = (text: string): ReadonlyArray<string> => text.split(/\s+/)
+
 const values: { readonly [Kind in Exclude<Field["kind"], "message" | "list">]: ReadonlyArray<string> } = {
-  bytes: [
-    ...["5", "true", "{}", "[]", "[1,2]", "[256]", '["a"]', "null", '""'],
-    ...['"***"', '"YQ"', '"_-8="', '"YWI_"', '"YQ==="', '"YQ="', '"Y"', '" YQ=="', '"YQ==\\n"', '"Y Q=="', '"YR=="', '"ä"'],
-    ...['"\\u0059Q=="', '"YQ==YQ=="', `"${"A".repeat(4000)}"`]
-  ],
-  int64: [
-    ...['"x"', '""', '"1.0"', "1.0", "1.5", "1e3", '"1e3"', "1E400", "true", "[]", "{}", "null", '" 1"', '"1 "'],
-    ...['"0x10"', '"+1"', '"01"', "01", "+1", "-0", '"-0"', "-", "1_000", "0", "-1", '"-1"'],
-    ...["9223372036854775807", "9223372036854775808", '"9223372036854775808"', '"-9223372036854775809"', "9007199254740993"],
-    ...['"-9223372036854775808"', '"18446744073709551615"', "NaN", '"NaN"', "Infinity", '"99999999999999999999999999"']
-  ],
-  uint64: [
-    ...['"x"', '""', "1.5", "true", "[]", "{}", "null", '" 1"', "-1", '"-1"', '"18446744073709551615"'],
-    ...["18446744073709551615", "18446744073709551616", "9007199254740993"]
-  ],
-  flag: ['"true"', "1", "0", '""', "null", "[]", "{}", "false", "true", "TRUE", "True"],
-  choice: [
-    ...['"NOPE"', '""', "99", "-1", '"1"', '"0"', "1.5", "1.0", "null", "[]", "{}", "true", '"descend"', "4294967296"],
-    ...["2147483647", "2147483648"]
-  ],
-  text: ["5", "true", "{}", "[]", "null", '""', '"\\ud800"', '"ä"', '"http://"', '"127.0.0.1:1"', '"http://127.0.0.1"']
+  bytes: words(String.raw`5 true {} [] [1,2] [256] ["a"] null "" "***" "YQ" "_-8=" "YWI_" "YQ===" "YQ=" "Y"
+    "\u0020YQ==" "YQ==\n" "Y\u0020Q==" "YR==" "ä" "\u0059Q==" "YQ==YQ=="`),
+  int64: words(String.raw`"x" "" "1.0" 1.0 1.5 1e3 "1e3" 1E400 true [] {} null "\u00201" "1\u0020" "0x10" "+1" "01" 01
+    +1 -0 "-0" - 1_000 0 -1 "-1" NaN "NaN" Infinity 9223372036854775807 9223372036854775808 "9223372036854775808"
+    "-9223372036854775808" "-9223372036854775809" 9007199254740993 "18446744073709551615" "99999999999999999999999999"`),
+  uint64: words(String.raw`"x" "" 1.5 true [] {} null "\u00201" -1 "-1" "18446744073709551615" 18446744073709551615
+    18446744073709551616 9007199254740993`),
+  flag: words(`"true" 1 0 "" null [] {} false true TRUE True`),
+  choice: words(`"NOPE" "" 99 -1 "1" "0" 1.5 1.0 null [] {} true "descend" 4294967296 2147483647 2147483648`),
+  text: words(String.raw`5 true {} [] null "" "\ud800" "ä" "http://" "127.0.0.1:1" "http://127.0.0.1"`)
 }
-const messages = ["[]", '"x"', "1", "true", "null", "{}", '{"nonsense":1}', "[{}]"]
-const lists = ["{}", '"x"', "1", "true", "null", "[]", "[null]", "[1]", '["x"]', "[[]]", "[{}]"]
+const messages = words(`[] "x" 1 true null {} {"nonsense":1} [{}]`)
+const lists = words(`{} "x" 1 true null [] [null] [1] ["x"] [[]] [{}]`)
 
 interface Wrong {
   readonly what: string
@@ -71,7 +63,9 @@ const within = (name: string, fields: Fields, wrap: (json: string) => string): R
   Object.entries(fields).flatMap(([inner, field]) =>
     wrongs(`${name}.${inner}`, field).map(({ what, json }) => ({
       what,
-      json: wrap(`{${["key", "range_end"].includes(inner) || !("key" in fields) ? "" : '"key":"YQ==",'}"${inner}":${json}}`)
+      json: wrap(
+        `{${["key", "range_end"].includes(inner) || !("key" in fields) ? "" : '"key":"YQ==",'}"${inner}":${json}}`
+      )
     }))
   )
 
@@ -84,7 +78,7 @@ const ofFields = (route: Route): ReadonlyArray<Input> =>
     })
   )
 
-const post = (route: Route, what: string, body: string | Buffer): Input => ({
+const post = (route: Route, what: string, body: string): Input => ({
   route,
   what,
   method: "POST",
@@ -92,7 +86,7 @@ const post = (route: Route, what: string, body: string | Buffer): Input => ({
   body
 })
 
-const bodies: ReadonlyArray<readonly [what: string, body: string | Buffer]> = [
+const bodies: ReadonlyArray<readonly [what: string, body: string]> = [
   ...["", " ", "null", "{", "}", "x", "[]", "[{}]", '"a"', "1", "true", "{} x", "{}\n", "{}{}", "{},", "{}]"].map(
     (body) => [`body ${JSON.stringify(body)}`, body] as const
   ),
@@ -104,7 +98,6 @@ const bodies: ReadonlyArray<readonly [what: string, body: string | Buffer]> = [
   ["a comment", '{/* */"nonsense":1}'],
   ["a control character", '{"nonsense":"\u0001"}'],
   ["a byte order mark", "\ufeff{}"],
-  ["bytes that are not UTF-8", Buffer.from([...Buffer.from('{"nonsense":"'), 0xff, 0xfe, ...Buffer.from('"}')])],
   ["half a surrogate pair", '{"nonsense":"\\ud800"}'],
   ["an unknown field", '{"nonsense":1}'],
   ["an unknown field of many kinds", '{"nonsense":{"a":[1,null,{"b":true}]}}'],
@@ -117,7 +110,10 @@ const bodies: ReadonlyArray<readonly [what: string, body: string | Buffer]> = [
   ["a form", "key=YQ%3D%3D"]
 ]
 
-const ofBodies = (route: Route): ReadonlyArray<Input> => bodies.map(([what, body]) => post(route, what, body))
+const ofBodies = (route: Route): ReadonlyArray<Input> => [
+  ...bodies.map(([what, body]) => post(route, what, body)),
+  { ...post(route, "bytes that are not UTF-8", '{"nonsense":"\xff\xfe"}'), encoding: "latin1" }
+]
 
 const methods = ["GET", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "post"]
 
@@ -164,16 +160,20 @@ const special: ReadonlyArray<Input> = [
     post(find("/v3/lease/grant"), `TTL ${TTL}`, JSON.stringify({ ID: 777, TTL }))
   ),
   post(find("/v3/lease/keepalive"), "three in one", '{"ID":1}{"ID":"x"}{"ID":2}'),
-  post(find("/v3/watch"), "create and cancel at once", '{"create_request":{"key":"YQ=="},"cancel_request":{"watch_id":0}}'),
-  post(find("/v3/watch"), "two spellings at once", '{"create_request":{"key":"YQ=="},"createRequest":{"key":"Yg=="}}'),
-  post(find("/v3/watch"), "cancelling what is not", '{"cancel_request":{"watch_id":5}}{"create_request":{"key":"YQ=="}}'),
+  post(
+    find("/v3/watch"),
+    "cancelling what is not",
+    '{"cancel_request":{"watch_id":5}}{"create_request":{"key":"YQ=="}}'
+  ),
   post(find("/v3/watch"), "an empty range", '{"create_request":{"key":"Yg==","range_end":"YQ=="}}')
 ]
 
+/** Of two that exclude each other in one message, etcd takes either, by chance: no such thing here. */
 function transactions(): ReadonlyArray<Input> {
   const route = find("/v3/kv/txn")
   const put = (key: string) => ({ request_put: { key, value: "MQ==" } })
-  const many = (count: number) => Array.from({ length: count }, (_, at) => put(Buffer.from(`k${at}`).toString("base64")))
+  const many = (count: number) =>
+    Array.from({ length: count }, (_, at) => put(Buffer.from(`k${at}`).toString("base64")))
   const nested = (depth: number): object => (depth === 0 ? {} : { success: [{ request_txn: nested(depth - 1) }] })
   const cases: ReadonlyArray<readonly [string, object]> = [
     ["a key put twice", { success: [put("YQ=="), put("YQ==")] }],
@@ -188,10 +188,8 @@ function transactions(): ReadonlyArray<Input> {
     ["129 in a nested one", { success: [{ request_txn: { success: many(129) } }] }],
     ["5 levels", nested(5)],
     ["60 levels", nested(60)],
-    ["an operation of two kinds", { success: [{ ...put("YQ=="), request_range: { key: "YQ==" } }] }],
     ["a put without key", { success: [{ request_put: { value: "YQ==" } }] }],
     ["a comparison without key", { compare: [{ target: "VERSION", version: "1" }] }],
-    ["a comparison with two values", { compare: [{ key: "YQ==", target: "VERSION", version: "1", value: "YQ==" }] }],
     ["a comparison with another value", { compare: [{ key: "YQ==", target: "MOD", version: "1" }] }],
     ["a failure in the branch that is not taken", { failure: [{ request_put: { key: "YQ==", lease: 5 } }] }],
     ["a failure after a put", { success: [put("Yg=="), { request_put: { key: "YQ==", lease: 5 } }] }],

@@ -87,7 +87,9 @@ class Tester {
     }
     clearTimeout(timer)
     response.destroy()
-    return text === "" && response.statusCode === 200 ? silence : { ...headOf(response), text: text.split("\n")[0] ?? "" }
+    return text === "" && response.statusCode === 200
+      ? silence
+      : { ...headOf(response), text: text.split("\n")[0] ?? "" }
   }
 
   private async clear({ route }: Input): Promise<void> {
@@ -104,7 +106,16 @@ class Tester {
 const broken = ({ message }: Error): Answer => ({ status: 0, contentType: "", text: message })
 
 /** What tells of one server and of nothing that was asked. */
-const personal = ["dbSize", "dbSizeInUse", "raftIndex", "raftTerm", "raftAppliedIndex", "hash", "blob", "remaining_bytes"]
+const personal = [
+  "dbSize",
+  "dbSizeInUse",
+  "raftIndex",
+  "raftTerm",
+  "raftAppliedIndex",
+  "hash",
+  "blob",
+  "remaining_bytes"
+]
 
 const impersonal = (input: Input, name: string, value: Json, side: Side): Json => {
   if (isList(value)) {
@@ -125,7 +136,10 @@ const impersonal = (input: Input, name: string, value: Json, side: Side): Json =
   if (name === "ID" && path === "/v3/lease/grant" && value !== "777") return "a new lease"
   if (/\/(lock|election)\//.test(path)) {
     if (name === "lease") return "a new lease"
-    if (name === "key") return Buffer.from(value, "base64").toString("latin1").replace(/[\da-f]{12,16}$/, "LEASE")
+    if (name === "key")
+      return Buffer.from(value, "base64")
+        .toString("latin1")
+        .replace(/[\da-f]{12,16}$/, "LEASE")
   }
   return value
 }
