@@ -4,7 +4,9 @@
  */
 import type { KvCommand, KvResult } from "../kv/KvCommand.ts"
 import { identify } from "../kv/KvDigest.ts"
-import { KvMachine, type KvState, unknownCommand as unknownToKv, weigh } from "../kv/KvMachine.ts"
+import { KvMachine, unknownCommand as unknownToKv } from "../kv/KvMachine.ts"
+import type { KvState } from "../kv/KvState.ts"
+import { weigh } from "../kv/KvWeight.ts"
 import type { KvAnswer, KvQuery } from "../kv/KvQuery.ts"
 import type { Machine } from "../raft/Machine.ts"
 import type { SessionCommand, SessionResult } from "./Session.ts"

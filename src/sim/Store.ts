@@ -2,14 +2,15 @@
 import { unstamped } from "../raft/Machine.ts"
 import type { KeyValue } from "../kv/KeyValue.ts"
 import type { KvCommand, KvResult } from "../kv/KvCommand.ts"
-import { KvMachine, type KvState } from "../kv/KvMachine.ts"
-import type { KvAnswer, KvQuery } from "../kv/KvQuery.ts"
+import { KvMachine } from "../kv/KvMachine.ts"
+import type { KvState } from "../kv/KvState.ts"
+import type { KvAnswer, KvQuery, RangeQuery } from "../kv/KvQuery.ts"
 import { mix, type Random, text } from "./Random.ts"
 import { inWords, type Subject } from "./Subject.ts"
 
 const keys = ["a", "b", "bb", "c"]
 
-const everything: KvQuery = {
+const everything: RangeQuery = {
   _tag: "Range",
   key: "\0",
   rangeEnd: "\0",
