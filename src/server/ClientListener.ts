@@ -1,12 +1,14 @@
 /**
  * The port at which clients call, with its limits: how long a client may take to say what it
- * wants, how many may be connected, and how long the end may take. What is served there is
- * somebody else's; the listener will also be where first bytes tell one protocol from another.
+ * wants, how many may be connected, and how long the end may take. The first bytes tell one protocol
+ * from another; what is served there is somebody else's.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer, Schema } from "effect"
 import { HttpServer } from "effect/http/HttpServer"
-import { type IncomingMessage, Server } from "node:http"
+import { type IncomingMessage, Server, type ServerOptions } from "node:http"
+import type { Socket } from "node:net"
+import * as FirstBytes from "./FirstBytes.ts"
 
 export interface ListenOptions {
   readonly host: string
@@ -21,8 +23,18 @@ export interface ListenOptions {
   readonly maxHeaderBytes?: number | undefined
   /** Connections beyond it are closed at once. */
   readonly maxConnections?: number | undefined
+  /** Who serves those that speak Redis' protocol; without it all are taken for HTTP. */
+  readonly redis?: RedisServer | undefined
   /** How long requests under way may take to be answered when the server stops. */
   readonly shutdownMillis?: number | undefined
+}
+
+export interface RedisServer {
+  readonly accept: (socket: Socket) => void
+  /** What is under way is answered, and then connections end. */
+  readonly close: () => void
+  /** At once. */
+  readonly destroy: () => void
 }
 
 export const defaultRequestTimeoutMillis = 10_000
@@ -66,14 +78,19 @@ export const layer = (options: ListenOptions): Layer.Layer<HttpServer, ListenErr
       // Without a listener, a failing accept (no file descriptors left, say) would end the process.
       server.on("error", (error) => logWarning(Effect.logWarning("a client could not be accepted", error)))
       // Runs when requests have been answered or given up; a half-sent request must not hold up the end.
-      yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          server.closeAllConnections()
+          options.redis?.destroy()
+        })
+      )
       return http
     })
   )
 
 const nodeServerOf = (options: ListenOptions): Server => {
   const requestTimeout = options.requestTimeoutMillis ?? defaultRequestTimeoutMillis
-  const server = new ClientServer({
+  const server = new ClientServer(options.redis, {
     requestTimeout,
     headersTimeout: requestTimeout,
     connectionsCheckingInterval: Math.ceil(requestTimeout / 10),
@@ -94,6 +111,21 @@ const nodeServerOf = (options: ListenOptions): Server => {
  * protocol is upgraded to here, so the offer is ignored and the request is a request.
  */
 class ClientServer extends Server {
+  private readonly redis: RedisServer | undefined
+
+  constructor(redis: RedisServer | undefined, options: ServerOptions) {
+    super(options)
+    this.redis = redis
+    if (redis === undefined) return
+    const http = this.listeners("connection")
+    this.removeAllListeners("connection")
+    const serveHttp = (socket: Socket): void => {
+      for (const listener of http) listener.call(this, socket)
+    }
+    const timeoutMillis = options.requestTimeout ?? defaultRequestTimeoutMillis
+    super.on("connection", (socket: Socket) => FirstBytes.sort(socket, timeoutMillis, serveHttp, redis.accept))
+  }
+
   override on(event: string, listener: (...args: Array<never>) => void): this {
     return event === "upgrade" ? this : super.on(event, listener as (...args: Array<unknown>) => void)
   }
@@ -101,6 +133,7 @@ class ClientServer extends Server {
   override close(callback?: (error?: Error) => void): this {
     const sweep = setInterval(() => this.closeIdleConnections(), sweepMillis)
     this.once("close", () => clearInterval(sweep))
+    this.redis?.close()
     return super.close(callback)
   }
 }

@@ -33,6 +33,7 @@ import * as Joining from "./Joining.ts"
 import type { KvReplica } from "./KvReplica.ts"
 import * as LeaseExpiry from "./LeaseExpiry.ts"
 import { ServerError } from "./ServerError.ts"
+import { RespServer } from "./resp/RespServer.ts"
 import * as ServerLog from "./ServerLog.ts"
 import type { Member } from "./Status.ts"
 
@@ -155,7 +156,9 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
     },
     version: options.version
   })
-  yield* Layer.build(gateway.pipe(Layer.provide(ClientListener.layer(listenClient))))
+  const { quotaBytes, version } = options
+  const redis = new RespServer({ replica: replicated, store, quotaBytes, version, port: listenClient.port })
+  yield* Layer.build(gateway.pipe(Layer.provide(ClientListener.layer({ ...listenClient, redis }))))
   yield* Effect.logInfo(
     `replica ${id} of cluster ${cluster} (${describe(replicated)}): clients at http://${formatAddress(listenClient)}, ` +
       `peers at ${formatAddress(listenPeer)}, data in ${options.dataDir}, Node ${process.version}`

@@ -1,0 +1,58 @@
+/**
+ * One port for two protocols: what a client says first tells whether it speaks HTTP or Redis' protocol. Requests of the latter
+ * begin with an asterisk, or are a line of words; those of the former begin with a method and what is meant by it.
+ */
+import type { Socket } from "node:net"
+
+const methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", "PRI"]
+/** After the method: a path, an asterisk or a whole address. */
+const targets = ["/", "*", "http"]
+const openings = methods.flatMap((method) => targets.map((target) => `${method} ${target}`))
+const longest = Math.max(...openings.map(({ length }) => length))
+
+/** `undefined` while it may still be either. What is neither is HTTP's to refuse. */
+export const protocolOf = (start: string): "http" | "redis" | undefined => {
+  if (start === "") return undefined
+  if (start.startsWith("*")) return "redis"
+  if (openings.some((opening) => start.startsWith(opening))) return "http"
+  const isLine = /^[A-Za-z]/.test(start)
+  if (isLine && start.length < longest && openings.some((opening) => opening.startsWith(start))) return undefined
+  return isLine ? "redis" : "http"
+}
+
+/** Hands the socket over once it has said enough, as if nothing had been read from it. One that says nothing is cut off. */
+export const sort = (
+  socket: Socket,
+  timeoutMillis: number,
+  toHttp: (socket: Socket) => void,
+  toRedis: (socket: Socket) => void
+): void => {
+  let held: Buffer = Buffer.alloc(0)
+  const onData = (chunk: Buffer): void => {
+    held = held.length === 0 ? chunk : Buffer.concat([held, chunk])
+    const protocol = protocolOf(held.toString("latin1", 0, longest))
+    if (protocol === undefined) return
+    letGo()
+    socket.pause()
+    socket.unshift(held)
+    if (protocol === "http") toHttp(socket)
+    else toRedis(socket)
+    socket.resume()
+  }
+  const onGone = (): void => {
+    letGo()
+    socket.destroy()
+  }
+  const letGo = (): void => {
+    socket.off("data", onData)
+    socket.off("error", onGone)
+    socket.off("end", onGone)
+    socket.off("timeout", onGone)
+    socket.setTimeout(0)
+  }
+  socket.setTimeout(timeoutMillis)
+  socket.on("data", onData)
+  socket.on("error", onGone)
+  socket.on("end", onGone)
+  socket.on("timeout", onGone)
+}
