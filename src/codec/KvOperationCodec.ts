@@ -19,6 +19,7 @@
  */
 import type { Compare, CompareTarget, DeleteRange, Merge, Operation, Put, Txn } from "../kv/KvCommand.ts"
 import type { RangeQuery, Sort } from "../kv/KvQuery.ts"
+import { maxTtlSeconds } from "../kv/Leases.ts"
 import { type Reader, Writer } from "./Bytes.ts"
 import { readBoolean, writeBoolean } from "./Fields.ts"
 
@@ -106,10 +107,13 @@ export const writePut = (to: CommandWriter, command: Put): void => {
   if (!isTimedOnce(command)) to.refuse()
 }
 
-/** What is said of its lease does not contradict itself. */
+/** What is said of its lease does not contradict itself, and the time at which it goes is one that can be written. */
 const isTimedOnce = ({ lease, ignoreLease, ttlMillis }: Put): boolean => {
   const said = [lease !== undefined && lease !== 0n, ignoreLease === true, ttlMillis !== undefined]
-  return said.filter(Boolean).length <= 1 && (ttlMillis === undefined || ttlMillis > 0)
+  return (
+    said.filter(Boolean).length <= 1 &&
+    (ttlMillis === undefined || (ttlMillis > 0 && ttlMillis <= maxTtlSeconds * 1000))
+  )
 }
 
 export const readPut = (from: Reader): Put => {

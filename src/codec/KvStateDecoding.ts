@@ -6,6 +6,7 @@ import * as Leases from "../kv/Leases.ts"
 import * as OrderedMap from "../kv/OrderedMap.ts"
 import { ClusterTime } from "../raft/LogEntry.ts"
 import { Reader } from "./Bytes.ts"
+import { readBoolean } from "./Fields.ts"
 import * as KvChanges from "./KvChanges.ts"
 import * as KvPairs from "./KvPairs.ts"
 import { LargeValue, partBytes } from "./LargeValue.ts"
@@ -24,13 +25,14 @@ interface Head {
   readonly compacted: number
   readonly first: number
   readonly leases: number
+  readonly owns: number
 }
 
 const readHead = (from: Reader, version: number): Head => {
   const [revision, pairs] = [from.safe(), from.safe()]
   if (revision < 1) from.fail()
-  if (version === pairsAlone) return { revision, pairs, compacted: revision, first: revision + 1, leases: 0 }
-  const head = { revision, pairs, compacted: from.safe(), first: from.safe(), leases: from.safe() }
+  if (version === pairsAlone) return { revision, pairs, compacted: revision, first: revision + 1, leases: 0, owns: 0 }
+  const head = { revision, pairs, compacted: from.safe(), first: from.safe(), leases: from.safe(), owns: from.safe() }
   const { compacted, first } = head
   if (compacted > revision || first < Math.max(1, compacted) || first > revision + 1) from.fail()
   return head
@@ -60,6 +62,7 @@ export class KvStateDecoding implements StateDecoder<KvState> {
     const from = new Reader(piece)
     if (this.head === undefined) {
       this.head = readHead(from, this.version)
+      this.leases = { ...Leases.empty, owns: this.head.owns }
       if (!from.done) from.fail()
     } else if (this.large !== undefined) this.takePart(from, piece)
     else this.takeKind(from, from.u8(), this.head)
@@ -109,12 +112,13 @@ export class KvStateDecoding implements StateDecoder<KvState> {
 
   private takeLeases(from: Reader): void {
     while (from.remaining > 0 && !from.failed) {
-      const [id, ttlSeconds, expiresAt] = [from.i64(), from.safe(), ClusterTime(from.safe())]
+      const isOwn = readBoolean(from)
+      const [id, ttlSeconds, expiresAt] = [from.i64(), from.safe() / 1000, ClusterTime(from.safe())]
       const place = BigInt.asUintN(64, id)
       if (place <= this.lastLease) from.fail()
       if (from.failed) return
       this.lastLease = place
-      this.leases = Leases.set(this.leases, { id, ttlSeconds, expiresAt, keys: OrderedMap.empty })
+      this.leases = Leases.set(this.leases, { id, ttlSeconds, expiresAt, isOwn, keys: OrderedMap.empty })
     }
   }
 

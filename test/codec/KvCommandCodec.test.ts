@@ -250,6 +250,9 @@ describe("commands of later versions", () => {
       { ...put, lease: -(2n ** 63n) - 1n },
       { ...put, lease: 1n, ignoreLease: true },
       { ...put, value: Buffer.from("v"), ignoreValue: true },
+      { ...put, ttlMillis: 0 },
+      { ...put, ttlMillis: -1 },
+      { ...put, ttlMillis: 9_000_000_000_001 },
       { ...txn, success: [{ ...ranges[0]!, limit: Number.POSITIVE_INFINITY }] },
       { ...txn, compares: [{ key: "", rangeEnd: "", result: "Equal", target: { _tag: "Lease", lease: 2n ** 64n } }] }
     ]

@@ -71,7 +71,7 @@ const told = (state: KvState): unknown => {
     )
   }))
   const held = entriesOf(leases.byId).map(([key, lease]) => [key, { ...lease, keys: entriesOf(lease.keys) }])
-  const byExpiry = entriesOf(leases.byExpiry)
+  const byExpiry = [leases.owns, ...entriesOf(leases.byExpiry)]
   const present = { keys: entriesOf(keys), deletions: entriesOf(deletions), leases: held, byExpiry }
   return plainly({ revision, compacted, first, changes, ...present, liveBytes, historyBytes })
 }
@@ -239,8 +239,8 @@ describe("a state with history", () => {
     assert.deepStrictEqual(
       piecesOf(state).map((piece) => piece.toString("hex")),
       [
-        "0600000000000000 0100000000000000 0300000000000000 0300000000000000 0100000000000000",
-        "04 0700000000000000 3c00000000000000 48ee000000000000",
+        "0600000000000000 0100000000000000 0300000000000000 0300000000000000 0100000000000000 0000000000000000",
+        "04 00 0700000000000000 60ea000000000000 48ee000000000000",
         "01 00 01000000 62 0400000000000000 0600000000000000 0200000000000000 01000000 43",
         "05" +
           "01 e803000000000000 02 02 01000000 62 0400000000000000 01000000 42" +

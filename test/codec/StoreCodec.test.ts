@@ -160,13 +160,13 @@ describe("the store's state with sessions", () => {
   })
 
   it("of version 1 is the store's own, byte for byte, and has no sessions", () => {
-    assert.deepStrictEqual(piecesOf(sample, 1), [...KvStateCodec.encode(sample.value)])
-    const back = load(StoreStateCodec, [...KvStateCodec.encode(sample.value)], 1)!
+    assert.deepStrictEqual(piecesOf(sample, 1), [...KvStateCodec.encode(sample.value, 1)])
+    const back = load(StoreStateCodec, [...KvStateCodec.encode(sample.value, 1)], 1)!
     assert.deepStrictEqual(back.sessions.keys.bytes, 0)
     assert.deepStrictEqual(piecesOf(back, 1), piecesOf(sample, 1))
     assert.deepStrictEqual(
-      [0, 1, 2, 3].map((agreed) => StoreStateCodec.versionFor!(agreed)),
-      [1, 1, 2, 2]
+      [0, 1, 2, 3, 4].map((agreed) => StoreStateCodec.versionFor!(agreed)),
+      [1, 1, 2, 3, 3]
     )
   })
 
@@ -178,15 +178,15 @@ describe("the store's state with sessions", () => {
       return decoder.finish()
     }) as [Image<KvState>, Image<StoreState>]
     assert.deepStrictEqual(now.last, before.last)
-    assert.deepStrictEqual(piecesOf(now.value, 1), [...KvStateCodec.encode(before.value)])
+    assert.deepStrictEqual(piecesOf(now.value, 1), [...KvStateCodec.encode(before.value, 1)])
   })
 
   it("of a backup is read in either version, without sessions", () => {
     const backups = [load(BackupStateCodec, piecesOf(sample, 1), 1), load(BackupStateCodec, piecesOf(sample, 2), 2)]
     for (const backup of backups) {
-      assert.deepStrictEqual([...BackupStateCodec.encode(backup!)], [...KvStateCodec.encode(sample.value)])
+      assert.deepStrictEqual([...BackupStateCodec.encode(backup!, 1)], [...KvStateCodec.encode(sample.value, 1)])
     }
-    assert.isUndefined(BackupStateCodec.decoder(3))
+    assert.isUndefined(BackupStateCodec.decoder(4))
   })
 
   it("is recorded bytes", () => {
@@ -206,7 +206,7 @@ describe("the store's state with sessions", () => {
   it("is none when it is cut, changed, or in another order", () => {
     const pieces = piecesOf(sample, 2)
     assert.isUndefined(StoreStateCodec.decoder(0))
-    assert.isUndefined(StoreStateCodec.decoder(3))
+    assert.isUndefined(StoreStateCodec.decoder(4))
     for (let n = 0; n < pieces.length; n++) assert.isUndefined(load(StoreStateCodec, pieces.slice(0, n), 2))
     assert.isUndefined(load(StoreStateCodec, [...pieces, pieces[1]!], 2))
     assert.isUndefined(load(StoreStateCodec, [pieces[0]!, pieces[1]!, pieces[1]!, ...pieces.slice(2)], 2))
