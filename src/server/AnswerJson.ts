@@ -10,7 +10,9 @@ import * as GatewayJson from "./GatewayJson.ts"
 
 export type Parts = Iterable<string>
 export type HeaderAt = (revision: number) => GatewayJson.Header
-export type Accepted = Exclude<KvResult, { readonly _tag: "Rejected" | "UnknownCommand" }>
+/** What etcd has: nothing else is asked for here. */
+export type Accepted = Exclude<KvResult, { readonly _tag: "Rejected" | "UnknownCommand" | "Merge" }>
+type Part = PutResult | DeleteRangeResult | RangeAnswer | TxnResult
 
 export const ofResult = (result: Accepted | RangeAnswer, headerAt: HeaderAt): Parts => {
   const open = GatewayJson.openWithHeader(headerAt(result.revision))
@@ -19,7 +21,7 @@ export const ofResult = (result: Accepted | RangeAnswer, headerAt: HeaderAt): Pa
     case "DeleteRange":
     case "Range":
     case "Txn":
-      return ofOperation(result, open)
+      return ofPart(result, open)
     case "Compact":
     case "LeaseRevoke":
     case "LeaseExpire":
@@ -39,7 +41,7 @@ export function* ofLeases({ ids, revision }: LeasesAnswer, headerAt: HeaderAt): 
 }
 
 /** `open` is the beginning of an object, up to its header. */
-const ofOperation = (result: OperationResult, open: string): Parts => {
+const ofPart = (result: Part, open: string): Parts => {
   switch (result._tag) {
     case "Put":
       return put(result, open)
@@ -71,13 +73,15 @@ function* range({ kvs, count, more }: RangeAnswer, open: string): Generator<stri
 
 function* txn({ succeeded, responses }: TxnResult, open: string): Generator<string> {
   yield succeeded ? `${open},"succeeded":true` : open
-  for (const [at, response] of responses.entries()) {
+  for (const [at, response] of responses.filter(isPart).entries()) {
     yield `${at === 0 ? ',"responses":[' : ","}{"${names[response._tag]}":`
-    yield* ofOperation(response, innerHeader(response))
+    yield* ofPart(response, innerHeader(response))
     yield "}"
   }
   yield responses.length === 0 ? "}" : "]}"
 }
+
+const isPart = (result: OperationResult): result is Part => result._tag in names
 
 const names = {
   Put: "response_put",
@@ -87,7 +91,7 @@ const names = {
 } as const
 
 /** As etcd has it: within a transaction a header tells the revision alone, and that of a nested one nothing. */
-const innerHeader = ({ _tag, revision }: OperationResult): string =>
+const innerHeader = ({ _tag, revision }: Part): string =>
   _tag === "Txn" ? '{"header":{}' : `{"header":{"revision":"${revision}"}`
 
 function* pairs(name: string, kvs: ReadonlyArray<KeyValue>): Generator<string> {

@@ -61,7 +61,7 @@ export const make = (options: LeaseRouteOptions): { readonly [path: string]: Ope
     const keys = fields.flag("keys", "keys")
     if (fields.problem !== undefined) return refuse(fields.problem)
     if (id > 0n) return carryOut({ _tag: "LeaseTimeToLive", id, keys })
-    const none = { ttlSeconds: -1, grantedTtlSeconds: 0, keys: [] } as const
+    const none = { ttlSeconds: -1, ttlMillis: -1, grantedTtlSeconds: 0, keys: [] } as const
     const result = { _tag: "LeaseTimeToLive", revision: options.revision(), id, ...none } as const
     return Effect.succeed(GatewayResponse.ofResult(result, headerAt))
   }
