@@ -26,6 +26,7 @@ import * as TcpTransport from "../transport/TcpTransport.ts"
 import { Transport } from "../transport/Transport.ts"
 import * as AutomaticCompaction from "./AutomaticCompaction.ts"
 import * as ClientListener from "./ClientListener.ts"
+import * as ClientUrls from "./ClientUrls.ts"
 import * as Founding from "./Founding.ts"
 import * as Gateway from "./Gateway.ts"
 import * as Joining from "./Joining.ts"
@@ -78,6 +79,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   const { incarnation } = Context.get(disk, Storage).recovered
   let epoch = (): number | undefined => undefined
   let joining = (): boolean => true
+  let clientAddress = (): string | undefined => undefined
   const network = yield* Layer.build(
     TcpTransport.layer({
       cluster: Identity.clusterBetweenReplicas(owner),
@@ -86,6 +88,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
       incarnation,
       epoch: () => epoch(),
       joining: () => joining(),
+      clientAddress: () => clientAddress(),
       peers: new Map([...peers].map(([peer, { peer: address }]) => [peer, address]))
     })
   )
@@ -112,6 +115,10 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   epoch = () => (state().admitted ? state().stateMachine.epoch : undefined)
   // Without a leader it may be that it has missed who the members are.
   joining = () => leaderOf(state()) === undefined
+  clientAddress = () => {
+    const own = replicated.members().members.find((member) => member.id === id)
+    return ClientUrls.ownAddress(listenClient, own?.address ?? addresses.get(id))
+  }
   yield* Founding.checkPeers(options, founding, replicated.members())
   yield* Effect.addFinalizer(() => Effect.logInfo("stops"))
   // It ends after the client port, so that what is under way there can still be answered.
@@ -123,7 +130,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
     replica: replicated,
     cluster,
     founding: { voters: owner.voters, recovery: owner.recovery },
-    members: () => membersOf(replicated, founding, id),
+    members: () => membersOf(replicated, ClientUrls.of(replicated, clientAddress())),
     probe: (to, address) =>
       Effect.map(
         probe({
@@ -232,11 +239,9 @@ const raftOptions = (options: ServerOptions): Partial<Options> => ({
   ...(options.lease?.maxClockDrift === undefined ? {} : { maxClockDrift: options.lease.maxClockDrift })
 })
 
-/** A socket that stands for every address of the machine is none that anybody can dial. */
 const addressesOf = ({ id, peers }: ServerOptions, listenPeer: Address): Map<ReplicaId, string> => {
   const others = [...peers].map(([peer, { peer: address }]) => [peer, formatAddress(address)] as const)
-  const isAny = ["0.0.0.0", "::"].includes(listenPeer.host)
-  return new Map(isAny ? others : [[id, formatAddress(listenPeer)], ...others])
+  return new Map(ClientUrls.isAny(listenPeer) ? others : [[id, formatAddress(listenPeer)], ...others])
 }
 
 const describe = (replica: KvReplica): string => {
@@ -247,11 +252,10 @@ const describe = (replica: KvReplica): string => {
   return `${voters} ${voters === 1 ? "voter" : "voters"}${learners === 0 ? "" : `, ${learners} learners`}${outside}`
 }
 
-/** A replica knows its own address for clients only; the others tell theirs themselves. */
-const membersOf = (replica: KvReplica, { listenClient }: Founding.Founding, own: ReplicaId): ReadonlyArray<Member> =>
+const membersOf = (replica: KvReplica, clientUrls: (id: ReplicaId) => ReadonlyArray<string>): ReadonlyArray<Member> =>
   replica.members().members.map(({ id, role, address }) => ({
     name: id,
     peerUrls: address === undefined ? [] : [`http://${address}`],
-    clientUrls: id === own ? [`http://${formatAddress(listenClient)}`] : [],
+    clientUrls: clientUrls(id),
     isLearner: role === "learner"
   }))
