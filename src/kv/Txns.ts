@@ -60,27 +60,21 @@ const pathOf = (state: KvState, { compares, success, failure }: Txn): Path => {
   return { succeeded, operations, nested }
 }
 
-const problemOf = (state: KvState, { operations, nested }: Path): Rejection | undefined => {
+/** As etcd looks: for puts throughout, nested ones included, and then for ranges. */
+const problemOf = (state: KvState, path: Path): Rejection | undefined =>
+  firstProblem(path, (operation) => (operation._tag === "Put" ? putProblem(state, operation, false) : undefined)) ??
+  firstProblem(path, (operation) => (operation._tag === "Range" ? unreadable(state, operation.revision) : undefined))
+
+const firstProblem = (
+  { operations, nested }: Path,
+  problemWith: (operation: Operation) => Rejection | undefined
+): Rejection | undefined => {
   for (const [at, operation] of operations.entries()) {
-    const problem = operationProblem(state, operation, nested[at])
+    const path = nested[at]
+    const problem = path === undefined ? problemWith(operation) : firstProblem(path, problemWith)
     if (problem !== undefined) return problem
   }
   return undefined
-}
-
-const operationProblem = (state: KvState, operation: Operation, path: Path | undefined): Rejection | undefined => {
-  switch (operation._tag) {
-    case "Range":
-      return unreadable(state, operation.revision)
-    case "Put":
-      return putProblem(state, operation, false)
-    case "DeleteRange":
-    case "Merge":
-    case "TimeToLive":
-      return undefined
-    case "Txn":
-      return path && problemOf(state, path)
-  }
 }
 
 /** Carries it out, unless there is something against it: then nothing has changed. */

@@ -27,7 +27,7 @@ import * as LockRoute from "./LockRoute.ts"
 import * as MaintenanceRoute from "./MaintenanceRoute.ts"
 import * as RequestBody from "./RequestBody.ts"
 import * as MembersRoute from "./MembersRoute.ts"
-import type { JsonObject } from "./RequestFields.ts"
+import { type JsonObject, RequestFields } from "./RequestFields.ts"
 import * as SnapshotRoute from "./SnapshotRoute.ts"
 import * as Status from "./Status.ts"
 import type * as Waiting from "./Waiting.ts"
@@ -131,7 +131,7 @@ const postsOf = (options: GatewayOptions): Routes => {
       version: options.version
     }),
     ...MembersRoute.make({ ...options, headerAt }),
-    "/v3/auth/authenticate": () => Effect.succeed(GatewayResponse.ofError(GatewayError.authNotEnabled))
+    "/v3/auth/authenticate": authenticate
   }
   const contention = { replica, writes, headerAt, store, hub: options.hub }
   return {
@@ -139,6 +139,14 @@ const postsOf = (options: GatewayOptions): Routes => {
     waits: { ...LockRoute.make(contention), ...ElectionRoute.make(contention) },
     texts: { "/v3/lease/keepalive": LeaseRoute.keepAlive(leases) }
   }
+}
+
+/** There are no users; clients that are configured with one go on when they hear so. */
+const authenticate: Operation = (object) => {
+  const fields = new RequestFields(object)
+  fields.string("name")
+  fields.string("password")
+  return Effect.succeed(GatewayResponse.ofError(fields.problem ?? GatewayError.authNotEnabled))
 }
 
 const pagesOf = ({
@@ -216,5 +224,7 @@ const isRouteNotFound = (cause: Cause.Cause<unknown>): boolean =>
 
 const notServed = (allow: string | undefined): Response =>
   allow === undefined
-    ? HttpServerResponse.text("Not Found\n", { status: 404 })
-    : HttpServerResponse.text("Method Not Allowed\n", { status: 405, headers: { allow } })
+    ? HttpServerResponse.text("Not Found\n", { status: 404, contentType: plainText })
+    : HttpServerResponse.text("Method Not Allowed\n", { status: 405, contentType: plainText, headers: { allow } })
+
+const plainText = "text/plain; charset=utf-8"

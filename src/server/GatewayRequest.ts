@@ -27,7 +27,6 @@ export const put = (object: JsonObject, maxRequestBytes: number): Put | GatewayE
   if (fields.problem !== undefined) return fields.problem
   const problem = TxnCheck.putProblem(command)
   if (problem !== undefined) return StoreError.ofProblem(problem)
-  if (isNoLease(command.lease)) return StoreError.leaseNotFound
   return sizeOf(command) > maxRequestBytes ? StoreError.requestTooLarge : command
 }
 
@@ -64,9 +63,6 @@ export const named = (command: KvCommand | GatewayError, key: string | undefined
   if (key === undefined || isGatewayError(command)) return command
   return idempotencyKey.test(key) ? { session: { _tag: "Key", key }, command } : idempotencyKeyInvalid
 }
-
-/** No lease has such an id, and no command can carry it. */
-export const isNoLease = (lease: bigint | undefined): boolean => lease !== undefined && lease < 0n
 
 /** In keys and values. */
 export const sizeOf = ({
@@ -138,20 +134,12 @@ const sortIn = (fields: RequestFields): { readonly sort?: Sort } => {
   return target === "KEY" && order !== "DESCEND" ? {} : { sort: { order: orders[order], target: targets[target] } }
 }
 
-/** Nothing is below a negative bound; what cannot be is said by one that nothing reaches. */
-const filtersIn = (fields: RequestFields): Partial<RangeQuery> => {
-  const minModRevision = fields.int64("min_mod_revision", "minModRevision")
-  const maxModRevision = fields.int64("max_mod_revision", "maxModRevision")
-  const minCreateRevision = fields.int64("min_create_revision", "minCreateRevision")
-  const maxCreateRevision = fields.int64("max_create_revision", "maxCreateRevision")
-  const leavesNothing = maxModRevision < 0 || maxCreateRevision < 0
-  return {
-    ...(leavesNothing ? { minModRevision: Number.MAX_SAFE_INTEGER } : bound("minModRevision", minModRevision)),
-    ...bound("maxModRevision", maxModRevision),
-    ...bound("minCreateRevision", minCreateRevision),
-    ...bound("maxCreateRevision", maxCreateRevision)
-  }
-}
+const filtersIn = (fields: RequestFields): Partial<RangeQuery> => ({
+  ...bound("minModRevision", fields.int64("min_mod_revision", "minModRevision")),
+  ...bound("maxModRevision", fields.int64("max_mod_revision", "maxModRevision")),
+  ...bound("minCreateRevision", fields.int64("min_create_revision", "minCreateRevision")),
+  ...bound("maxCreateRevision", fields.int64("max_create_revision", "maxCreateRevision"))
+})
 
 const bound = (name: keyof RangeQuery, revision: number): Partial<RangeQuery> =>
-  revision > 0 ? { [name]: revision } : {}
+  revision === 0 ? {} : { [name]: revision }

@@ -1,6 +1,6 @@
 /**
  * Reads the fields of one request object by hand, as proto3 JSON has them: two spellings of a
- * name, int64 as string or number, null as absent, unknown names ignored. The first wrong field
+ * name, of which the one in camelCase goes before the other, int64 as string or number, null as absent, unknown names ignored. The first wrong field
  * is kept in `problem`; reading goes on with a default, so a caller looks once, at the end.
  */
 import type { Key } from "../kv/KeyValue.ts"
@@ -73,7 +73,7 @@ export class RequestFields {
     if (value === undefined) return ""
     const isNumber = typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value))
     const text = isNumber ? String(value) : value
-    if (typeof text === "string" && /^\d{1,20}$/.test(text)) return text === "0" ? "" : text
+    if (typeof text === "string" && /^\d{1,20}$/.test(text) && BigInt(text) < 2n ** 64n) return text === "0" ? "" : text
     return this.wrong(name, "an unsigned 64-bit integer, as a string", value, "")
   }
 
@@ -98,7 +98,8 @@ export class RequestFields {
   }
 
   private field(snake: string, camel: string): unknown {
-    return LongNumber.read(this.object[snake] ?? this.object[camel] ?? undefined)
+    const { object } = this
+    return LongNumber.read((Object.hasOwn(object, camel) ? object[camel] : object[snake]) ?? undefined)
   }
 
   private text(snake: string, camel: string): string {

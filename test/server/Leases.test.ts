@@ -101,9 +101,12 @@ test("many keys of a lease are told in many pieces", async () => {
   expect(JSON.parse((await server.post("/v3/kv/range", { key: "AA==", range_end: "AA==" })).text).kvs).toBeUndefined()
 })
 
-test("an id below 0 is none", async () => {
+test("an id below 0 is one as well, as in etcd", async () => {
   const server = await start()
-  const got = await server.post("/v3/lease/grant", { TTL: 10, ID: -79 })
-  expect([got.status, JSON.parse(got.text).code]).toEqual([400, 3])
-  expect(server.replica.calls.propose).toBe(0)
+  expect(JSON.parse((await server.post("/v3/lease/grant", { TTL: 10, ID: -79 })).text).ID).toBe("-79")
+  expect((await server.post("/v3/kv/put", { key: base64("k"), lease: "-79" })).status).toBe(200)
+  const { kvs } = JSON.parse((await server.post("/v3/kv/range", { key: base64("k") })).text)
+  expect(kvs[0].lease).toBe("-79")
+  expect((await server.post("/v3/lease/revoke", { ID: -79 })).status).toBe(200)
+  expect(server.replica.store().revision).toBe(3)
 })
