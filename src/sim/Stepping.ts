@@ -6,6 +6,7 @@ import { isMember } from "../raft/Configuration.ts"
 import { Instant, type RequestId } from "../raft/LogEntry.ts"
 import * as Agendas from "./Agenda.ts"
 import * as Background from "./Background.ts"
+import * as Canon from "./CanonicalLog.ts"
 import * as Cuts from "./Cuts.ts"
 import * as Desks from "./Desk.ts"
 import { replicaNumber } from "./Disk.ts"
@@ -120,7 +121,10 @@ export const submit = (
   { client, query }: { readonly client: number; readonly query: boolean }
 ): Operation => {
   const { subject, ledger, chance } = world
-  const input = query ? subject.query(chance.clients) : subject.command(chance.clients, ledger.operations.length + 1)
+  const latest = Canon.latest(ledger.canon)
+  const input = query
+    ? subject.query(chance.clients, latest)
+    : subject.command(chance.clients, ledger.operations.length + 1, latest)
   const kind = query ? "Query" : "Command"
   const operation = Ledgers.invoke(ledger, { client, replica: host.id, kind, input, invokedAt: Worlds.tick(world) })
   if (world.recording !== undefined) Recordings.onAsk(world.recording, operation)

@@ -22,13 +22,15 @@ import * as Oracles from "./Oracle.ts"
 import type { Plan } from "./Plan.ts"
 import { type Random, stream } from "./Random.ts"
 import type * as Recordings from "./Recording.ts"
-import type { AnyEffect, AnyImage, AnyMessage, AnyReplica, AnySubject } from "./Subject.ts"
+import type { AnyEffect, AnyImage, AnyMessage, AnyReplica, AnySubject, Versions } from "./Subject.ts"
 import * as Traces from "./Trace.ts"
 
 export interface World {
   readonly seed: number
   readonly plan: Plan
   readonly subject: AnySubject
+  /** What earlier programs and later ones understand. */
+  readonly versions: Versions
   /** By the version that they understand, from 1 on. */
   readonly replicas: ReadonlyArray<AnyReplica>
   readonly hosts: ReadonlyArray<Host>
@@ -117,11 +119,12 @@ export interface Making {
 
 export const make = (seed: number, plan: Plan, subject: AnySubject, { cuts = none, recording }: Making = {}): World => {
   const clocks = stream(seed, "clocks")
+  const versions = subject.versions?.(stream(seed, "subject.versions")) ?? ([1, 2] as const)
   const founders = Array.from({ length: plan.size }, (_, number) => replicaName(number))
   const hosts = Array.from({ length: plan.hosts }, (_, number) =>
     Hosts.make(replicaName(number), number, {
       clock: { rate: plan.clocks[number]!, offset: clocks.between(0, 1e6) },
-      version: plan.versions.first[number]!,
+      version: versions[plan.versions.first[number]! - 1]!,
       founders
     })
   )
@@ -130,7 +133,8 @@ export const make = (seed: number, plan: Plan, subject: AnySubject, { cuts = non
     seed,
     plan,
     subject,
-    replicas: [1, 2].map((version) => Replica.make({ ...subject.machine, version }, plan.options)),
+    versions,
+    replicas: [1, 2, 3, 4].map((version) => Replica.make({ ...subject.machine, version }, plan.options)),
     hosts,
     links: Links.make(plan.hosts),
     library: new Map(),
