@@ -60,10 +60,9 @@ export const put = (writing: Writing, key: Key, value: Uint8Array, lease: bigint
   writing.keys = OrderedMap.set(writing.keys, key, kv, writing.owner)
   if (deleted !== undefined) writing.deletions = OrderedMap.remove(writing.deletions, key, writing.owner)
   const oldLease = prev?.lease ?? 0n
-  if (oldLease !== lease) {
-    if (oldLease !== 0n) writing.leases = Leases.detach(writing.leases, oldLease, key)
-    if (lease !== 0n) writing.leases = Leases.attach(writing.leases, lease, key)
-  }
+  if (oldLease !== 0n && oldLease !== lease) writing.leases = Leases.detach(writing.leases, oldLease, key)
+  // Also where the key has it already: that may have been an earlier one of this name (see KvMachine.migrate).
+  if (lease !== 0n) writing.leases = Leases.attach(writing.leases, lease, key)
   const change: History.Change = { _tag: "Put", kv, prev, deleted }
   writing.changes.push(change)
   writing.liveBytes += weighPair(kv) - (prev === undefined ? 0 : weighPair(prev))

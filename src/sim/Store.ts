@@ -11,6 +11,7 @@ import * as OrderedMap from "../kv/OrderedMap.ts"
 import { ClusterTime } from "../raft/LogEntry.ts"
 import type { Context } from "../raft/Machine.ts"
 import { mix, text } from "./Random.ts"
+import * as PlainHub from "./PlainHub.ts"
 import * as StoreChoice from "./StoreChoice.ts"
 import { rule } from "./StoreRules.ts"
 import { inWords, type Subject } from "./Subject.ts"
@@ -21,8 +22,9 @@ type Store = Subject<KvState, KvCommand, KvResult, KvQuery, KvAnswer>
 const quick = (context: Context): Context => ({ ...context, time: ClusterTime(context.time * 5) })
 
 /** The store, or one with a bug in it. */
-export const over = (machine: Store["machine"]): Store => ({
+export const over = (machine: Store["machine"], hub: NonNullable<Store["hub"]> = PlainHub.make): Store => ({
   name: "store",
+  hub,
   machine: { ...machine, apply: (state, command, context) => machine.apply(state, command, quick(context)) },
   // In most clusters there is history from the beginning; in some it begins when the last program is replaced, if ever.
   versions: (random) => (random.chance(0.25) ? [historySince - 1, historySince] : [historySince, historySince + 1]),

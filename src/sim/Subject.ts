@@ -10,6 +10,7 @@ import type { RaftEvent } from "../raft/RaftEvent.ts"
 import type { Replica } from "../raft/Replica.ts"
 import type { ServerState } from "../raft/ServerState.ts"
 import type { Image } from "../raft/Snapshot.ts"
+import type { Hub } from "./Watch.ts"
 import type { Random } from "./Random.ts"
 
 export type Versions = readonly [earlier: number, later: number]
@@ -31,6 +32,8 @@ export interface Subject<S, C, R, Q, A> {
   readonly alter: (random: Random, state: S) => S
   /** What the machine itself promises of each step that is applied: what is broken, in words. */
   readonly rule?: (before: S, after: S, command: C, result: R, context: Context) => string | undefined
+  /** How a replica serves clients that watch the store; other machines cannot be watched. */
+  readonly hub?: (state: S) => Hub<S>
   readonly sameResult: (one: R, other: R) => boolean
   readonly sameAnswer: (one: A, other: A) => boolean
 }
