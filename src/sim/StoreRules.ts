@@ -46,7 +46,7 @@ export const rule = (
 ): string | undefined =>
   brokenRevision(before, after, result) ??
   brokenRecord(before, after, context) ??
-  brokenPast(before, after, command) ??
+  brokenPast(before, after, command, context) ??
   brokenLease(before, after, command, result, context)
 
 /** One command is one revision, or none where it changes nothing; what is refused changes nothing. */
@@ -85,12 +85,16 @@ const brokenRecord = (before: KvState, after: KvState, { version, time }: Contex
 }
 
 /** A revision that can be read reads as it always did; by one command after the other, so for ever. */
-const brokenPast = (before: KvState, after: KvState, command: KvCommand): string | undefined => {
+const brokenPast = (before: KvState, after: KvState, command: KvCommand, { version }: Context): string | undefined => {
   const { compacted } = after
   if (compacted < before.compacted) return `compacted ${compacted} after ${before.compacted}`
   if (compacted > after.revision) return `compacted ${compacted} of ${after.revision}`
   if (compacted > before.compacted && command._tag === "Compact" && compacted !== command.revision) {
     return `compacted ${compacted}, and ${command.revision} was asked for`
+  }
+  const { first } = after.history
+  if (version >= historySince && first > before.history.first && first > compacted) {
+    return `what ${compacted} has changed is forgotten, and that is not compacted`
   }
   const readable = before.revision - compacted
   const some = readable <= 0 ? [] : [compacted, compacted + ((mix(after.revision, compacted) >>> 0) % readable)]
