@@ -50,7 +50,7 @@ describe("the store's commands with sessions", () => {
 
   it("are the same bytes as ever where they have no session, and say their version", () => {
     const plain = put("a", "1")
-    assert.deepStrictEqual(bytesOf(plain), KvCommandCodec.encode(plain))
+    assert.deepStrictEqual(bytesOf(plain), KvCommandCodec.encode(plain, 2))
     assert.deepStrictEqual(
       commands.map((command) => versionOf!(bytesOf(command))),
       [1, 2, 2, 2, 2, 2, 1]
