@@ -73,6 +73,8 @@ export const campaign = async (options: Options): Promise<Outcome> => {
   return { compared, found: [...found.values()], repeated, known }
 }
 
-/** Differences of one kind have most likely one cause. */
-const kindOf = ({ route, path, etcd, balsa }: Difference): string =>
-  [route, path, etcd, balsa].map((part) => (JSON.stringify(part) ?? "").replace(/\d+/g, "0").slice(0, 200)).join(" ")
+/** Differences of one kind have most likely one cause: in the same field, or in errors that are the same. */
+const kindOf = ({ route, path, etcd, balsa }: Difference): string => {
+  const values = /\.(status|error|message|code)$/.test(path) ? [etcd, balsa] : []
+  return JSON.stringify([route, path.replace(/\d+/g, "0"), ...values])
+}

@@ -2,11 +2,13 @@
 import type { Difference } from "./Run.ts"
 
 export interface Known {
-  readonly name: string
+  readonly request: string
+  readonly etcd: string
+  readonly balsa: string
   readonly reason: string
   readonly is: (difference: Difference) => boolean
 }
 
 export const known: ReadonlyArray<Known> = []
 
-export const nameOf = (difference: Difference): string | undefined => known.find(({ is }) => is(difference))?.name
+export const nameOf = (difference: Difference): string | undefined => known.find(({ is }) => is(difference))?.request
