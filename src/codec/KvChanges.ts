@@ -171,11 +171,11 @@ export class Decoding {
   }
 
   /** A change whose value, of this length, comes in parts. */
-  takeLarge(from: Reader): { readonly length: number; readonly then: WithValue } | undefined {
-    const then = this.takeChange(from, from.u8())
+  takeLarge(from: Reader): { readonly length: number; readonly complete: WithValue } | undefined {
+    const complete = this.takeChange(from, from.u8())
     const length = from.u32()
-    if (then === undefined || !from.done) return undefined
-    return { length, then }
+    if (complete === undefined || !from.done) return undefined
+    return { length, complete }
   }
 
   finish(): Decoded | undefined {

@@ -49,7 +49,9 @@ export class KvStateDecoding implements StateDecoder<KvState> {
   /** Pairs that were put by what the history is to tell. */
   private recent = 0
   private past: { readonly keys: KvState["keys"]; readonly changes: KvChanges.Decoding } | undefined
-  private large: { readonly value: LargeValue; readonly then: (value: Uint8Array, from: Reader) => void } | undefined
+  private large:
+    | { readonly value: LargeValue; readonly complete: (value: Uint8Array, from: Reader) => void }
+    | undefined
   private failed = false
 
   constructor(version: number) {
@@ -103,7 +105,7 @@ export class KvStateDecoding implements StateDecoder<KvState> {
       case KvChanges.kinds.large: {
         this.past ??= this.goBack(head)
         const change = this.past.changes.takeLarge(from)
-        return change === undefined ? from.fail() : this.await(from, change.length, change.then)
+        return change === undefined ? from.fail() : this.await(from, change.length, change.complete)
       }
       default:
         return from.fail()
@@ -136,18 +138,18 @@ export class KvStateDecoding implements StateDecoder<KvState> {
     this.await(from, length, (value, last) => this.add(last, head, pair, value))
   }
 
-  private await(from: Reader, length: number, then: (value: Uint8Array, from: Reader) => void): void {
+  private await(from: Reader, length: number, complete: (value: Uint8Array, from: Reader) => void): void {
     if (!from.done || length <= partBytes) return from.fail()
-    this.large = { value: new LargeValue(length), then }
+    this.large = { value: new LargeValue(length), complete }
   }
 
   private takePart(from: Reader, piece: Uint8Array): void {
-    const { value, then } = this.large!
+    const { value, complete } = this.large!
     if (from.u8() !== KvPairs.kinds.part || !value.take(piece.subarray(1))) return from.fail()
     const whole = value.whole()
     if (whole === undefined) return
     this.large = undefined
-    then(whole, from)
+    complete(whole, from)
   }
 
   private add(from: Reader, { revision, first }: Head, pair: KvPairs.Metadata, value: Uint8Array): void {

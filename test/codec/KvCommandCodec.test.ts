@@ -1,7 +1,7 @@
 /** The store's commands come back as they went, and nothing else comes back at all. */
 import { assert, describe, it } from "@effect/vitest"
 import { KvCommandCodec } from "../../src/codec/KvCommandCodec.ts"
-import { maxTxnDepth } from "../../src/codec/KvOperationCodec.ts"
+import { maxTxnDepth } from "../../src/codec/KvTxnCodec.ts"
 import type { KvCommand, Put } from "../../src/kv/KvCommand.ts"
 import { inWords } from "../../src/sim/Subject.ts"
 import { chanceOf } from "../kv/Chance.ts"

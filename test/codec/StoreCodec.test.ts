@@ -7,35 +7,11 @@ import { KvCommandCodec } from "../../src/codec/KvCommandCodec.ts"
 import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
 import { BackupStateCodec, StoreCommandCodec, StoreStateCodec } from "../../src/codec/StoreCodec.ts"
 import type { StateCodec } from "../../src/codec/StateCodec.ts"
-import type { KvCommand } from "../../src/kv/KvCommand.ts"
 import { ClusterTime } from "../../src/raft/LogEntry.ts"
 import { inWords } from "../../src/sim/Subject.ts"
 import type { StoreCommand, StoreState } from "../../src/sessions/Store.ts"
 import { sessionsSince, StoreMachine } from "../../src/sessions/Store.ts"
-
-const put = (key: string, value: string, prevKv = false): KvCommand => ({
-  _tag: "Put",
-  key,
-  value: Buffer.from(value),
-  prevKv
-})
-const erase = (key: string, rangeEnd?: string): KvCommand => ({ _tag: "DeleteRange", key, rangeEnd, prevKv: true })
-const once = (key: string, command: KvCommand): StoreCommand => ({ session: { _tag: "Key", key }, command })
-const register = (client: string): StoreCommand => ({ session: { _tag: "Register", client } })
-const by = (client: string, sequence: number, command: KvCommand): StoreCommand => ({
-  session: { _tag: "Client", client, sequence },
-  command
-})
-
-const commands: ReadonlyArray<StoreCommand> = [
-  put("a", "1"),
-  once("k", put("a", "2", true)),
-  once("\xff".repeat(255), erase("a", "b")),
-  register("c"),
-  by("c", 1, put("b", "")),
-  by("c", Number.MAX_SAFE_INTEGER, erase("nothing")),
-  erase("")
-]
+import { by, commands, erase, load, once, piecesOf, put, register, sample, stateOf } from "./StoreSamples.ts"
 
 const bytesOf = (command: StoreCommand): Uint8Array => StoreCommandCodec.encode(command, 2)!
 const { decode, versionOf } = StoreCommandCodec
@@ -103,20 +79,8 @@ describe("the store's commands with sessions", () => {
   })
 })
 
-const stateOf = (all: ReadonlyArray<StoreCommand>, from = StoreMachine.initial): StoreState =>
-  all.reduce((state, command, at) => StoreMachine.apply(state, command, { time: ClusterTime(at), version: 2 })[0], from)
-
-const piecesOf = (state: StoreState, version: number): Array<Uint8Array> => [...StoreStateCodec.encode(state, version)]
-
-const load = <S>(codec: StateCodec<S>, pieces: ReadonlyArray<Uint8Array>, version: number): S | undefined => {
-  const decoder = codec.decoder(version)!
-  return pieces.every((piece) => decoder.push(piece)) ? decoder.finish() : undefined
-}
-
 /** Without telling one kind of bytes from another. */
 const plain = (value: unknown): unknown => JSON.parse(inWords(value))
-
-const sample = stateOf(commands)
 
 const many = stateOf(
   Array.from({ length: 3000 }, (_, n) => [
