@@ -2,7 +2,7 @@
  * A transaction from JSON. Reading it through goes on after the first thing that is wrong, and tells that one at the end; what etcd
  * checks before it proposes is checked when it is read as a whole (see TxnCheck).
  */
-import { maxTxnDepth } from "../codec/KvOperationCodec.ts"
+import { maxTxnDepth } from "../codec/KvTxnCodec.ts"
 import type { Compare, CompareTarget, Operation, Txn } from "../kv/KvCommand.ts"
 import * as TxnCheck from "../kv/TxnCheck.ts"
 import { type GatewayError, invalid } from "./GatewayError.ts"
