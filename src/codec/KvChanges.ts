@@ -104,8 +104,8 @@ const writeChange = (to: Writer, change: History.Change): void => {
   )
   to.latin1(History.keyOf(change))
   if (prev === undefined) return
-  if (change._tag === "Put") to.safe(prev.modRevision)
-  else KvPairs.writeRevisions(to, prev)
+  if (change._tag === "Delete" || change.kv.createRevision === change.kv.modRevision) KvPairs.writeRevisions(to, prev)
+  else to.safe(prev.modRevision)
   if (prev.lease !== 0n) to.i64(prev.lease)
 }
 
@@ -171,11 +171,11 @@ export class Decoding {
   }
 
   /** A change whose value, of this length, comes in parts. */
-  takeLarge(from: Reader): { readonly length: number; readonly then: WithValue } | undefined {
-    const then = this.takeChange(from, from.u8())
+  takeLarge(from: Reader): { readonly length: number; readonly complete: WithValue } | undefined {
+    const complete = this.takeChange(from, from.u8())
     const length = from.u32()
-    if (then === undefined || !from.done) return undefined
-    return { length, then }
+    if (complete === undefined || !from.done) return undefined
+    return { length, complete }
   }
 
   finish(): Decoded | undefined {
@@ -224,11 +224,14 @@ export class Decoding {
       this.goBack(put, { _tag: "Absence", put })
       return undefined
     }
-    const { createRevision } = kv
-    const modRevision = from.safe()
+    // One that was deleted and put anew in one transaction says nothing of what was there before.
+    const isNew = kv.createRevision === this.revision
+    const revisions = isNew
+      ? KvPairs.readRevisions(from)
+      : { createRevision: kv.createRevision, modRevision: from.safe(), version: kv.version - 1 }
+    const { createRevision, modRevision, version } = revisions
     const lease = KvPairs.readLease(from, found)
-    const version = kv.version - 1
-    const possible = createRevision <= modRevision && modRevision <= this.revision && version >= 1
+    const possible = createRevision <= modRevision && modRevision < this.revision && version >= 1
     if ((found & flags.before) === 0 || !possible) from.fail()
     if (from.failed) return undefined
     const before = (value: Uint8Array): void => {
@@ -245,7 +248,7 @@ export class Decoding {
     const revisions = KvPairs.readRevisions(from)
     const lease = KvPairs.readLease(from, found)
     const isGone = after === undefined || "_tag" in after
-    if (!isGone || revisions.modRevision > this.revision || (found & ~flags.lease) !== flags.before) from.fail()
+    if (!isGone || revisions.modRevision >= this.revision || (found & ~flags.lease) !== flags.before) from.fail()
     if (from.failed || !isGone) return undefined
     return (value) => {
       const prev: KeyValue = { key, value, ...revisions, lease }

@@ -15,7 +15,7 @@
  *       11 Txn in order     body
  *       12 Merge            body
  *
- * KvOperationCodec has the bodies. Whatever is not listed makes the bytes no command, so that what a later
+ * KvOperationCodec and KvTxnCodec have the bodies. Whatever is not listed makes the bytes no command, so that what a later
  * version means is never half understood; and each command has exactly one form.
  */
 import { historySince, type KvCommand, type Put } from "../kv/KvCommand.ts"
@@ -26,18 +26,16 @@ import {
   CommandWriter,
   fixedBytes,
   isPlain,
-  kindOf,
   kinds as operations,
   readDeleteRange,
   readMerge,
   readPut,
-  readTxn,
   readWhole,
   writeDeleteRange,
   writeMerge,
-  writePut,
-  writeTxn
+  writePut
 } from "./KvOperationCodec.ts"
+import { kindOf, readTxn, writeTxn } from "./KvTxnCodec.ts"
 
 const plain = 1
 const kinds = {

@@ -8,27 +8,17 @@
  *                  flags (1: 1 limit, 2 revision, 4 minModRevision, 8 maxModRevision, 16 minCreateRevision, 32 maxCreateRevision),
  *                  key, rangeEnd if flagged, sort if flagged: order (1), target (1),
  *                  then the flagged numbers in this order; what is 0 is not flagged
- *     Txn          how many compares (4), and they; operations of success, then of failure: how many (4),
- *                  then each with its kind (1: 1 Put, 2 DeleteRange, 3 Range, 4 Txn, 11 Txn in order, 12 Merge, 13 TimeToLive)
- *     TimeToLive   key
  *     Merge        key, then 0 (1) and the amount to add (8), or 1 (1) and the bytes to append
- *     compare      result (1), target (1), whether there is a rangeEnd (1), key, rangeEnd if there is one,
- *                  then what it compares with: a number, a value, or a lease's id (8)
  *
- * Enumerations count from 0 in the order in which they are listed below, which is etcd's.
+ * Enumerations count from 0 in the order in which they are listed below, which is etcd's. KvTxnCodec has transactions of them.
  */
-import type { Compare, CompareTarget, DeleteRange, Merge, Operation, Put, Txn } from "../kv/KvCommand.ts"
+import type { DeleteRange, Merge, Put } from "../kv/KvCommand.ts"
 import type { RangeQuery, Sort } from "../kv/KvQuery.ts"
+import { maxTtlSeconds } from "../kv/Leases.ts"
 import { type Reader, Writer } from "./Bytes.ts"
 import { readBoolean, writeBoolean } from "./Fields.ts"
 
-/** The outermost transaction counts. Deeper ones are no commands: bytes must not be able to exhaust the stack. */
-export const maxTxnDepth = 16
-
 export const kinds = { Put: 1, DeleteRange: 2, Range: 3, Txn: 4, TxnInOrder: 11, Merge: 12, TimeToLive: 13 } as const
-
-export const kindOf = (operation: Operation): number =>
-  operation._tag === "Txn" && operation.inOrder === true ? kinds.TxnInOrder : kinds[operation._tag]
 
 /** Version, kind, flags and two lengths. */
 export const fixedBytes = 11
@@ -45,8 +35,6 @@ const options = [
   "maxCreateRevision"
 ] as const satisfies ReadonlyArray<keyof RangeQuery>
 
-const results: ReadonlyArray<Compare["result"]> = ["Equal", "Greater", "Less", "NotEqual"]
-const targets: ReadonlyArray<CompareTarget["_tag"]> = ["Version", "CreateRevision", "ModRevision", "Value", "Lease"]
 const orders: ReadonlyArray<Sort["order"]> = ["None", "Ascend", "Descend"]
 const sortTargets: ReadonlyArray<Sort["target"]> = ["Key", "Version", "Create", "Mod", "Value"]
 
@@ -106,10 +94,13 @@ export const writePut = (to: CommandWriter, command: Put): void => {
   if (!isTimedOnce(command)) to.refuse()
 }
 
-/** What is said of its lease does not contradict itself. */
+/** What is said of its lease does not contradict itself, and the time at which it goes is one that can be written. */
 const isTimedOnce = ({ lease, ignoreLease, ttlMillis }: Put): boolean => {
   const said = [lease !== undefined && lease !== 0n, ignoreLease === true, ttlMillis !== undefined]
-  return said.filter(Boolean).length <= 1 && (ttlMillis === undefined || ttlMillis > 0)
+  return (
+    said.filter(Boolean).length <= 1 &&
+    (ttlMillis === undefined || (ttlMillis > 0 && ttlMillis <= maxTtlSeconds * 1000))
+  )
 }
 
 export const readPut = (from: Reader): Put => {
@@ -157,7 +148,7 @@ export const readDeleteRange = (from: Reader): DeleteRange => {
   return { _tag: "DeleteRange", key, rangeEnd, prevKv: (flags & rangeFlags.prevKv) !== 0 }
 }
 
-const writeRange = (to: CommandWriter, query: RangeQuery): void => {
+export const writeRange = (to: CommandWriter, query: RangeQuery): void => {
   const { key, rangeEnd, keysOnly, countOnly, sort } = query
   const given = options.filter((option) => (query[option] ?? 0) !== 0)
   to.u8(
@@ -176,7 +167,7 @@ const writeRange = (to: CommandWriter, query: RangeQuery): void => {
   for (const option of given) to.whole(query[option] ?? 0)
 }
 
-const readRange = (from: Reader): RangeQuery => {
+export const readRange = (from: Reader): RangeQuery => {
   const flags = from.u8()
   const given = from.u8()
   if (flags > 15 || given > 63) from.fail()
@@ -206,7 +197,7 @@ const readRange = (from: Reader): RangeQuery => {
   }
 }
 
-const readOneOf = <A>(from: Reader, all: ReadonlyArray<A>): A => {
+export const readOneOf = <A>(from: Reader, all: ReadonlyArray<A>): A => {
   const one = all[from.u8()]
   if (one === undefined) from.fail()
   return one ?? all[0]!
@@ -227,103 +218,10 @@ export const readMerge = (from: Reader): Merge => {
   return { _tag: "Merge", key, by }
 }
 
-export const writeTxn = (to: CommandWriter, { compares, success, failure }: Txn, depth = 1): void => {
-  if (depth > maxTxnDepth) return to.refuse()
-  to.u32(compares.length)
-  for (const compare of compares) writeCompare(to, compare)
-  for (const operations of [success, failure]) {
-    to.u32(operations.length)
-    for (const operation of operations) writeOperation(to, operation, depth)
-  }
-}
-
-const writeOperation = (to: CommandWriter, operation: Operation, depth: number): void => {
-  to.u8(kindOf(operation))
-  switch (operation._tag) {
-    case "Put":
-      return writePut(to, operation)
-    case "DeleteRange":
-      return writeDeleteRange(to, operation)
-    case "Range":
-      return writeRange(to, operation)
-    case "Merge":
-      return writeMerge(to, operation)
-    case "TimeToLive":
-      return to.latin1(operation.key)
-    case "Txn":
-      return writeTxn(to, operation, depth + 1)
-  }
-}
-
-export const readTxn = (from: Reader, depth = 1): Txn => {
-  if (depth > maxTxnDepth) from.fail()
-  const compares = readMany(from, readCompare)
-  const success = readMany(from, () => readOperation(from, depth))
-  return { _tag: "Txn", compares, success, failure: readMany(from, () => readOperation(from, depth)) }
-}
-
 /** Their number is believed only as far as there are bytes. */
 export const readMany = <A>(from: Reader, read: (from: Reader) => A): ReadonlyArray<A> => {
   const count = from.u32()
   const all: Array<A> = []
   while (all.length < count && !from.failed) all.push(read(from))
   return all
-}
-
-const readOperation = (from: Reader, depth: number): Operation => {
-  switch (from.u8()) {
-    case kinds.DeleteRange:
-      return readDeleteRange(from)
-    case kinds.Range:
-      return readRange(from)
-    case kinds.Merge:
-      return readMerge(from)
-    case kinds.TimeToLive:
-      return { _tag: "TimeToLive", key: from.latin1() }
-    case kinds.Txn:
-      return readTxn(from, depth + 1)
-    case kinds.TxnInOrder:
-      return { ...readTxn(from, depth + 1), inOrder: true }
-    case kinds.Put:
-      break
-    default:
-      from.fail()
-  }
-  return readPut(from)
-}
-
-const writeCompare = (to: CommandWriter, { key, rangeEnd, result, target }: Compare): void => {
-  to.u8(results.indexOf(result))
-  to.u8(targets.indexOf(target._tag))
-  writeBoolean(to, rangeEnd !== undefined)
-  to.latin1(key)
-  if (rangeEnd !== undefined) to.latin1(rangeEnd)
-  switch (target._tag) {
-    case "Value":
-      return to.bytes(target.value)
-    case "Lease":
-      return to.id(target.lease)
-    default:
-      return to.whole(target.number)
-  }
-}
-
-const readCompare = (from: Reader): Compare => {
-  const result = readOneOf(from, results)
-  const target = readOneOf(from, targets)
-  const ranged = readBoolean(from)
-  const key = from.latin1()
-  const rangeEnd = ranged ? from.latin1() : undefined
-  return { key, rangeEnd, result, target: readTarget(from, target) }
-}
-
-const readTarget = (from: Reader, _tag: CompareTarget["_tag"]): CompareTarget => {
-  switch (_tag) {
-    case "Value":
-      return { _tag, value: from.bytes() }
-    case "Lease":
-      return { _tag, lease: from.i64() }
-    default:
-      return { _tag, number: readWhole(from) }
-  }
 }

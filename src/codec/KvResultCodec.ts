@@ -25,7 +25,8 @@ import type { KeyValue } from "../kv/KeyValue.ts"
 import type { KvResult, OperationResult, Rejection } from "../kv/KvCommand.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 import { readBoolean, readOptional, writeBoolean, writeOptional } from "./Fields.ts"
-import { maxTxnDepth, readMany, readWhole, writeWhole } from "./KvOperationCodec.ts"
+import { readMany, readWhole, writeWhole } from "./KvOperationCodec.ts"
+import { maxTxnDepth } from "./KvTxnCodec.ts"
 import type { ResultCodec } from "./ResultCodec.ts"
 
 const kinds = {

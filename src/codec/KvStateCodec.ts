@@ -10,9 +10,11 @@
  *
  * Version 2:
  *
- *     first piece: revision (8), how many pairs (8), compacted (8), the first revision whose changes are kept (8), how many leases (8)
+ *     first piece: revision (8), how many pairs (8), compacted (8), the first revision whose changes are kept (8), how many leases (8),
+ *                  how many leases came with a key so far (8)
  *     then, each piece beginning with its kind (1), leases before pairs before changes:
- *       4 leases until its end, ids rising (below 0 after those above): id (8), ttlSeconds (8), expiresAt (8)
+ *       4 leases until its end, ids rising (below 0 after those above): flags (1: 1 it came with a key), id (8), TTL in milliseconds (8),
+ *                expiresAt (8)
  *       1 pairs  until its end, keys rising through all pieces: flags (1: 1 lease, 2 which it does not go with), key (4 + n),
  *                createRevision (8), modRevision (8), version (8), lease (8) if flagged, value (4 + n)
  *       2 large, 3 part as above
@@ -20,7 +22,8 @@
  *                in each from the last change to the first; each item beginning with its kind (1):
  *           1 record  time (8); the changes that follow are of the revision before that of the record before it
  *           2 put     flags (1: 1 lease, 2 there was a pair before, 4 with the same value), key (4 + n); of the pair before:
- *                     modRevision (8), lease (8) if flagged, value (4 + n) unless it is the same
+ *                     modRevision (8) if the put did not create the key anew, else createRevision (8), modRevision (8), version (8);
+ *                     lease (8) if flagged, value (4 + n) unless it is the same
  *           3 delete  flags (1: 1 lease, 2 always), key (4 + n); of the pair before: createRevision (8), modRevision (8),
  *                     version (8), lease (8) if flagged, value (4 + n)
  *       6 large change  one item as above, with the value's length (4) in place of the value; parts follow
@@ -34,6 +37,7 @@ import * as Leases from "../kv/Leases.ts"
 import * as OrderedMap from "../kv/OrderedMap.ts"
 import type { Key } from "../kv/KeyValue.ts"
 import { Writer } from "./Bytes.ts"
+import { writeBoolean } from "./Fields.ts"
 import * as KvChanges from "./KvChanges.ts"
 import * as KvPairs from "./KvPairs.ts"
 import { KvStateDecoding, leasesKind, pairsAlone, withHistory } from "./KvStateDecoding.ts"
@@ -41,7 +45,7 @@ import type { StateCodec } from "./StateCodec.ts"
 
 const encode = function* (state: KvState, version = withHistory): Generator<Uint8Array, void> {
   const { revision, keys, compacted, history, leases } = state
-  const first = new Writer(40)
+  const first = new Writer(48)
   first.safe(revision)
   first.safe(OrderedMap.size(keys))
   if (version === pairsAlone) {
@@ -52,6 +56,7 @@ const encode = function* (state: KvState, version = withHistory): Generator<Uint
   first.safe(compacted)
   first.safe(kept)
   first.safe(Leases.size(leases))
+  first.safe(leases.owns)
   yield first.finish()
   yield* leasePieces(leases)
   yield* KvPairs.pieces(keys, KvPairs.second(leases))
@@ -64,9 +69,10 @@ const leasePieces = function* ({ byId }: Leases.Leases): Generator<Uint8Array, v
     const to = new Writer(KvPairs.targetBytes + 1024)
     to.u8(leasesKind)
     let next: Key | undefined
-    OrderedMap.walk(byId, from, undefined, ({ id, ttlSeconds, expiresAt }, key) => {
+    OrderedMap.walk(byId, from, undefined, ({ id, ttlSeconds, expiresAt, isOwn }, key) => {
+      writeBoolean(to, isOwn)
       to.i64(id)
-      to.safe(ttlSeconds)
+      to.safe(Math.round(ttlSeconds * 1000))
       to.safe(expiresAt)
       if (to.length >= KvPairs.targetBytes) next = `${key}\0`
       return next === undefined

@@ -6,6 +6,7 @@ import * as Leases from "../kv/Leases.ts"
 import * as OrderedMap from "../kv/OrderedMap.ts"
 import { ClusterTime } from "../raft/LogEntry.ts"
 import { Reader } from "./Bytes.ts"
+import { readBoolean } from "./Fields.ts"
 import * as KvChanges from "./KvChanges.ts"
 import * as KvPairs from "./KvPairs.ts"
 import { LargeValue, partBytes } from "./LargeValue.ts"
@@ -24,13 +25,14 @@ interface Head {
   readonly compacted: number
   readonly first: number
   readonly leases: number
+  readonly owns: number
 }
 
 const readHead = (from: Reader, version: number): Head => {
   const [revision, pairs] = [from.safe(), from.safe()]
   if (revision < 1) from.fail()
-  if (version === pairsAlone) return { revision, pairs, compacted: revision, first: revision + 1, leases: 0 }
-  const head = { revision, pairs, compacted: from.safe(), first: from.safe(), leases: from.safe() }
+  if (version === pairsAlone) return { revision, pairs, compacted: revision, first: revision + 1, leases: 0, owns: 0 }
+  const head = { revision, pairs, compacted: from.safe(), first: from.safe(), leases: from.safe(), owns: from.safe() }
   const { compacted, first } = head
   if (compacted > revision || first < Math.max(1, compacted) || first > revision + 1) from.fail()
   return head
@@ -47,7 +49,9 @@ export class KvStateDecoding implements StateDecoder<KvState> {
   /** Pairs that were put by what the history is to tell. */
   private recent = 0
   private past: { readonly keys: KvState["keys"]; readonly changes: KvChanges.Decoding } | undefined
-  private large: { readonly value: LargeValue; readonly then: (value: Uint8Array, from: Reader) => void } | undefined
+  private large:
+    | { readonly value: LargeValue; readonly complete: (value: Uint8Array, from: Reader) => void }
+    | undefined
   private failed = false
 
   constructor(version: number) {
@@ -60,6 +64,7 @@ export class KvStateDecoding implements StateDecoder<KvState> {
     const from = new Reader(piece)
     if (this.head === undefined) {
       this.head = readHead(from, this.version)
+      this.leases = { ...Leases.empty, owns: this.head.owns }
       if (!from.done) from.fail()
     } else if (this.large !== undefined) this.takePart(from, piece)
     else this.takeKind(from, from.u8(), this.head)
@@ -100,7 +105,7 @@ export class KvStateDecoding implements StateDecoder<KvState> {
       case KvChanges.kinds.large: {
         this.past ??= this.goBack(head)
         const change = this.past.changes.takeLarge(from)
-        return change === undefined ? from.fail() : this.await(from, change.length, change.then)
+        return change === undefined ? from.fail() : this.await(from, change.length, change.complete)
       }
       default:
         return from.fail()
@@ -109,12 +114,13 @@ export class KvStateDecoding implements StateDecoder<KvState> {
 
   private takeLeases(from: Reader): void {
     while (from.remaining > 0 && !from.failed) {
-      const [id, ttlSeconds, expiresAt] = [from.i64(), from.safe(), ClusterTime(from.safe())]
+      const isOwn = readBoolean(from)
+      const [id, ttlSeconds, expiresAt] = [from.i64(), from.safe() / 1000, ClusterTime(from.safe())]
       const place = BigInt.asUintN(64, id)
       if (place <= this.lastLease) from.fail()
       if (from.failed) return
       this.lastLease = place
-      this.leases = Leases.set(this.leases, { id, ttlSeconds, expiresAt, keys: OrderedMap.empty })
+      this.leases = Leases.set(this.leases, { id, ttlSeconds, expiresAt, isOwn, keys: OrderedMap.empty })
     }
   }
 
@@ -132,18 +138,18 @@ export class KvStateDecoding implements StateDecoder<KvState> {
     this.await(from, length, (value, last) => this.add(last, head, pair, value))
   }
 
-  private await(from: Reader, length: number, then: (value: Uint8Array, from: Reader) => void): void {
+  private await(from: Reader, length: number, complete: (value: Uint8Array, from: Reader) => void): void {
     if (!from.done || length <= partBytes) return from.fail()
-    this.large = { value: new LargeValue(length), then }
+    this.large = { value: new LargeValue(length), complete }
   }
 
   private takePart(from: Reader, piece: Uint8Array): void {
-    const { value, then } = this.large!
+    const { value, complete } = this.large!
     if (from.u8() !== KvPairs.kinds.part || !value.take(piece.subarray(1))) return from.fail()
     const whole = value.whole()
     if (whole === undefined) return
     this.large = undefined
-    then(whole, from)
+    complete(whole, from)
   }
 
   private add(from: Reader, { revision, first }: Head, pair: KvPairs.Metadata, value: Uint8Array): void {

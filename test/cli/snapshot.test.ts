@@ -135,7 +135,7 @@ describe("snapshot save", () => {
   flipped[50_000]! ^= 1
   const broken: ReadonlyArray<readonly [string, (response: ServerResponse) => void, RegExp]> = [
     ["ends early", (to) => to.end(all.slice(0, -1).join("")), /^BALSA_TRANSFER_BROKEN: .*after \d+ of \d+ bytes/],
-    ["ends in a line", (to) => to.end(all.join("").slice(0, -30)), /^BALSA_TRANSFER_BROKEN: .*no piece/],
+    ["ends in a line", (to) => to.end(all.join("").slice(0, -30)), /^BALSA_TRANSFER_BROKEN: .*ended within a line/],
     [
       "loses its connection",
       (to) => {
@@ -255,7 +255,11 @@ describe("restore", () => {
     const first = Restoration.firstImage(image, { cluster: "c", voters, bumpRevision: 500 })
     expect(Epoch.count(first.epoch)).toBe(3)
     expect(first).toMatchObject({ last: image.last, applied: image.applied })
-    expect(first.value).toEqual({ revision: 1501, keys: image.value.keys })
+    const { leases, liveBytes } = image.value
+    expect(first.value).toMatchObject({ revision: 1501, compacted: 1501, leases, liveBytes })
+    expect(first.value.keys).toBe(image.value.keys)
+    // What a client of the old cluster has seen cannot be read, and watchers begin after it.
+    expect(first.value.history).toMatchObject({ first: 1502, length: 0 })
     expect(first.configuration.voters).toEqual(["A", "X"])
   })
 

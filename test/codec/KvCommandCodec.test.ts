@@ -1,7 +1,7 @@
 /** The store's commands come back as they went, and nothing else comes back at all. */
 import { assert, describe, it } from "@effect/vitest"
 import { KvCommandCodec } from "../../src/codec/KvCommandCodec.ts"
-import { maxTxnDepth } from "../../src/codec/KvOperationCodec.ts"
+import { maxTxnDepth } from "../../src/codec/KvTxnCodec.ts"
 import type { KvCommand, Put } from "../../src/kv/KvCommand.ts"
 import { inWords } from "../../src/sim/Subject.ts"
 import { chanceOf } from "../kv/Chance.ts"
@@ -250,6 +250,9 @@ describe("commands of later versions", () => {
       { ...put, lease: -(2n ** 63n) - 1n },
       { ...put, lease: 1n, ignoreLease: true },
       { ...put, value: Buffer.from("v"), ignoreValue: true },
+      { ...put, ttlMillis: 0 },
+      { ...put, ttlMillis: -1 },
+      { ...put, ttlMillis: 9_000_000_000_001 },
       { ...txn, success: [{ ...ranges[0]!, limit: Number.POSITIVE_INFINITY }] },
       { ...txn, compares: [{ key: "", rangeEnd: "", result: "Equal", target: { _tag: "Lease", lease: 2n ** 64n } }] }
     ]

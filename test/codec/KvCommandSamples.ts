@@ -83,7 +83,7 @@ export const later: ReadonlyArray<KvCommand> = [
   { ...put, value: Buffer.alloc(0), ignoreValue: true },
   { ...put, ignoreLease: true },
   { ...put, ttlMillis: 1 },
-  { ...put, value: Buffer.alloc(0), ignoreValue: true, ttlMillis: safe },
+  { ...put, value: Buffer.alloc(0), ignoreValue: true, ttlMillis: 9_000_000_000_000 },
   { ...put, value: Buffer.alloc(0), ignoreValue: true, ignoreLease: true, prevKv: true },
   { ...put, value: Buffer.alloc(0), ignoreValue: true, lease: 2n ** 40n },
   { _tag: "Merge", key: "n", by: { _tag: "Add", amount: -(2n ** 63n) } },

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Reader, Writer } from "../../src/codec/Bytes.ts"
 import { KvResultCodec } from "../../src/codec/KvResultCodec.ts"
-import { maxTxnDepth } from "../../src/codec/KvOperationCodec.ts"
+import { maxTxnDepth } from "../../src/codec/KvTxnCodec.ts"
 import type { KvResult, OperationResult, TxnResult } from "../../src/kv/KvCommand.ts"
 import { plainly, results } from "./KvCommandSamples.ts"
 
