@@ -17,6 +17,7 @@ import type { Header } from "./GatewayJson.ts"
 import * as GatewayRequest from "./GatewayRequest.ts"
 import * as GatewayResponse from "./GatewayResponse.ts"
 import type { KvState } from "../kv/KvState.ts"
+import type { WatchHub } from "../kv/WatchHub.ts"
 import * as Health from "./Health.ts"
 import { clusterIdOf, memberIdOf } from "./Ids.ts"
 import * as JsonBody from "./JsonBody.ts"
@@ -30,7 +31,7 @@ import * as MembersRoute from "./MembersRoute.ts"
 import { type JsonObject, RequestFields } from "./RequestFields.ts"
 import * as SnapshotRoute from "./SnapshotRoute.ts"
 import * as Status from "./Status.ts"
-import type * as Waiting from "./Waiting.ts"
+import * as WatchRoute from "./WatchRoute.ts"
 import * as Writes from "./Writes.ts"
 
 export interface GatewayOptions {
@@ -47,7 +48,8 @@ export interface GatewayOptions {
   /** What the replica has applied and carried out of the store. */
   readonly store: () => KvState
   /** Tells who waits for changes of it. */
-  readonly hub: Waiting.Waiting["hub"]
+  readonly hub: WatchHub
+  readonly watchLimits?: Partial<WatchRoute.WatchLimits> | undefined
   /** What keys and values may take; 0 is no quota. */
   readonly quotaBytes?: number | undefined
   /** For backups: what the replica has applied and carried out. */
@@ -78,7 +80,7 @@ export const layer = (options: GatewayOptions): Layer.Layer<never, never, HttpSe
   })
 
 const routes = (options: GatewayOptions) => {
-  const { operations, waits, texts } = postsOf(options)
+  const { operations, waits, texts, watch } = postsOf(options)
   const posts = [
     ...Object.entries(texts).map(([path, operation]) => ({ path, operation, waits: false })),
     ...Object.entries(operations).map(([path, operation]) => ({ path, operation: onObject(operation), waits: false })),
@@ -86,7 +88,7 @@ const routes = (options: GatewayOptions) => {
   ]
   const pages = Object.entries(pagesOf(options))
   const allowed = new Map<string, string>([
-    ...posts.map(({ path }) => [path, "POST"] as const),
+    ...[...posts, { path: watchPath }].map(({ path }) => [path, "POST"] as const),
     ...pages.map(([path]) => [path, "GET, HEAD"] as const)
   ])
   const maxRequestBytes = options.maxRequestBytes ?? GatewayRequest.defaultMaxRequestBytes
@@ -97,11 +99,16 @@ const routes = (options: GatewayOptions) => {
   return HttpRouter.use((router) =>
     Effect.gen(function* () {
       for (const route of posts) yield* router.add("POST", route.path as `/${string}`, post(body, route))
+      yield* router.add("POST", watchPath, watch)
+      // Before the listener waits for its clients: those that watch would stay for ever.
+      yield* Effect.addFinalizer(() => Effect.sync(() => options.hub.close("this replica is shutting down")))
       for (const [path, page] of pages) yield* router.add("GET", path as `/${string}`, get(page))
       yield* router.addGlobalMiddleware((app) => Effect.catchCause(app, (cause) => onFailure(cause, allowed)))
     })
   )
 }
+
+const watchPath = "/v3/watch"
 
 interface Routes {
   readonly operations: { readonly [path: string]: Operation }
@@ -109,6 +116,7 @@ interface Routes {
   readonly waits: { readonly [path: string]: Operation }
   /** Those whose body is not one JSON object. */
   readonly texts: { readonly [path: string]: TextOperation }
+  readonly watch: (request: HttpServerRequest) => Effect.Effect<Response>
 }
 
 const postsOf = (options: GatewayOptions): Routes => {
@@ -137,7 +145,8 @@ const postsOf = (options: GatewayOptions): Routes => {
   return {
     operations,
     waits: { ...LockRoute.make(contention), ...ElectionRoute.make(contention) },
-    texts: { "/v3/lease/keepalive": LeaseRoute.keepAlive(leases) }
+    texts: { "/v3/lease/keepalive": LeaseRoute.keepAlive(leases) },
+    watch: WatchRoute.make({ hub: options.hub, headerAt, limits: options.watchLimits })
   }
 }
 

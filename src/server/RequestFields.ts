@@ -60,6 +60,17 @@ export class RequestFields {
     return found ?? this.wrong(snake, `one of ${names.join(", ")}`, value, names[0])
   }
 
+  /** Several values of an enum. As in etcd, numbers without a name are passed over. */
+  choices<const Name extends string>(name: string, names: ReadonlyArray<Name>): ReadonlyArray<Name> {
+    const value = this.field(name, name)
+    if (value === undefined) return []
+    const isKnown = (one: unknown): boolean => Number.isInteger(one) || names.some((known) => known === one)
+    if (!Array.isArray(value) || !value.every(isKnown)) {
+      return this.wrong(name, `a list of ${names.join(", ")}`, value, [])
+    }
+    return names.filter((known, number) => value.includes(known) || value.includes(number))
+  }
+
   /** "" if absent. */
   string(name: string): string {
     const value = this.field(name, name)
