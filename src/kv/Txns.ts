@@ -27,10 +27,10 @@ import * as OrderedMap from "./OrderedMap.ts"
 import * as Ranging from "./Ranging.ts"
 import * as Writing from "./Writing.ts"
 
-/** Why a revision cannot be read in this state; 0 is the present. */
+/** Why a revision cannot be read in this state; 0 is the present. As etcd has it, one below 0 was compacted, but -1 not at first. */
 export const unreadable = ({ revision, compacted }: KvState, asked: number): Rejection | undefined => {
   if (asked > revision) return "FutureRevision"
-  return asked > 0 && asked < compacted ? "Compacted" : undefined
+  return asked !== 0 && asked < (compacted === 0 ? -1 : compacted) ? "Compacted" : undefined
 }
 
 /** What a put may not do. etcd looks at the lease first, but in a transaction at the key. */

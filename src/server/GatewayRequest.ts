@@ -43,7 +43,9 @@ export const range = (object: JsonObject, maxRequestBytes: number): RangeRequest
   const request = rangeIn(fields)
   if (fields.problem !== undefined) return fields.problem
   if (request.query.key === "") return StoreError.keyNotProvided
-  return sizeOf(request.query) > maxRequestBytes ? StoreError.requestTooLarge : request
+  if (sizeOf(request.query) > maxRequestBytes) return StoreError.requestTooLarge
+  // To etcd, a revision below 1 is the present, if it is not in a transaction.
+  return { ...request, query: { ...request.query, revision: Math.max(0, request.query.revision) } }
 }
 
 /** `physical` asks to wait until what was compacted is gone; here nothing waits for that. */
@@ -107,9 +109,9 @@ export const rangeIn = (fields: RequestFields): RangeRequest => ({
     _tag: "Range",
     key: fields.key("key", "key"),
     rangeEnd: rangeEndIn(fields),
-    // To etcd, a limit below 1 is none and a revision below 1 is the present.
+    // To etcd, a limit below 1 is none.
     limit: Math.max(0, fields.int64("limit", "limit")),
-    revision: Math.max(0, fields.int64("revision", "revision")),
+    revision: fields.int64("revision", "revision"),
     keysOnly: fields.flag("keys_only", "keysOnly"),
     countOnly: fields.flag("count_only", "countOnly"),
     ...sortIn(fields),

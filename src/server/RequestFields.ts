@@ -84,7 +84,8 @@ export class RequestFields {
     if (value === undefined) return ""
     const isNumber = typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value))
     const text = isNumber ? String(value) : value
-    if (typeof text === "string" && /^\d{1,20}$/.test(text) && BigInt(text) < 2n ** 64n) return text === "0" ? "" : text
+    const isDecimal = typeof text === "string" && /^\s*\d{1,20}\s*$/.test(text)
+    if (isDecimal && BigInt(text) < 2n ** 64n) return BigInt(text) === 0n ? "" : text.trim()
     return this.wrong(name, "an unsigned 64-bit integer, as a string", value, "")
   }
 
