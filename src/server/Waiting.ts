@@ -3,15 +3,16 @@
  * turn of their own.
  */
 import { Effect } from "effect"
-import type { Taken, Watcher } from "../kv/WatchHub.ts"
 import type { Watch } from "../kv/Watch.ts"
+import type { Taken } from "../kv/Watcher.ts"
+import type { WatchHub } from "../kv/WatchHub.ts"
 import type { KvState } from "../kv/KvState.ts"
 import * as GatewayError from "./GatewayError.ts"
 
 export interface Waiting {
   /** What the replica has applied and carried out. */
   readonly store: () => KvState
-  readonly hub: { readonly watch: (watch: Watch, onReady: () => void) => Watcher | undefined }
+  readonly hub: WatchHub
 }
 
 /** What is taken at once of what has changed. */
@@ -27,15 +28,12 @@ export const changes = (
 ): Effect.Effect<Exclude<Taken, { readonly _tag: "Ended" }>, GatewayError.GatewayError> =>
   Effect.callback((resume) => {
     const watcher = hub.watch(watch, () => {
-      const taken = watcher?.take(maxBytes) ?? { _tag: "Ended", reason: "it was never begun" }
-      watcher?.close()
+      const taken = watcher.take(maxBytes)
+      watcher.close()
       resume(taken._tag === "Ended" ? Effect.fail(GatewayError.stoppedBecause(taken.reason)) : Effect.succeed(taken))
     })
-    if (watcher === undefined) return resume(Effect.fail(tooManyWait))
     return Effect.sync(() => watcher.close())
   })
-
-const tooManyWait = GatewayError.tooManyRequests("as many watch or wait as may")
 
 const waitMillis = 5
 
