@@ -182,6 +182,69 @@ const maintenance: ReadonlyArray<Listed> = [
   }
 ]
 
-export const listed: ReadonlyArray<Listed> = [...reading, ...serving, ...store, ...maintenance]
+/** What no bad request shows. */
+const told: ReadonlyArray<Listed> = (
+  [
+    [
+      "a write whose outcome is unknown",
+      "only the text says so",
+      '`"outcome_unknown":true`, and `reason` in words',
+      "a client has to know whether it may ask again"
+    ],
+    [
+      "wrong method",
+      "405; `Allow` only on `/health` and `/version`",
+      "405, always with `Allow`; HEAD is served where GET is",
+      "as HTTP has it"
+    ],
+    ["`/v3beta/...`", "the same as `/v3/...`", "404", "nobody should begin with it"],
+    ["`Content-Type` of `/health`", "`text/plain`", "`application/json`", "it is JSON"],
+    ["`/version`", "`3.4.23`, `3.4.0`", "`3.4.0` twice, and Balsa's own in `balsa`", "clients choose by it"],
+    [
+      "`dbSize`, `dbSizeInUse` in status",
+      "bytes of the file, and of it in use",
+      "what is stored, as Balsa counts it",
+      "there is no file of that kind"
+    ],
+    [
+      "a member added without `isLearner`",
+      "votes at once",
+      "is a learner first, and promoted by itself when it has caught up",
+      "until then it would only be waited for"
+    ],
+    [
+      "a member added that does not run yet",
+      "added",
+      '412, `etcdserver: unhealthy cluster`: start it first, or add `"force":true`',
+      "it may never come, and a majority is harder to reach"
+    ],
+    [
+      "adding what is a member at the same address, promoting a voter",
+      "refused",
+      "nothing to do, and so it succeeds",
+      "asking twice is harmless"
+    ],
+    [
+      "a `serializable` answer",
+      "says nothing of its age",
+      "headers `balsa-applied-index`, and `balsa-leader-heard-millis` unless no leader is known; see below",
+      "how old it may be is what one wants to know"
+    ],
+    [
+      "`peerURLs` in the member list",
+      "HTTP addresses",
+      "addresses of Balsa's own protocol, written as `http://`",
+      "peers do not speak HTTP"
+    ],
+    [
+      "a transaction that deletes to the end of all keys, then puts one of them with `ignore_value` or `ignore_lease`",
+      "panics (3.4.23)",
+      "400 `etcdserver: key not found`, nothing is done",
+      "a bug that is not to be copied"
+    ]
+  ] as const
+).map(([request, etcd, balsa, reason]) => ({ request, etcd, balsa, reason, is: undefined }))
+
+export const listed: ReadonlyArray<Listed> = [...reading, ...serving, ...store, ...maintenance, ...told]
 
 export const find = (trial: Trial): Listed | undefined => listed.find(({ is }) => is?.(trial))
