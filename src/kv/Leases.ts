@@ -61,7 +61,8 @@ export const remove = (leases: Leases, id: bigint): Leases => {
 /** A lease that is not there takes no keys. */
 export const attach = (leases: Leases, id: bigint, key: Key): Leases => {
   const lease = get(leases, id)
-  return lease === undefined ? leases : set(leases, { ...lease, keys: OrderedMap.set(lease.keys, key, true) })
+  if (lease === undefined || OrderedMap.get(lease.keys, key) !== undefined) return leases
+  return set(leases, { ...lease, keys: OrderedMap.set(lease.keys, key, true) })
 }
 
 /** One that came with the key goes with it. */

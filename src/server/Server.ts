@@ -98,7 +98,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   // It knows whom to take, though --peers does not say it.
   if (options.join !== undefined && owner.joined === undefined)
     transport.setMembers(Membership.addressesOf(founders, addresses, transport))
-  let hub: WatchHub | undefined
+  let tellWatchers = (_diverged: boolean): void => {}
   const { replicated, run, state, image, clusterTime } = yield* Replicated.make({
     machine: StoreMachine,
     codec: StoreCommandCodec,
@@ -109,10 +109,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
     raft: raftOptions(options),
     joined: owner.joined !== undefined,
     addresses,
-    onCarriedOut: ({ after }) => {
-      if (after.diverged === undefined) hub?.advance(after.stateMachine.value.value)
-      else hub?.end(divergedMessage)
-    }
+    onCarriedOut: ({ after }) => tellWatchers(after.diverged !== undefined)
   }).pipe(Effect.provide(disk), Effect.provide(network))
   // A replica that has not caught up does not know yet of which epoch it is.
   epoch = () => (state().admitted ? state().stateMachine.epoch : undefined)
@@ -127,7 +124,8 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   // It ends after the client port, so that what is under way there can still be answered.
   const running = yield* Scope.fork(yield* Effect.scope)
   const store = (): KvState => image().value.value
-  hub = new WatchHub(store(), { schedule: (turn) => setImmediate(turn) })
+  const hub = new WatchHub(store(), { schedule: (turn) => setImmediate(turn) })
+  tellWatchers = (diverged) => (diverged ? hub.end(divergedMessage) : hub.advance(store()))
   const gateway = Gateway.layer({
     replica: replicated,
     cluster,
