@@ -3,15 +3,18 @@
  * difference against it, and fail if one is not on it, or if one that is on it is none any more; and
  * docs/etcd-compatibility.md has its table from it.
  */
-import type { Trial } from "./Trial.ts"
+import type { Trial } from "./bad-input/Trial.ts"
+import type { Difference } from "./Run.ts"
 
 export interface Listed {
   readonly request: string
   readonly etcd: string
   readonly balsa: string
   readonly reason: string
-  /** `undefined` where it is not among what is sent here: it is told in the page alone. */
+  /** Among bad requests; `undefined` where none of them shows it. */
   readonly is: ((trial: Trial) => boolean) | undefined
+  /** Among random sequences. */
+  readonly isIn?: (difference: Difference) => boolean
 }
 
 /** How Go tells of JSON that it does not like. */
@@ -76,6 +79,40 @@ const reading: ReadonlyArray<Listed> = [
   }
 ]
 
+const streams: ReadonlyArray<Listed> = [
+  {
+    request: "a request to watch that asks for nothing",
+    etcd: "no answer, and the stream stays open",
+    balsa: "400, says what it can ask for",
+    reason: "whoever sent it would wait for ever",
+    is: (trial) => isRefused(trial) && trial.etcd.text === "silence"
+  },
+  {
+    request: "null among `filters`",
+    etcd: "taken for NOPUT",
+    balsa: "400, names the field",
+    reason: "it does not say which",
+    is: (trial) => isRefused(trial) && /filters(\[0\])?: (\[null\]|null)$/.test(trial.input.what)
+  },
+  {
+    request: "a number among `filters` that is beyond 32 bits, or below 0",
+    etcd: "500",
+    balsa: "ignored, as are other numbers that mean nothing",
+    reason: "one rule for all that mean nothing",
+    is: ({ input, etcd, balsa }) => /filters/.test(input.what) && etcd.status === 500 && balsa.text.includes("created")
+  },
+  {
+    request: "a wrong request behind a good one in one body",
+    etcd: "the stream ends without a word",
+    balsa: "the last line is the error",
+    reason: "it was not carried out, and that has to be told",
+    is: ({ input, etcd, balsa }) =>
+      input.route.path === "/v3/lease/keepalive" &&
+      balsa.text.startsWith(etcd.text.slice(0, 20)) &&
+      balsa.text.includes('{"error":{"grpc_code":3')
+  }
+]
+
 const serving: ReadonlyArray<Listed> = [
   {
     request: "OPTIONS, and `Access-Control-*` headers",
@@ -130,6 +167,13 @@ const serving: ReadonlyArray<Listed> = [
 ]
 
 const store: ReadonlyArray<Listed> = [
+  {
+    request: "transactions nested deeper than 16 levels",
+    etcd: "carried out",
+    balsa: "400, says so",
+    reason: "everything has a limit",
+    is: (trial) => isRefused(trial) && trial.input.what === "60 levels"
+  },
   {
     request: "a lease with a negative `ID`",
     etcd: "granted",
@@ -245,6 +289,8 @@ const told: ReadonlyArray<Listed> = (
   ] as const
 ).map(([request, etcd, balsa, reason]) => ({ request, etcd, balsa, reason, is: undefined }))
 
-export const listed: ReadonlyArray<Listed> = [...reading, ...serving, ...store, ...maintenance, ...told]
+export const listed: ReadonlyArray<Listed> = [...reading, ...streams, ...serving, ...store, ...maintenance, ...told]
 
 export const find = (trial: Trial): Listed | undefined => listed.find(({ is }) => is?.(trial))
+
+export const findIn = (difference: Difference): Listed | undefined => listed.find(({ isIn }) => isIn?.(difference))
