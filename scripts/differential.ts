@@ -4,7 +4,7 @@
  * It runs dist/main.js, or the program that BALSA_PROGRAM names, and the etcd that is installed, or that ETCD_PROGRAM names.
  */
 import { parseArgs } from "node:util"
-import { write } from "../test/differential/bad-input/Page.ts"
+import { write } from "../test/differential/Page.ts"
 import { campaign } from "../test/differential/Campaign.ts"
 import type { Pair } from "../test/differential/Run.ts"
 import * as Servers from "../test/differential/Servers.ts"

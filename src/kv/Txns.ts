@@ -139,10 +139,14 @@ export const put = (writing: Writing.Writing, command: Put): PutResult => {
   const { key, prevKv, ignoreValue = false, ignoreLease = false } = command
   const known = ignoreValue || ignoreLease ? OrderedMap.get(writing.keys, key) : undefined
   const value = (ignoreValue ? known?.value : undefined) ?? Writing.owned(command.value)
-  const lease = leaseFor(writing, command, ignoreLease ? known?.lease : command.lease)
+  const lease = leaseFor(writing, command, ignoreLease ? keptLease(writing, known) : command.lease)
   const prev = Writing.put(writing, key, value, lease)
   return { _tag: "Put", revision: Writing.revisionOf(writing), prevKv: prevKv ? prev : undefined }
 }
+
+/** A key that only names its lease has none. */
+const keptLease = ({ leases }: Writing.Writing, known: KeyValue | undefined): bigint =>
+  known !== undefined && Leases.holds(leases, known.lease, known.key) ? known.lease : 0n
 
 const leaseFor = (writing: Writing.Writing, { ttlMillis }: Put, lease = 0n): bigint =>
   ttlMillis === undefined ? lease : Writing.ownLease(writing, ttlMillis)
@@ -151,7 +155,7 @@ const leaseFor = (writing: Writing.Writing, { ttlMillis }: Put, lease = 0n): big
 export const merge = (writing: Writing.Writing, { key, by }: Merge): MergeResult => {
   const known = OrderedMap.get(writing.keys, key)
   const value = by._tag === "Add" ? sum(known?.value, by.amount) : joined(known?.value, by.bytes)
-  if (typeof value !== "string") Writing.put(writing, key, value, known?.lease ?? 0n)
+  if (typeof value !== "string") Writing.put(writing, key, value, keptLease(writing, known))
   return { _tag: "Merge", revision: Writing.revisionOf(writing), value }
 }
 

@@ -3,7 +3,7 @@
  * commands and queries, and what comes back becomes etcd's JSON. It keeps nothing between two
  * requests and binds no port; it needs an `HttpServer`, which `ClientListener` provides.
  */
-import { Cause, Effect, type Layer, Option } from "effect"
+import { Cause, Effect, Layer, Option } from "effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type { HttpServer } from "effect/http/HttpServer"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
@@ -70,14 +70,17 @@ type Operation = (object: JsonObject, headers: HttpServerRequest["headers"]) => 
 type TextOperation = (text: string, headers: HttpServerRequest["headers"]) => Effect.Effect<Response>
 type Page = (parameters: URLSearchParams) => Effect.Effect<Response>
 
-/** Serves until its scope closes. */
-export const layer = (options: GatewayOptions): Layer.Layer<never, never, HttpServer> =>
-  HttpRouter.serve(routes(options), {
+/** Serves until its scope closes. Those that watch are sent away first: to wait for them would be to wait for ever. */
+export const layer = (options: GatewayOptions): Layer.Layer<never, never, HttpServer> => {
+  const served = HttpRouter.serve(routes(options), {
     disableLogger: true,
     disableListenLog: true,
     // As etcd: a path is written in one way only.
     routerConfig: { caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false }
   })
+  const farewell = Effect.addFinalizer(() => Effect.sync(() => options.hub.close("this replica is shutting down")))
+  return Layer.effectDiscard(farewell).pipe(Layer.provide(served))
+}
 
 const routes = (options: GatewayOptions) => {
   const { operations, waits, texts, watch } = postsOf(options)
@@ -100,8 +103,6 @@ const routes = (options: GatewayOptions) => {
     Effect.gen(function* () {
       for (const route of posts) yield* router.add("POST", route.path as `/${string}`, post(body, route))
       yield* router.add("POST", watchPath, watch)
-      // Before the listener waits for its clients: those that watch would stay for ever.
-      yield* Effect.addFinalizer(() => Effect.sync(() => options.hub.close("this replica is shutting down")))
       for (const [path, page] of pages) yield* router.add("GET", path as `/${string}`, get(page))
       yield* router.addGlobalMiddleware((app) => Effect.catchCause(app, (cause) => onFailure(cause, allowed)))
     })

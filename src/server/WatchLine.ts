@@ -38,7 +38,7 @@ export function* events(
     const end = endOfFragment(watch, changes, at, maxBytes)
     const fragment = end < changes.length ? ',"fragment":true' : ""
     yield `${beginning}${open(header, id)}${fragment},"events":[`
-    for (let first = at; at < end; at++) {
+    for (const first = at; at < end; at++) {
       yield `${at === first ? "" : ","}${event(watch, changes[at]!, taken.compacted)}`
     }
     yield `]${ending}`

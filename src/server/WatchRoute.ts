@@ -64,7 +64,6 @@ export const make = (options: WatchRouteOptions): ((request: HttpServerRequest) 
       const outgoing = NodeHttpServerRequest.toServerResponse(request) as ServerResponse
       const refused = refusal()
       if (refused !== undefined) return Effect.succeed(closing(GatewayResponse.ofError(refused)))
-      ClientListener.waitFor(incoming)
       streams++
       const session = new WatchSession({ hub, headerAt, limits, incoming, outgoing })
       // Until the client has gone or the answer is complete: both close it.
@@ -72,8 +71,13 @@ export const make = (options: WatchRouteOptions): ((request: HttpServerRequest) 
         streams--
         session.close()
       })
+      // The answer is over before the request is: nothing can follow it on this connection.
+      outgoing.once("finish", () => {
+        if (!incoming.complete) incoming.socket.destroySoon()
+      })
       return Effect.map(next(session), (first) => {
         if (first._tag === "Bytes") {
+          ClientListener.waitFor(incoming)
           return HttpServerResponse.stream(lines(session, first.bytes), { contentType: "application/json" })
         }
         const error = first._tag === "Failed" ? first.error : GatewayError.serverStopped
