@@ -105,8 +105,17 @@ const report = (failure: CliFailure, host: Host): Effect.Effect<number> => {
     case "ClusterUnavailable":
     case "ReadUnanswered":
     case "OutcomeUnknown":
-    case "RequestRefused":
     case "UnexpectedAnswer":
+    case "Unauthorized":
+    case "RequestRefused":
+    case "Compacted":
+    case "FutureRevision":
+    case "LeaseNotFound":
+    case "LeaseExists":
+    case "KeyNotFound":
+    case "TooManyOperations":
+    case "DuplicateKey":
+    case "NoSpace":
       return report(Failure.ofClientError(failure), host)
     case "ShowHelp":
       // The presenter has shown it.

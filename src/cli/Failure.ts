@@ -5,6 +5,7 @@
 import { Data } from "effect"
 import type { Attempt, ClientError } from "../client/ClientError.ts"
 import { show } from "../client/Endpoint.ts"
+import type { Refusal, RequestRefused } from "../client/Refusal.ts"
 import { ExitCode } from "./ExitCode.ts"
 
 export class Failure extends Data.TaggedError("Failure")<{
@@ -50,7 +51,23 @@ export const ofClientError = (error: ClientError): Failure => {
         exitCode: ExitCode.outcomeUnknown
       })
     case "RequestRefused":
-      return ofRefusal(error)
+      return ofRefusal(error, error.kind)
+    case "Unauthorized":
+      return new Failure({
+        code: "BALSA_UNAUTHORIZED",
+        message: `${show(error.endpoint)} denies it (${error.reason})`,
+        exitCode: ExitCode.unauthorized
+      })
+    case "NoSpace":
+      return ofRefusal(error, "Exhausted")
+    case "Compacted":
+    case "FutureRevision":
+    case "LeaseNotFound":
+    case "LeaseExists":
+    case "KeyNotFound":
+    case "TooManyOperations":
+    case "DuplicateKey":
+      return ofRefusal(error, "Invalid")
     case "UnexpectedAnswer":
       return new Failure({
         code: "BALSA_UNEXPECTED_ANSWER",
@@ -60,20 +77,14 @@ export const ofClientError = (error: ClientError): Failure => {
   }
 }
 
-const ofRefusal = (error: Extract<ClientError, { readonly _tag: "RequestRefused" }>): Failure => {
+const ofRefusal = (error: Refusal, kind: RequestRefused["kind"]): Failure => {
   const where = show(error.endpoint)
-  switch (error.kind) {
+  switch (kind) {
     case "Exhausted":
       return new Failure({
         code: "BALSA_BUSY",
         message: `${where} is at a limit (${error.reason}). Nothing was done; trying again later may help`,
         exitCode: ExitCode.failure
-      })
-    case "Unauthorized":
-      return new Failure({
-        code: "BALSA_UNAUTHORIZED",
-        message: `${where} denies it (${error.reason})`,
-        exitCode: ExitCode.unauthorized
       })
     case "Invalid":
     case "Other":

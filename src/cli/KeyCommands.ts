@@ -3,8 +3,9 @@ import { Effect, Option } from "effect"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import * as Gateway from "../client/Gateway.ts"
-import { type KeyRange, prefixRange } from "../client/GatewayJson.ts"
+import type { Staleness } from "../client/Gateway.ts"
+import { type KeyRange, prefixRange } from "../client/KeyRange.ts"
+import * as Kv from "../client/Kv.ts"
 import * as ByteText from "./ByteText.ts"
 import * as ClientOptions from "./ClientOptions.ts"
 import { Host } from "./Host.ts"
@@ -66,7 +67,7 @@ export const putCommand = Command.make(
       input.value === "-"
         ? yield* host.readInput
         : yield* Effect.fromResult(ByteText.argument("put", "VALUE", input.value, input.base64))
-    const { revision } = yield* Gateway.put(options, key, value, idempotencyKey)
+    const { revision } = yield* Kv.make(options).put(key, value, { idempotencyKey })
     const json = options.output === "json" || options.output === "jsonl"
     yield* host.out(
       json ? `${JSON.stringify({ header: { revision }, ...ByteText.field("key", key, input.base64Keys) })}\n` : "OK\n"
@@ -113,7 +114,7 @@ export const getCommand = Command.make(
     if (input.limit < 0)
       return yield* new UsageError({ command: "get", message: `--limit: ${input.limit} is negative` })
     const stale = input.consistency === "stale"
-    const answer = yield* Gateway.range(options, keys, { limit: input.limit, stale })
+    const answer = yield* Kv.make(options).range(keys, { limit: input.limit, serializable: stale })
     const single = !input.prefix
     const format = options.output ?? (host.terminal && !single ? "table" : "plain")
     const { base64, base64Keys } = input
@@ -134,7 +135,7 @@ export const getCommand = Command.make(
   ])
 )
 
-const describeStaleness = ({ appliedIndex, leaderHeardMillis }: Gateway.Staleness): string =>
+const describeStaleness = ({ appliedIndex, leaderHeardMillis }: Staleness): string =>
   leaderHeardMillis === undefined
     ? `stale: as of entry ${appliedIndex}, by a replica that knows no leader; it may be of any age`
     : `stale: as of entry ${appliedIndex}, by a replica that last heard of the leader ${leaderHeardMillis} ms ago`
@@ -146,7 +147,7 @@ export const delCommand = Command.make(
     const host = yield* Host
     const options = yield* clientOptions("del", input)
     const keys = yield* resolveKeys("del", input.key, input.prefix, input.base64Keys)
-    const { revision, deleted } = yield* Gateway.deleteRange(options, keys)
+    const { revision, deleted } = yield* Kv.make(options).delete(keys)
     const json = options.output === "json" || options.output === "jsonl"
     yield* host.out(json ? `${JSON.stringify({ header: { revision }, deleted })}\n` : `${deleted}\n`)
     if (deleted === 0) return yield* new NotFound({ key: input.key, prefix: input.prefix })

@@ -2,7 +2,7 @@
  * What `get` prints. A single value in `plain` is the value's own bytes; a listing has one
  * key and value on each line, so there control characters are escaped.
  */
-import type { KeyValueAnswer, RangeAnswer } from "../client/GatewayJson.ts"
+import type { KeyValue, RangeAnswer } from "../client/GatewayJson.ts"
 import { toBase64 } from "../client/GatewayJson.ts"
 import * as ByteText from "./ByteText.ts"
 import type { OutputFormat } from "./ClientOptions.ts"
@@ -36,16 +36,16 @@ export const render = (answer: RangeAnswer, style: RangeStyle): string | Uint8Ar
   }
 }
 
-const toJson = (kv: KeyValueAnswer, style: RangeStyle) => ({
+const toJson = (kv: KeyValue, style: RangeStyle) => ({
   ...ByteText.field("key", kv.key, style.base64Keys),
   ...ByteText.field("value", kv.value, style.base64),
   create_revision: kv.createRevision,
   mod_revision: kv.modRevision,
   version: kv.version,
-  lease: kv.lease
+  lease: String(kv.lease ?? 0)
 })
 
-const renderTable = (kvs: ReadonlyArray<KeyValueAnswer>, style: RangeStyle): string =>
+const renderTable = (kvs: ReadonlyArray<KeyValue>, style: RangeStyle): string =>
   Table.render(
     ["KEY", "REVISION", "VERSION", "VALUE"],
     kvs.map((kv) => [
@@ -56,10 +56,10 @@ const renderTable = (kvs: ReadonlyArray<KeyValueAnswer>, style: RangeStyle): str
     ])
   )
 
-const renderLine = (kv: KeyValueAnswer, style: RangeStyle): string =>
+const renderLine = (kv: KeyValue, style: RangeStyle): string =>
   `${ByteText.line(kv.key, style.base64Keys)}\t${ByteText.line(kv.value, style.base64)}\n`
 
-const renderValue = (kvs: ReadonlyArray<KeyValueAnswer>, style: RangeStyle): string | Uint8Array => {
+const renderValue = (kvs: ReadonlyArray<KeyValue>, style: RangeStyle): string | Uint8Array => {
   const value = kvs[0]?.value
   if (value === undefined) return ""
   if (style.base64) return `${toBase64(value)}\n`

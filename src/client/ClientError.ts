@@ -2,8 +2,9 @@
  * How a request to a cluster can fail. What a caller needs to know is whether a write may
  * have been applied all the same: only `OutcomeUnknown` leaves that open.
  */
-import { Data } from "effect"
+import { Data, Effect } from "effect"
 import type { Endpoint } from "./Endpoint.ts"
+import { type Refusal, RequestRefused, type Unauthorized } from "./Refusal.ts"
 
 /** What one endpoint had to say. */
 export interface Attempt {
@@ -23,17 +24,9 @@ export class ReadUnanswered extends Data.TaggedError("ReadUnanswered")<{
   readonly attempts: ReadonlyArray<Attempt>
 }> {}
 
-/** A write was sent and may be applied, now or later. It was not tried anywhere else. */
+/** A write was sent and may be applied, now or later. It was tried again only where a repetition does no harm. */
 export class OutcomeUnknown extends Data.TaggedError("OutcomeUnknown")<{
   readonly attempt: Attempt
-}> {}
-
-/** A replica understood the request and declined it; nothing was done. */
-export class RequestRefused extends Data.TaggedError("RequestRefused")<{
-  readonly endpoint: Endpoint
-  readonly status: number
-  readonly reason: string
-  readonly kind: "Invalid" | "Exhausted" | "Unauthorized" | "Other"
 }> {}
 
 /** Something answered, but not as a gateway does. */
@@ -42,4 +35,37 @@ export class UnexpectedAnswer extends Data.TaggedError("UnexpectedAnswer")<{
   readonly reason: string
 }> {}
 
-export type ClientError = ClusterUnavailable | ReadUnanswered | OutcomeUnknown | RequestRefused | UnexpectedAnswer
+/** What any request can come to. */
+export type RequestError =
+  | ClusterUnavailable
+  | ReadUnanswered
+  | OutcomeUnknown
+  | UnexpectedAnswer
+  | Unauthorized
+  | RequestRefused
+
+/** What one can come to before it is known which refusals its kind may meet. */
+export type ClientError = RequestError | Refusal
+
+type Expected<Tag extends Refusal["_tag"]> = RequestError | Extract<Refusal, { readonly _tag: Tag }>
+
+const always: ReadonlySet<string> = new Set<RequestError["_tag"]>([
+  "ClusterUnavailable",
+  "ReadUnanswered",
+  "OutcomeUnknown",
+  "UnexpectedAnswer",
+  "Unauthorized",
+  "RequestRefused"
+])
+
+/** Leaves the refusals that a kind of request is known for, so that its type says which to expect. */
+export const expecting =
+  <Tag extends Refusal["_tag"] = never>(...tags: ReadonlyArray<Tag>) =>
+  <A, R>(self: Effect.Effect<A, ClientError, R>): Effect.Effect<A, Expected<Tag>, R> =>
+    Effect.mapError(self, (error) => {
+      const isExpected = (one: ClientError): one is Expected<Tag> =>
+        always.has(one._tag) || tags.some((tag) => tag === one._tag)
+      if (isExpected(error)) return error
+      const { endpoint, reason } = error as Refusal
+      return new RequestRefused({ endpoint, reason, status: 400, kind: "Invalid" })
+    })

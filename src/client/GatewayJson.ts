@@ -1,53 +1,46 @@
 /**
  * The bodies of etcd's v3 JSON gateway: bytes are base64, 64-bit integers are strings, and
- * what is zero is left out. Numbers that exceed 2^53 (leases) stay strings.
+ * what is zero is left out. Ids of leases exceed 2^53 and are bigints; revisions never will.
  */
+import { type Bytes, toBytes } from "./KeyRange.ts"
+import * as LeaseId from "./LeaseId.ts"
 
-export interface KeyValueAnswer {
+export interface KeyValue {
   readonly key: Uint8Array
   readonly value: Uint8Array
+  /** The revision since which the key is there without a break. */
   readonly createRevision: number
+  /** The revision that wrote this value. */
   readonly modRevision: number
+  /** How many writes since `createRevision`; 1 for the first, 0 in the event of a delete. */
   readonly version: number
-  /** Decimal; "0" is none. */
-  readonly lease: string
+  readonly lease: LeaseId.LeaseId | undefined
 }
 
 export interface RangeAnswer {
+  /** Of the store when it answered. */
   readonly revision: number
-  readonly kvs: ReadonlyArray<KeyValueAnswer>
+  readonly kvs: ReadonlyArray<KeyValue>
+  /** There are keys beyond the limit. */
   readonly more: boolean
+  /** How many keys there are in the range, whatever the limit. */
   readonly count: number
 }
 
 export interface PutAnswer {
   readonly revision: number
+  /** What was there before, if it was asked for and there was anything. */
+  readonly previous: KeyValue | undefined
 }
 
 export interface DeleteAnswer {
   readonly revision: number
   readonly deleted: number
+  /** What was deleted, if that was asked for. */
+  readonly previous: ReadonlyArray<KeyValue>
 }
 
-export interface KeyRange {
-  readonly key: Uint8Array
-  /** Undefined is `key` alone. */
-  readonly rangeEnd: Uint8Array | undefined
-}
-
-/** All keys that begin with `prefix`: up to the first byte string that is above them all. */
-export const prefixRange = (prefix: Uint8Array): KeyRange => {
-  let length = prefix.length
-  while (length > 0 && prefix[length - 1] === 0xff) length--
-  const zero = Uint8Array.of(0)
-  if (length === 0) return { key: prefix.length === 0 ? zero : prefix, rangeEnd: zero }
-  // A copy: `slice` of a Buffer would share its memory with `prefix`.
-  const rangeEnd = Uint8Array.from(prefix.subarray(0, length))
-  rangeEnd[length - 1]! += 1
-  return { key: prefix, rangeEnd }
-}
-
-type Json = { readonly [name: string]: unknown }
+export type Json = { readonly [name: string]: unknown }
 
 export const isJson = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value)
@@ -62,7 +55,7 @@ export const parse = (body: string): Json | undefined => {
   }
 }
 
-export const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64")
+export const toBase64 = (bytes: Bytes): string => Buffer.from(toBytes(bytes)).toString("base64")
 
 export const fromBase64 = (text: unknown): Uint8Array =>
   typeof text === "string" ? Buffer.from(text, "base64") : new Uint8Array(0)
@@ -74,14 +67,9 @@ export const text = (value: unknown, otherwise: string): string =>
 export const integer = (value: unknown): number =>
   typeof value === "number" || typeof value === "string" ? Number(value) : 0
 
-export const encodeRange = (range: KeyRange): Json => ({
-  key: toBase64(range.key),
-  ...(range.rangeEnd === undefined ? {} : { range_end: toBase64(range.rangeEnd) })
-})
-
 export const revisionOf = (body: Json): number => (isJson(body["header"]) ? integer(body["header"]["revision"]) : 0)
 
-const decodeKeyValue = (value: unknown): KeyValueAnswer => {
+export const keyValue = (value: unknown): KeyValue => {
   const kv = isJson(value) ? value : {}
   return {
     key: fromBase64(kv["key"]),
@@ -89,18 +77,27 @@ const decodeKeyValue = (value: unknown): KeyValueAnswer => {
     createRevision: integer(kv["create_revision"]),
     modRevision: integer(kv["mod_revision"]),
     version: integer(kv["version"]),
-    lease: text(kv["lease"], "0")
+    lease: LeaseId.ofJson(kv["lease"])
   }
 }
 
-export const decodeRange = (body: Json): RangeAnswer => ({
-  revision: revisionOf(body),
-  kvs: Array.isArray(body["kvs"]) ? body["kvs"].map(decodeKeyValue) : [],
+const keyValues = (value: unknown): ReadonlyArray<KeyValue> => (Array.isArray(value) ? value.map(keyValue) : [])
+
+/** Members of the three go into a transaction's answer, too, where only the whole has a revision that counts. */
+export const decodeRange = (body: Json, revision = revisionOf(body)): RangeAnswer => ({
+  revision,
+  kvs: keyValues(body["kvs"]),
   more: body["more"] === true,
   count: integer(body["count"])
 })
 
-export const decodeDelete = (body: Json): DeleteAnswer => ({
-  revision: revisionOf(body),
-  deleted: integer(body["deleted"])
+export const decodePut = (body: Json, revision = revisionOf(body)): PutAnswer => ({
+  revision,
+  previous: isJson(body["prev_kv"]) ? keyValue(body["prev_kv"]) : undefined
+})
+
+export const decodeDelete = (body: Json, revision = revisionOf(body)): DeleteAnswer => ({
+  revision,
+  deleted: integer(body["deleted"]),
+  previous: keyValues(body["prev_kvs"])
 })

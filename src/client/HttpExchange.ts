@@ -25,12 +25,17 @@ export interface HttpRequest {
   readonly path: string
   readonly body: string
   /** Beside those that every request has. */
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Keeps connections for later requests. Without one the connection ends with the answer, and so the process may. */
+  readonly agent?: Http.Agent | undefined
   /** For the connection to stand. */
   readonly connectMillis: number
   /** For everything, connecting included. */
   readonly totalMillis: number
 }
+
+/** A whole answer is held in memory, as bytes and then as text. */
+const maxAnswerBytes = 256 * 1024 * 1024
 
 const seconds = (millis: number): string => `${Number((millis / 1000).toFixed(1))} s`
 
@@ -45,12 +50,11 @@ export const exchange = (request: HttpRequest): Effect.Effect<Exchange> =>
       port: endpoint.port,
       method,
       path,
-      // One request, then the process ends: a kept connection would only keep it alive.
-      agent: false,
+      agent: request.agent ?? false,
       headers: {
         "content-type": "application/json",
         "content-length": Buffer.byteLength(body),
-        connection: "close",
+        ...(request.agent === undefined ? { connection: "close" } : {}),
         ...request.headers
       }
     })
@@ -58,7 +62,8 @@ export const exchange = (request: HttpRequest): Effect.Effect<Exchange> =>
       clearTimeout(connecting)
       clearTimeout(waiting)
       resume(Effect.succeed(result))
-      outgoing.destroy()
+      // A connection that has given its whole answer may be kept; any other would give the rest of it to the next request.
+      if (result._tag !== "Answered" || request.agent === undefined) outgoing.destroy()
     }
     const connecting = setTimeout(() => {
       if (!connected)
@@ -78,6 +83,7 @@ export const exchange = (request: HttpRequest): Effect.Effect<Exchange> =>
           : { _tag: "NotSent", reason: cause(error) }
       )
     outgoing.on("socket", (socket) => {
+      if (!socket.connecting) connected = true
       socket.once("connect", () => {
         connected = true
       })
@@ -85,7 +91,18 @@ export const exchange = (request: HttpRequest): Effect.Effect<Exchange> =>
     outgoing.on("error", fail)
     outgoing.on("response", (incoming) => {
       const chunks: Array<Buffer> = []
-      incoming.on("data", (chunk: Buffer) => chunks.push(chunk))
+      let length = 0
+      incoming.on("data", (chunk: Buffer) => {
+        chunks.push(chunk)
+        length += chunk.length
+        if (length > maxAnswerBytes) {
+          end({
+            _tag: "Unanswered",
+            reason: `more than ${maxAnswerBytes} bytes; ask for less at once`,
+            timedOut: false
+          })
+        }
+      })
       incoming.on("error", fail)
       incoming.on("end", () =>
         end({

@@ -2,9 +2,10 @@
 import { Effect } from "effect"
 import { type ClientError, ClusterUnavailable } from "./ClientError.ts"
 import type { Endpoint } from "./Endpoint.ts"
-import { ask, type Cluster, judge } from "./Gateway.ts"
+import { ask, type Cluster } from "./Gateway.ts"
 import * as Json from "./GatewayJson.ts"
 import { exchange } from "./HttpExchange.ts"
+import { judge } from "./Verdict.ts"
 
 export interface Members {
   /** Who told this. */

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest"
 import * as RangeOutput from "../../src/cli/RangeOutput.ts"
 import type { RangeAnswer } from "../../src/client/GatewayJson.ts"
-import { prefixRange } from "../../src/client/GatewayJson.ts"
+import { prefixRange } from "../../src/client/KeyRange.ts"
+import { LeaseId } from "../../src/client/LeaseId.ts"
 
 const kv = (key: string, value: string | Uint8Array) => ({
   key: Buffer.from(key),
@@ -10,7 +11,7 @@ const kv = (key: string, value: string | Uint8Array) => ({
   createRevision: 2,
   modRevision: 5,
   version: 3,
-  lease: "9007199254740993"
+  lease: LeaseId(9007199254740993n)
 })
 
 const answer = (...kvs: ReadonlyArray<ReturnType<typeof kv>>): RangeAnswer => ({

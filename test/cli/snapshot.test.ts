@@ -135,7 +135,7 @@ describe("snapshot save", () => {
   flipped[50_000]! ^= 1
   const broken: ReadonlyArray<readonly [string, (response: ServerResponse) => void, RegExp]> = [
     ["ends early", (to) => to.end(all.slice(0, -1).join("")), /^BALSA_TRANSFER_BROKEN: .*after \d+ of \d+ bytes/],
-    ["ends in a line", (to) => to.end(all.join("").slice(0, -30)), /^BALSA_TRANSFER_BROKEN: .*no piece/],
+    ["ends in a line", (to) => to.end(all.join("").slice(0, -30)), /^BALSA_TRANSFER_BROKEN: .*ended within a line/],
     [
       "loses its connection",
       (to) => {
