@@ -16,7 +16,7 @@ export interface Progress {
 
 const everyMillis = 1000
 
-export const make = Effect.fnUntraced(function* (host: Host, terminal: boolean = process.stderr.isTTY) {
+export const make = Effect.fnUntraced(function* (host: Host, terminal: boolean = host.errorTerminal) {
   const begun = yield* Clock.currentTimeMillis
   let toldAt = begun
   let shown = false
