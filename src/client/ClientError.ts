@@ -3,7 +3,7 @@
  * have been applied all the same: only `OutcomeUnknown` leaves that open.
  */
 import { Data, Effect } from "effect"
-import type { Endpoint } from "./Endpoint.ts"
+import { type Endpoint, show } from "./Endpoint.ts"
 import { type Refusal, RequestRefused, type Unauthorized } from "./Refusal.ts"
 
 /** What one endpoint had to say. */
@@ -13,27 +13,46 @@ export interface Attempt {
   readonly reason: string
 }
 
+const causes = (attempts: ReadonlyArray<Attempt>): string =>
+  attempts.map(({ endpoint, reason }) => `${show(endpoint)} ${reason}`).join("; ")
+
 /** Nobody could do it, and nothing was done: no endpoint in reach, or none with a majority. */
 export class ClusterUnavailable extends Data.TaggedError("ClusterUnavailable")<{
   readonly write: boolean
   readonly attempts: ReadonlyArray<Attempt>
-}> {}
+}> {
+  override get message(): string {
+    return `no endpoint could do it (${causes(this.attempts)})${this.write ? "; nothing was written" : ""}`
+  }
+}
 
 /** A read got no answer. */
 export class ReadUnanswered extends Data.TaggedError("ReadUnanswered")<{
   readonly attempts: ReadonlyArray<Attempt>
-}> {}
+}> {
+  override get message(): string {
+    return `no answer in time (${causes(this.attempts)})`
+  }
+}
 
 /** A write was sent and may be applied, now or later. It was tried again only where a repetition does no harm. */
 export class OutcomeUnknown extends Data.TaggedError("OutcomeUnknown")<{
   readonly attempt: Attempt
-}> {}
+}> {
+  override get message(): string {
+    return `sent, but without an answer (${causes([this.attempt])}): it may have been carried out, or may still be; look before you repeat it`
+  }
+}
 
 /** Something answered, but not as a gateway does. */
 export class UnexpectedAnswer extends Data.TaggedError("UnexpectedAnswer")<{
   readonly endpoint: Endpoint
   readonly reason: string
-}> {}
+}> {
+  override get message(): string {
+    return `${show(this.endpoint)} does not answer as a gateway does (${this.reason})`
+  }
+}
 
 /** What any request can come to. */
 export type RequestError =

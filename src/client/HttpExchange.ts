@@ -83,10 +83,12 @@ export const exchange = (request: HttpRequest): Effect.Effect<Exchange> =>
           : { _tag: "NotSent", reason: cause(error) }
       )
     outgoing.on("socket", (socket) => {
-      if (!socket.connecting) connected = true
-      socket.once("connect", () => {
-        connected = true
-      })
+      connected = !socket.connecting
+      if (!connected) {
+        socket.once("connect", () => {
+          connected = true
+        })
+      }
     })
     outgoing.on("error", fail)
     outgoing.on("response", (incoming) => {

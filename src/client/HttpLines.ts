@@ -20,8 +20,14 @@ export interface LinesRequest {
 
 export interface Opened {
   readonly _tag: "Opened"
-  /** At least one line, or `undefined` at a proper end. Fails with the reason in words. One at a time. */
-  readonly next: Effect.Effect<ReadonlyArray<string> | undefined, string>
+  /** At least one line, or `undefined` at a proper end. To be called again only when it is done. */
+  readonly next: Effect.Effect<ReadonlyArray<string> | undefined, Broken>
+}
+
+export interface Broken {
+  readonly reason: string
+  /** Another try would come to the same. */
+  readonly isTooLong: boolean
 }
 
 /** No line is longer; a watch that may have larger ones asks for fragments. */
@@ -102,9 +108,11 @@ const nextOf = (incoming: Http.IncomingMessage, pauseMillis: number | undefined)
   return Effect.gen(function* () {
     while (true) {
       const bytes = yield* chunk
-      if (bytes === undefined) return split.isBetweenLines() ? undefined : yield* Effect.fail("it ended within a line")
+      if (bytes === undefined) return split.isBetweenLines() ? undefined : yield* broken("it ended within a line")
       const lines = split.take(bytes)
-      if (lines === undefined) return yield* Effect.fail(`a line of it is longer than ${maxLineBytes} bytes`)
+      if (lines === undefined) {
+        return yield* Effect.fail({ reason: `a line of it is longer than ${maxLineBytes} bytes`, isTooLong: true })
+      }
       if (lines.length > 0) return lines
     }
   })
@@ -114,34 +122,36 @@ const nextOf = (incoming: Http.IncomingMessage, pauseMillis: number | undefined)
 const readChunk = (
   incoming: Http.IncomingMessage,
   pauseMillis: number | undefined
-): Effect.Effect<Buffer | undefined, string> =>
+): Effect.Effect<Buffer | undefined, Broken> =>
   Effect.callback((resume) => {
     const stop = (): void => {
       if (timer !== undefined) clearTimeout(timer)
       incoming.off("readable", look).off("end", look).off("error", look).off("close", look)
     }
-    const done = (result: Effect.Effect<Buffer | undefined, string>): void => {
+    const done = (result: Effect.Effect<Buffer | undefined, Broken>): void => {
       stop()
       resume(result)
     }
     const look = (): void => {
       const bytes: unknown = incoming.read()
       if (bytes instanceof Buffer) return done(Effect.succeed(bytes))
-      if (incoming.readableEnded) return done(incoming.complete ? Effect.undefined : Effect.fail(cutOff))
+      if (incoming.readableEnded) return done(incoming.complete ? Effect.undefined : broken(cutOff))
       const { errored } = incoming as { readonly errored: NodeJS.ErrnoException | null }
-      if (errored !== null) return done(Effect.fail(errored.code ?? errored.message))
-      if (incoming.destroyed) done(Effect.fail(cutOff))
+      if (errored !== null) return done(broken(errored.code ?? errored.message))
+      if (incoming.destroyed) done(broken(cutOff))
     }
     const timer =
       pauseMillis === undefined
         ? undefined
-        : setTimeout(() => done(Effect.fail(`no byte within ${pauseMillis / 1000} s`)), pauseMillis)
+        : setTimeout(() => done(broken(`no byte within ${pauseMillis / 1000} s`)), pauseMillis)
     incoming.on("readable", look).on("end", look).on("error", look).on("close", look)
     look()
     return Effect.sync(stop)
   })
 
 const cutOff = "the connection ended"
+
+const broken = (reason: string): Effect.Effect<never, Broken> => Effect.fail({ reason, isTooLong: false })
 
 interface Splitter {
   /** The lines that are whole now, without those that are blank; `undefined` when one is too long. */

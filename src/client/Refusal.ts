@@ -3,7 +3,7 @@
  * which is the same in all of its versions and in Balsa; what a caller may want to act on has a class of its own.
  */
 import { Data } from "effect"
-import type { Endpoint } from "./Endpoint.ts"
+import { type Endpoint, show } from "./Endpoint.ts"
 
 export interface Declined {
   readonly endpoint: Endpoint
@@ -11,34 +11,68 @@ export interface Declined {
   readonly reason: string
 }
 
+const said = ({ endpoint, reason }: Declined): string => `${show(endpoint)} declines: ${reason}`
+
 /** The revision that was asked for is no longer kept, or what is to be compacted is already. */
 export class Compacted extends Data.TaggedError("Compacted")<
   Declined & {
     /** The oldest one that is still kept; `undefined` where the server does not tell, as etcd when it is asked for a range. */
     readonly compactRevision: number | undefined
   }
-> {}
+> {
+  override get message(): string {
+    return said(this)
+  }
+}
 
 /** The revision that was asked for has not been written yet. */
-export class FutureRevision extends Data.TaggedError("FutureRevision")<Declined> {}
+export class FutureRevision extends Data.TaggedError("FutureRevision")<Declined> {
+  override get message(): string {
+    return said(this)
+  }
+}
 
 /** There is no such lease, or there is none any more. */
-export class LeaseNotFound extends Data.TaggedError("LeaseNotFound")<Declined> {}
+export class LeaseNotFound extends Data.TaggedError("LeaseNotFound")<Declined> {
+  override get message(): string {
+    return said(this)
+  }
+}
 
 /** A lease of this id is there already. */
-export class LeaseExists extends Data.TaggedError("LeaseExists")<Declined> {}
+export class LeaseExists extends Data.TaggedError("LeaseExists")<Declined> {
+  override get message(): string {
+    return said(this)
+  }
+}
 
 /** A put that keeps the value or the lease of a key that is not there. */
-export class KeyNotFound extends Data.TaggedError("KeyNotFound")<Declined> {}
+export class KeyNotFound extends Data.TaggedError("KeyNotFound")<Declined> {
+  override get message(): string {
+    return said(this)
+  }
+}
 
 /** A transaction with more operations than a server takes (etcd: 128). */
-export class TooManyOperations extends Data.TaggedError("TooManyOperations")<Declined> {}
+export class TooManyOperations extends Data.TaggedError("TooManyOperations")<Declined> {
+  override get message(): string {
+    return said(this)
+  }
+}
 
 /** A transaction that writes a key twice. */
-export class DuplicateKey extends Data.TaggedError("DuplicateKey")<Declined> {}
+export class DuplicateKey extends Data.TaggedError("DuplicateKey")<Declined> {
+  override get message(): string {
+    return said(this)
+  }
+}
 
 /** The quota is used up, or the disk is: until there is room only what frees some is taken. */
-export class NoSpace extends Data.TaggedError("NoSpace")<Declined> {}
+export class NoSpace extends Data.TaggedError("NoSpace")<Declined> {
+  override get message(): string {
+    return said(this)
+  }
+}
 
 /** Who asks is not known, or may not. */
 export class Unauthorized extends Data.TaggedError("Unauthorized")<
@@ -46,7 +80,11 @@ export class Unauthorized extends Data.TaggedError("Unauthorized")<
     /** `false` for one that is known, and has no right to this. */
     readonly unauthenticated: boolean
   }
-> {}
+> {
+  override get message(): string {
+    return said(this)
+  }
+}
 
 /** Any other reason. */
 export class RequestRefused extends Data.TaggedError("RequestRefused")<
@@ -56,7 +94,11 @@ export class RequestRefused extends Data.TaggedError("RequestRefused")<
     /** `Exhausted`: a limit that may be free again later. */
     readonly kind: "Invalid" | "Exhausted" | "Other"
   }
-> {}
+> {
+  override get message(): string {
+    return said(this)
+  }
+}
 
 export type Refusal =
   | Compacted

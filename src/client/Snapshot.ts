@@ -6,7 +6,8 @@
 import { Data, Effect } from "effect"
 import { type Attempt, type ClientError, UnexpectedAnswer } from "./ClientError.ts"
 import type { Endpoint } from "./Endpoint.ts"
-import { type Cluster, exhausted } from "./Gateway.ts"
+import { exhausted } from "./Failover.ts"
+import type { Cluster } from "./Gateway.ts"
 import * as Json from "./GatewayJson.ts"
 import type { Exchange } from "./HttpExchange.ts"
 import { type Opened, open } from "./HttpLines.ts"
@@ -65,7 +66,7 @@ const receive = Effect.fnUntraced(function* <E>(
   let received = 0
   let total: number | undefined
   while (true) {
-    const lines = yield* Effect.mapError(next, broken)
+    const lines = yield* Effect.mapError(next, ({ reason }) => broken(reason))
     if (lines === undefined) break
     for (const line of lines) {
       const piece = pieceIn(line)

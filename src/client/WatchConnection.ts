@@ -1,0 +1,182 @@
+/** One connection of a watch: to whichever endpoint takes it, until it ends. */
+import { Effect, Exit, Scope } from "effect"
+import { type ClientError, UnexpectedAnswer } from "./ClientError.ts"
+import type { Endpoint } from "./Endpoint.ts"
+import * as Failover from "./Failover.ts"
+import type { Cluster } from "./Gateway.ts"
+import * as HttpLines from "./HttpLines.ts"
+import type { Keys } from "./KeyRange.ts"
+import { encodeKeys, flag, integer } from "./RangeRequest.ts"
+import * as Refusal from "./Refusal.ts"
+import { judge, judgeError } from "./Verdict.ts"
+import { parse, type WatchResponse } from "./WatchResponse.ts"
+
+export interface WatchOptions {
+  /** The first revision to be seen; if nothing is said, the one after that of the store when the watch begins. */
+  readonly startRevision?: number | undefined
+  /** Events have what was there before. */
+  readonly previous?: boolean | undefined
+  /** Only events of one kind. */
+  readonly only?: "puts" | "deletes" | undefined
+  /** Bookmarks come when nothing happens, as often as the server is set to (etcd: every ten minutes). */
+  readonly progress?: boolean | undefined
+  /** The server may send what is large in parts; true if nothing is said. They are put together again. */
+  readonly fragment?: boolean | undefined
+  /** How long it may be without a connection before it fails; for ever if nothing is said. The first has the client's timeout. */
+  readonly reconnectMillis?: number | undefined
+}
+
+export interface WatchRequest {
+  readonly keys: Keys
+  readonly options: WatchOptions
+  readonly nextRevision: number | undefined
+  readonly isFirst: boolean
+  readonly avoid: Endpoint | undefined
+}
+
+type Passed = Exclude<WatchResponse, { readonly _tag: "Canceled" | "Failed" | "Unreadable" }>
+
+export type Received =
+  | {
+      readonly _tag: "Received"
+      readonly responses: ReadonlyArray<Passed>
+      /** Why there will be no more, on whichever connection. */
+      readonly ended: ClientError | undefined
+    }
+  | { readonly _tag: "Broken"; readonly reason: string }
+
+export interface WatchConnection {
+  readonly endpoint: Endpoint
+  readonly next: Effect.Effect<Received, ClientError>
+  readonly close: Effect.Effect<void>
+}
+
+/** Lasts until it is closed, or the scope is. */
+export const connect = (
+  cluster: Cluster,
+  scope: Scope.Scope,
+  request: WatchRequest
+): Effect.Effect<WatchConnection, ClientError> => {
+  const { isFirst, options, avoid } = request
+  const body = JSON.stringify({ create_request: encode(request) })
+  const totalMillis = isFirst ? cluster.timeoutMillis : (options.reconnectMillis ?? Number.POSITIVE_INFINITY)
+  const limits = { write: false, totalMillis, maxShareMillis: cluster.timeoutMillis, avoid }
+  const connecting = isFirst ? cluster : { ...cluster, backoff: cluster.backoff ?? patience }
+  return Failover.first(connecting, limits, (endpoint, { shareMillis }) =>
+    open(cluster, scope, endpoint, body, shareMillis)
+  )
+}
+
+/** A watch that has begun does not give up after one round. */
+const patience = { firstMillis: 50, maxMillis: 1000 }
+
+const encode = ({ keys, options, nextRevision }: WatchRequest) => ({
+  ...encodeKeys(keys),
+  ...integer("start_revision", nextRevision),
+  ...flag("prev_kv", options.previous),
+  ...flag("progress_notify", options.progress),
+  ...flag("fragment", options.fragment ?? true),
+  ...(options.only === undefined ? {} : { filters: [options.only === "puts" ? "NODELETE" : "NOPUT"] })
+})
+
+const open = Effect.fnUntraced(function* (
+  cluster: Cluster,
+  parent: Scope.Scope,
+  endpoint: Endpoint,
+  body: string,
+  timeoutMillis: number
+): Effect.fn.Return<Failover.Tried<WatchConnection>, ClientError> {
+  const scope = yield* Scope.fork(parent)
+  const close = Scope.close(scope, Exit.void)
+  // A member that loses its leader ends the watch, instead of being silent for as long as it is cut off.
+  const headers = { ...cluster.headers, "grpc-metadata-hasleader": "true" }
+  const request = { endpoint, path: "/v3/watch", body, headers, timeoutMillis }
+  const opened = yield* Scope.provide(HttpLines.open(request), scope)
+  if (opened._tag !== "Opened") {
+    yield* close
+    const verdict = judge(endpoint, opened, false)
+    if (verdict._tag === "Stop") return yield* verdict.error
+    if (verdict._tag === "GoOn") return verdict
+    return yield* new UnexpectedAnswer({ endpoint, reason: "a watch was asked for" })
+  }
+  const next = nextOf(endpoint, opened)
+  const reason = `no watch within ${timeoutMillis / 1000} s`
+  const silent = Effect.succeed<Received>({ _tag: "Broken", reason })
+  const created = yield* Effect.timeoutOrElse(next, { duration: timeoutMillis, orElse: () => silent })
+  if (created._tag === "Broken") {
+    yield* close
+    const kind = created.reason === reason ? "TimedOut" : "Broken"
+    return { _tag: "GoOn", attempt: { endpoint, kind, reason: created.reason }, isOpen: false }
+  }
+  return { _tag: "Done", value: { endpoint, close, next: beginningWith(created, next) } }
+})
+
+const beginningWith = (first: Received, next: WatchConnection["next"]): WatchConnection["next"] => {
+  let waiting: Received | undefined = first
+  return Effect.suspend(() => {
+    const received = waiting
+    waiting = undefined
+    return received === undefined ? next : Effect.succeed(received)
+  })
+}
+
+const nextOf = (endpoint: Endpoint, opened: HttpLines.Opened): WatchConnection["next"] =>
+  Effect.matchEffect(opened.next, {
+    onSuccess: (lines): Effect.Effect<Received> =>
+      Effect.succeed(
+        lines === undefined ? { _tag: "Broken", reason: "the server ended it" } : receive(endpoint, lines)
+      ),
+    onFailure: ({ reason, isTooLong }): Effect.Effect<Received, ClientError> =>
+      isTooLong
+        ? Effect.fail(new UnexpectedAnswer({ endpoint, reason: `${reason}; watch with fragment, or fewer keys` }))
+        : Effect.succeed({ _tag: "Broken", reason })
+  })
+
+/** Up to what ends it. */
+const receive = (endpoint: Endpoint, lines: ReadonlyArray<string>): Received => {
+  const responses: Array<Passed> = []
+  for (const line of lines) {
+    const response = parse(line)
+    switch (response._tag) {
+      case "Created":
+      case "Events":
+      case "Progress":
+        responses.push(response)
+        break
+      case "Canceled":
+        return { _tag: "Received", responses, ended: cancellation(endpoint, response) }
+      case "Failed": {
+        const ended = failure(endpoint, response)
+        if (ended === undefined && responses.length === 0) return { _tag: "Broken", reason: "the server ended it" }
+        return { _tag: "Received", responses, ended }
+      }
+      case "Unreadable": {
+        const reason = `a line of a watch that is none: ${response.line}`
+        return { _tag: "Received", responses, ended: new UnexpectedAnswer({ endpoint, reason }) }
+      }
+    }
+  }
+  return { _tag: "Received", responses, ended: undefined }
+}
+
+const cancellation = (
+  endpoint: Endpoint,
+  { compactRevision, reason }: Extract<WatchResponse, { readonly _tag: "Canceled" }>
+): ClientError =>
+  compactRevision === undefined
+    ? (Refusal.ofText({ endpoint, reason }, reason) ??
+      new Refusal.RequestRefused({ endpoint, reason, status: 0, kind: "Other" }))
+    : new Refusal.Compacted({ endpoint, reason, compactRevision })
+
+/** google.rpc.Code of a stream that ended without a fault of its own, as when a server stops: Cancelled, Unknown, Internal. */
+const passing: ReadonlySet<unknown> = new Set([1, 2, 13])
+
+/** `undefined` when another connection may do. The stream ends right after it, which the next read finds. */
+const failure = (
+  endpoint: Endpoint,
+  { error }: Extract<WatchResponse, { readonly _tag: "Failed" }>
+): ClientError | undefined => {
+  const verdict = judgeError(endpoint, 0, error, false)
+  const isPassing = passing.has(error["grpc_code"] ?? error["code"])
+  return verdict._tag !== "Stop" || (isPassing && verdict.error._tag === "RequestRefused") ? undefined : verdict.error
+}
