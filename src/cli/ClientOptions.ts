@@ -1,6 +1,7 @@
 /** What every client command takes: where the cluster is, how long to wait, how to print. */
-import { Effect, type Option, Result } from "effect"
+import { Effect, type Option, Ref, Result } from "effect"
 import * as Flag from "effect/cli/Flag"
+import * as Backoff from "../client/Backoff.ts"
 import * as Endpoint from "../client/Endpoint.ts"
 import type { Cluster } from "../client/Gateway.ts"
 import { type Environment, Host } from "./Host.ts"
@@ -75,6 +76,14 @@ export const resolve = (
   usualTimeout?: string
 ): Effect.Effect<ClientOptions, UsageError> =>
   Effect.flatMap(Host, (host) => Effect.fromResult(parse(command, flags, host.environment, usualTimeout)))
+
+/** For commands that last: what they ask is asked again while a leader is elected, and first where it was answered last. */
+export const patient = (cluster: Cluster): Effect.Effect<Cluster> =>
+  Effect.map(Ref.make<Endpoint.Endpoint | undefined>(undefined), (preferred) => ({
+    ...cluster,
+    backoff: Backoff.defaults,
+    preferred
+  }))
 
 /** Whether lines of JSON are wanted, for commands that print one thing. */
 export const isJson = ({ output }: Pick<ClientOptions, "output">): boolean => output === "json" || output === "jsonl"

@@ -68,7 +68,9 @@ const ofUnavailable = ({ attempts, write }: ClusterUnavailable, mayBeStale: bool
       exitCode: ExitCode.unavailable
     })
   }
-  const advice = mayBeStale ? "To read what one replica has, add --consistency stale. See: balsa status" : "See: balsa status"
+  const advice = mayBeStale
+    ? "To read what one replica has, add --consistency stale. See: balsa status"
+    : "See: balsa status"
   return new Failure({
     code: "BALSA_NO_QUORUM",
     message: `no endpoint reaches a majority (${causes(attempts)})${done}. ${advice}`,
@@ -97,7 +99,11 @@ const ofRefusal = (error: Exclude<Refusal, RequestRefused>): Failure => {
     case "Compacted":
       return ofCompacted(error)
     case "FutureRevision":
-      return refused(error, "BALSA_FUTURE_REVISION", ". The store has not come that far; leave --rev out for the latest")
+      return refused(
+        error,
+        "BALSA_FUTURE_REVISION",
+        ". The store has not come that far; leave --rev out for the latest"
+      )
     case "LeaseNotFound":
       return absent("BALSA_NO_LEASE", "there is no such lease: it has ended, or never was. See: balsa lease list")
     case "LeaseExists":
@@ -119,7 +125,11 @@ const ofRefusal = (error: Exclude<Refusal, RequestRefused>): Failure => {
   }
 }
 
-export const ofCompacted = ({ endpoint, reason, compactRevision }: Pick<Compacted, "endpoint" | "reason" | "compactRevision">): Failure =>
+export const ofCompacted = ({
+  endpoint,
+  reason,
+  compactRevision
+}: Pick<Compacted, "endpoint" | "reason" | "compactRevision">): Failure =>
   new Failure({
     code: "BALSA_COMPACTED",
     message: `${show(endpoint)} no longer has that revision (${reason}). ${

@@ -8,6 +8,7 @@ import * as ClientOptions from "./ClientOptions.ts"
 import * as Failure from "./Failure.ts"
 import { Host } from "./Host.ts"
 import * as KeyRequests from "./KeyRequests.ts"
+import { NotFound } from "./NotFound.ts"
 import * as Progress from "./Progress.ts"
 import * as RangeOutput from "./RangeOutput.ts"
 import * as RangePages from "./RangePages.ts"
@@ -44,7 +45,10 @@ export const getCommand = Command.make(
       yield* host.err(describeStaleness(first.staleness))
     }
     if (countOnly) return
-    if (shown === 0) return yield* absent
+    if (shown === 0) {
+      const when = options.revision === undefined ? "" : ` at revision ${options.revision}`
+      return yield* new NotFound({ message: `${absent.message}${when}` })
+    }
     if (more && format !== "json") yield* host.err(`${shown} of ${first.count} keys shown`)
   })
 ).pipe(

@@ -78,16 +78,19 @@ function readerOf(lines: Interface): ReadLine {
   lines.pause()
   return (prompt) =>
     Effect.callback((resume) => {
-      const look = (): void => {
-        if (waiting.length > 0) resume(Effect.succeed(waiting.shift()))
-        else if (ended) resume(Effect.undefined)
-        else return
-        wake = undefined
-      }
       if (process.stdin.isTTY) process.stderr.write(prompt)
+      const look = (): boolean => {
+        if (waiting.length === 0 && !ended) return false
+        wake = undefined
+        resume(Effect.succeed(waiting.shift()))
+        return true
+      }
+      if (look()) return
       wake = look
-      if (waiting.length === 0 && !ended) lines.resume()
-      look()
+      lines.resume()
+      return Effect.sync(() => {
+        wake = undefined
+      })
     })
 }
 

@@ -60,7 +60,11 @@ export const resolveKeys = Effect.fnUntraced(function* (
   { prefix, fromKey, range, base64Keys }: RangeFlags
 ): Effect.fn.Return<Named, UsageError> {
   const end = Option.getOrUndefined(range)
-  const chosen = [...(prefix ? ["--prefix"] : []), ...(fromKey ? ["--from-key"] : []), ...(end === undefined ? [] : ["--range"])]
+  const chosen = [
+    ...(prefix ? ["--prefix"] : []),
+    ...(fromKey ? ["--from-key"] : []),
+    ...(end === undefined ? [] : ["--range"])
+  ]
   if (chosen.length > 1) {
     return yield* new UsageError({ command, message: `${chosen.join(" and ")} exclude each other; choose one` })
   }
@@ -93,7 +97,7 @@ export const revisionFlag = (name: string, description: string) =>
     Flag.withDescription(description),
     Flag.filter(
       (revision) => revision >= 0,
-      (revision) => `${revision} is negative`
+      () => "a number from 0 on"
     ),
     Flag.optional
   )

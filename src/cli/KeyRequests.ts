@@ -99,20 +99,24 @@ const valueOf = Effect.fnUntraced(function* (
 export const putOperation = ({ key, value, options }: Put): Txn.Operation<Json.PutAnswer> =>
   value === undefined ? Txn.touch(key, options) : Txn.put(key, value, options)
 
-const sorts: ReadonlyArray<readonly [name: string, target: SortTarget]> = [
-  ["key", "key"],
-  ["version", "version"],
-  ["create", "create"],
-  ["mod", "mod"],
-  ["modify", "mod"],
-  ["value", "value"]
-]
-
 /** In capitals, too, as etcdctl has them. */
-const anyCase = <A>(choices: ReadonlyArray<readonly [string, A]>): ReadonlyArray<readonly [string, A]> => [
-  ...choices,
-  ...choices.map(([name, value]) => [name.toUpperCase(), value] as const)
-]
+const oneOf = <A>(name: string, choices: Readonly<Record<string, A>>, expected: string) =>
+  Flag.String(name).pipe(
+    Flag.filterMap(
+      (text) => Option.fromUndefinedOr(choices[text.toLowerCase()]),
+      () => expected
+    ),
+    Flag.withMetavar(expected.replace(/,? or |, /g, "|"))
+  )
+
+const sorts: Readonly<Record<string, SortTarget>> = {
+  key: "key",
+  version: "version",
+  create: "create",
+  mod: "mod",
+  modify: "mod",
+  value: "value"
+}
 
 export const getFlags = {
   key: keyArgument,
@@ -123,22 +127,18 @@ export const getFlags = {
     Flag.withDescription("At most so many keys; 0 is all of them"),
     Flag.filter(
       (limit) => limit >= 0,
-      (limit) => `${limit} is negative`
+      () => "a number from 0 on"
     ),
     Flag.withDefault(0)
   ),
-  sortBy: Flag.ChoiceWithValue("sort-by", anyCase(sorts)).pipe(
-    Flag.withMetavar("key|version|create|mod|value"),
+  sortBy: oneOf("sort-by", sorts, "key, version, create, mod or value").pipe(
     Flag.withDescription("Sort by this instead of the key; create and mod are revisions"),
     Flag.optional
   ),
-  order: Flag.ChoiceWithValue(
-    "order",
-    anyCase([
-      ["ascend", false],
-      ["descend", true]
-    ])
-  ).pipe(Flag.withMetavar("ascend|descend"), Flag.withDescription("ascend if left out"), Flag.optional),
+  order: oneOf("order", { ascend: false, descend: true }, "ascend or descend").pipe(
+    Flag.withDescription("ascend if left out"),
+    Flag.optional
+  ),
   keysOnly: flag("keys-only", "Print keys without values"),
   countOnly: flag("count-only", "Print how many keys there are"),
   printValueOnly: flag("print-value-only", "Print values without keys"),

@@ -21,3 +21,18 @@ export const parse = (command: string, what: string, text: string): Result.Resul
     Setting.usage(command, `${what}: "${text}" is no lease; an id is ${rule}. See them with: balsa lease list`)
   )
 }
+
+/** A number of seconds, as in etcdctl, or a duration. Leases know whole seconds. */
+export const seconds = (command: string, source: string, text: string): Result.Result<number, UsageError> => {
+  const match = /^(\d{1,9})(s|m|h)?$/.exec(text)
+  const value = Number(match?.[1]) * { s: 1, m: 60, h: 3600 }[(match?.[2] ?? "s") as "s" | "m" | "h"]
+  return value >= 1 && value <= maxSeconds
+    ? Result.succeed(value)
+    : Setting.fail(
+        command,
+        `${source}: "${text}" is no time to live; write whole seconds from 1 on, such as 60, 90s or 5m`
+      )
+}
+
+/** As etcd has it. */
+const maxSeconds = 9_000_000_000

@@ -69,7 +69,11 @@ export const txnCommand = Command.make(
   ])
 )
 
-const sections = ["compares, then a blank line:", "if all hold (put, get, del), then a blank line:", "otherwise (put, get, del), then a blank line:"] as const
+const sections = [
+  "compares, then a blank line:",
+  "if all hold (put, get, del), then a blank line:",
+  "otherwise (put, get, del), then a blank line:"
+] as const
 
 const readTransaction = Effect.gen(function* () {
   const host = yield* Host
@@ -77,7 +81,20 @@ const readTransaction = Effect.gen(function* () {
   const compares = yield* readSection(next, sections[0], (line) => Effect.fromResult(TxnCompare.parse(line)))
   const success = yield* readSection(next, sections[1], TxnRequest.parse)
   const failure = yield* readSection(next, sections[2], TxnRequest.parse)
+  if (!host.inputTerminal && host.calledBy !== "") yield* expectEnd(next)
   return { compares, success, failure }
+})
+
+/** What stands behind a blank line too many would be left out without a word. In a shell it is the next command. */
+const expectEnd = Effect.fnUntraced(function* (next: Numbered): Effect.fn.Return<void, UsageError> {
+  while (true) {
+    const { line, number } = yield* next()
+    if (line === undefined) return
+    if (line.trim() !== "") {
+      const message = `line ${number}, column 1: this is a fourth part, and a transaction has three, with a blank line after each`
+      return yield* new UsageError({ command: "txn", message })
+    }
+  }
 })
 
 type Numbered = () => Effect.Effect<{ readonly line: string | undefined; readonly number: number }>

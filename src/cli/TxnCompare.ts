@@ -97,7 +97,9 @@ const readOperand = (
   if (line[at] === '"') return Words.readQuoted(line, at, "go")
   if (line[at] === "'") {
     const end = line.indexOf("'", at + 1)
-    return end < 0 ? fail(at, "the quote ' is not closed") : Result.succeed({ text: line.slice(at + 1, end), end: end + 1 })
+    return end < 0
+      ? fail(at, "the quote ' is not closed")
+      : Result.succeed({ text: line.slice(at + 1, end), end: end + 1 })
   }
   let end = at
   while (end < line.length && !/\s/.test(line[end]!) && line[end] !== until) end++

@@ -65,7 +65,10 @@ const del = Effect.fnUntraced(function* (input: KeyRequests.DelFlags): Effect.fn
 /** It says what is wrong by failing; nobody is shown a page of help in the midst of a transaction. */
 const silent = CliOutput.layerPresenter({ present: () => Effect.void })
 
-const noInput = new UsageError({ command: "txn", message: `"-" cannot be read here: the transaction itself comes that way` })
+const noInput = new UsageError({
+  command: "txn",
+  message: `"-" cannot be read here: the transaction itself comes that way`
+})
 
 export const parse = Effect.fnUntraced(
   function* (line: string) {
@@ -100,7 +103,12 @@ const locate = (error: CliError.CliError | UsageError, words: ReadonlyArray<Word
   if (error._tag === "UsageError") return { column, message: error.message }
   const cause = error._tag === "ShowHelp" ? error.errors[0] : error
   if (cause === undefined || cause._tag === "UnknownSubcommand") return { column, message: unknown }
-  const culprit = cause._tag === "UnrecognizedOption" ? cause.option : cause._tag === "UnexpectedArgument" ? cause.arguments[0] : undefined
+  const culprit =
+    cause._tag === "UnrecognizedOption"
+      ? cause.option
+      : cause._tag === "UnexpectedArgument"
+        ? cause.arguments[0]
+        : undefined
   const word = words.find(({ text }) => culprit !== undefined && text.startsWith(culprit))
   return { column: word?.column ?? column, message: Presenter.describe(cause) }
 }

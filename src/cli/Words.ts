@@ -117,7 +117,10 @@ const readGoEscape = (line: string, at: number): Reading => {
   const code = octal === undefined ? Number.parseInt(hex ?? unicode[0] ?? unicode[1]!, 16) : Number.parseInt(octal, 8)
   // In Go the first two are bytes, which need not be text.
   if ((hex !== undefined || octal !== undefined) && code > 0x7f) {
-    return fail(at, `${all} is a byte and no character; here only text can be written, such as \\u00${code.toString(16)}`)
+    return fail(
+      at,
+      `${all} is a byte and no character; here only text can be written, such as \\u00${code.toString(16)}`
+    )
   }
   return code > 0x10_ffff || (code >= 0xd800 && code <= 0xdfff)
     ? fail(at, `${all} is no character`)
