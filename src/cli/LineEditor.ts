@@ -69,7 +69,8 @@ const editorOf = (lines: Interface): LineEditor => {
   })
   lines.on("SIGINT", () => {
     process.stdout.write("^C\n")
-    clear(lines)
+    // Gone without being drawn once more, which `write` with Ctrl-U would do.
+    Object.assign(lines, { line: "", cursor: 0 })
     if (cancel === undefined) tell({ _tag: "Cancelled" })
     else cancel()
   })
@@ -87,16 +88,13 @@ const editorOf = (lines: Interface): LineEditor => {
         })
       }),
     cancelled: Effect.callback((resume) => {
-      cancel = () => resume(Effect.void)
+      cancel = () => {
+        cancel = undefined
+        resume(Effect.void)
+      }
       return Effect.sync(() => {
         cancel = undefined
       })
     })
   }
-}
-
-/** As Ctrl-E and Ctrl-U would. */
-const clear = (lines: Interface): void => {
-  lines.write(null, { ctrl: true, name: "e" })
-  lines.write(null, { ctrl: true, name: "u" })
 }

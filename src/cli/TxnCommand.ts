@@ -78,24 +78,31 @@ const sections = [
 const readTransaction = Effect.gen(function* () {
   const host = yield* Host
   const next = numbered(yield* host.openLines)
-  const compares = yield* readSection(next, sections[0], (line) => Effect.fromResult(TxnCompare.parse(line)))
-  const success = yield* readSection(next, sections[1], TxnRequest.parse)
-  const failure = yield* readSection(next, sections[2], TxnRequest.parse)
-  if (!host.inputTerminal && host.calledBy !== "") yield* expectEnd(next)
+  const mistakes: Array<string> = []
+  const read = <A, R>(title: string, parse: Parse<A, R>) => readSection(next, title, parse, mistakes)
+  const compares = yield* read(sections[0], (line) => Effect.fromResult(TxnCompare.parse(line)))
+  const success = yield* read(sections[1], TxnRequest.parse)
+  const failure = yield* read(sections[2], TxnRequest.parse)
+  if (!host.inputTerminal && host.calledBy !== "") yield* expectEnd(next, mistakes)
+  const [message] = mistakes
+  if (message !== undefined) return yield* new UsageError({ command: "txn", message })
   return { compares, success, failure }
 })
 
 /** What stands behind a blank line too many would be left out without a word. In a shell it is the next command. */
-const expectEnd = Effect.fnUntraced(function* (next: Numbered): Effect.fn.Return<void, UsageError> {
+const expectEnd = Effect.fnUntraced(function* (next: Numbered, mistakes: Array<string>): Effect.fn.Return<void> {
   while (true) {
     const { line, number } = yield* next()
     if (line === undefined) return
     if (line.trim() !== "") {
-      const message = `line ${number}, column 1: this is a fourth part, and a transaction has three, with a blank line after each`
-      return yield* new UsageError({ command: "txn", message })
+      mistakes.push(
+        `line ${number}, column 1: this is a fourth part, and a transaction has three, with a blank line after each`
+      )
     }
   }
 })
+
+type Parse<A, R> = (line: string) => Effect.Effect<A, Words.WordError, R>
 
 type Numbered = () => Effect.Effect<{ readonly line: string | undefined; readonly number: number }>
 
@@ -104,12 +111,16 @@ const numbered = (readLine: ReadLine): Numbered => {
   return () => Effect.map(readLine("  "), (line) => ({ line, number: ++number }))
 }
 
-/** At a terminal a mistake is told, and its line can be written once more; elsewhere it is the end. */
+/**
+ * At a terminal a mistake is told, and its line can be written once more. Elsewhere all is read nevertheless, since what follows is not
+ * meant for anybody else.
+ */
 const readSection = Effect.fnUntraced(function* <A, R>(
   next: Numbered,
   title: string,
-  parse: (line: string) => Effect.Effect<A, Words.WordError, R>
-): Effect.fn.Return<ReadonlyArray<A>, UsageError, R> {
+  parse: Parse<A, R>,
+  mistakes: Array<string>
+): Effect.fn.Return<ReadonlyArray<A>, never, R> {
   const host = yield* Host
   if (host.inputTerminal) yield* host.err(title)
   const found: Array<A> = []
@@ -123,9 +134,7 @@ const readSection = Effect.fnUntraced(function* <A, R>(
       continue
     }
     const { column, message } = parsed.failure
-    if (!host.inputTerminal) {
-      return yield* new UsageError({ command: "txn", message: `line ${number}, column ${column}: ${message}` })
-    }
-    yield* host.err(`column ${column}: ${message}`)
+    if (host.inputTerminal) yield* host.err(`column ${column}: ${message}`)
+    else mistakes.push(`line ${number}, column ${column}: ${message}`)
   }
 })
