@@ -63,6 +63,7 @@ const addresses: Door = { kind: "types", valuesOf: ["src/transport/Address.ts"] 
 /** Wiring happens in one file, which alone sees the disk and the network from above; what it is started from stands beside it. */
 const wiring: Readonly<Record<string, Readonly<Record<string, Door>>>> = {
   "src/server/Server.ts": { storage: all, transport: all, raft: all },
+  "src/server/ClientUrls.ts": { transport: addresses },
   "src/server/Founding.ts": { storage: all, transport: addresses },
   "src/server/Joining.ts": { transport: addresses },
   "src/server/MemberRequest.ts": { transport: addresses }

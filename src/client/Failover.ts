@@ -57,13 +57,16 @@ export const first = Effect.fnUntraced(function* <A, R>(
     if (result._tag === "Done") return result.value
     open = result.open ?? open
     const pause = cluster.backoff && (yield* Backoff.pause(cluster.backoff, round))
-    if (pause === undefined || (yield* nowMillis) + pause >= deadline) {
+    if (pause === undefined || (yield* nowMillis) + pause + minTryMillis >= deadline) {
       if (limits.write && open !== undefined) return yield* new OutcomeUnknown({ attempt: open })
       return yield* exhausted(result.attempts, limits.write)
     }
     yield* Effect.sleep(pause)
   }
 })
+
+/** With less than this left another round would only hide what the last one has found out. */
+const minTryMillis = 20
 
 interface Failed {
   readonly _tag: "Failed"

@@ -87,7 +87,10 @@ const keepAlive = Effect.fnUntraced(function* <E>(
     yield* Effect.sleep(Math.max(0, Math.min(pauseMillis, deadline - (yield* nowMillis))))
     const now = yield* nowMillis
     if (now >= deadline) return "it was not renewed in time"
-    const renewed = yield* Effect.result(keepAlive(id, Math.min(requestMillis, deadline - now)))
+    const renewed = yield* keepAlive(id, Math.min(requestMillis, deadline - now)).pipe(
+      Effect.timeout(deadline - now),
+      Effect.result
+    )
     if (renewed._tag === "Success") {
       deadline = now + renewed.success * 1000
       pauseMillis = (renewed.success * 1000) / 3

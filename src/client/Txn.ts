@@ -91,7 +91,7 @@ export const range = (keys: Keys, options: RangeOptions = {}): Operation<Json.Ra
 export const remove = (keys: Keys, options: DeleteOptions = {}): Operation<Json.DeleteAnswer> =>
   operation("request_delete_range", "response_delete_range", encodeDelete(keys, options), Json.decodeDelete)
 
-/** A transaction in a transaction. */
+/** A transaction in a transaction. Its comparisons, too, are made before anything is done: they do not see what stands before it. */
 export const nested = <Then extends Operations, Else extends Operations>(
   transaction: Transaction<Then, Else>
 ): Operation<TxnAnswer<Then, Else>> =>

@@ -112,7 +112,10 @@ const makeSession = (cluster: Cluster, keys: Keys, options: WatchOptions, scope:
     }
     if (batches.some(({ _tag }) => _tag !== "Started")) failures = 0
     // What came before an end is handed on before the end is told.
-    connection = responses.ended === undefined ? current : { ...current, next: Effect.fail(responses.ended) }
+    const { ended } = responses
+    if (ended !== undefined) {
+      connection = { ...current, next: ended._tag === "Broken" ? Effect.succeed(ended) : Effect.fail(ended) }
+    }
     return batches
   })
   return { turn }

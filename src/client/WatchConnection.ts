@@ -47,10 +47,15 @@ export type Received =
   | {
       readonly _tag: "Received"
       readonly responses: ReadonlyArray<Passed>
-      /** Why there will be no more, on whichever connection. */
-      readonly ended: ClientError | undefined
+      /** Why there will be no more: on this connection, or on any. */
+      readonly ended: Broken | ClientError | undefined
     }
-  | { readonly _tag: "Broken"; readonly reason: string }
+  | Broken
+
+export interface Broken {
+  readonly _tag: "Broken"
+  readonly reason: string
+}
 
 export interface WatchConnection {
   readonly endpoint: Endpoint
@@ -154,8 +159,7 @@ const receive = (endpoint: Endpoint, lines: ReadonlyArray<string>): Received => 
         return { _tag: "Received", responses, ended: cancellation(endpoint, response) }
       case "Failed": {
         const ended = failure(endpoint, response)
-        if (ended === undefined && responses.length === 0) return { _tag: "Broken", reason: "the server ended it" }
-        return { _tag: "Received", responses, ended }
+        return ended._tag === "Broken" && responses.length === 0 ? ended : { _tag: "Received", responses, ended }
       }
       case "Unreadable": {
         const reason = `a line of a watch that is none: ${response.line}`
@@ -178,12 +182,14 @@ const cancellation = (
 /** google.rpc.Code of a stream that ended without a fault of its own, as when a server stops: Cancelled, Unknown, Internal. */
 const passing: ReadonlySet<unknown> = new Set([1, 2, 13])
 
-/** `undefined` when another connection may do. The stream ends right after it, which the next read finds. */
+/** Broken where another connection may do. */
 const failure = (
   endpoint: Endpoint,
   { error }: Extract<WatchResponse, { readonly _tag: "Failed" }>
-): ClientError | undefined => {
+): Broken | ClientError => {
   const verdict = judgeError(endpoint, 0, error, false)
   const isPassing = passing.has(error["grpc_code"] ?? error["code"])
-  return verdict._tag !== "Stop" || (isPassing && verdict.error._tag === "RequestRefused") ? undefined : verdict.error
+  return verdict._tag !== "Stop" || (isPassing && verdict.error._tag === "RequestRefused")
+    ? { _tag: "Broken", reason: "the server ended it" }
+    : verdict.error
 }

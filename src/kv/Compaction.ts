@@ -3,7 +3,7 @@
  * away with in small bits, at each later command: nothing ever waits for it.
  */
 import * as History from "./History.ts"
-import type { KvState } from "./KvState.ts"
+import { initial, type KvState } from "./KvState.ts"
 import * as OrderedMap from "./OrderedMap.ts"
 import { weighChange } from "./Writing.ts"
 
@@ -12,8 +12,10 @@ export const compact = (state: KvState, revision: number): KvState => ({ ...stat
 
 /** Without any history, as a cluster that has agreed on none has it: the present can be read, and nothing else. */
 export const forget = (state: KvState): KvState => {
-  const { revision, history } = state
-  if (state.compacted === revision && history.first === revision + 1) return state
+  const { revision, compacted, history } = state
+  // Where nothing has changed yet, nothing is to be forgotten, and a snapshot of pairs alone says as much.
+  if (revision === initial.revision) return compacted === 0 ? state : { ...initial, leases: state.leases }
+  if (compacted === revision && history.first === revision + 1) return state
   return {
     ...state,
     compacted: revision,

@@ -100,3 +100,33 @@ export const from = (history: History, first: number): History => {
 }
 
 export const keyOf = (change: Change): Key => (change._tag === "Put" ? change.kv.key : change.key)
+
+/** Takes records from the newest back to the oldest: whoever knows only the present comes to the past in this order. */
+export interface Builder {
+  /** Of the revision before the last one that was added. */
+  readonly add: (changes: Changes) => void
+  /** The builder must not be used after it. `undefined` where records are missing. */
+  readonly finish: () => History | undefined
+}
+
+/** Of the revisions from `first` to `last`. Many records cost no pause at the end. */
+export const builder = (first: number, last: number): Builder => {
+  const length = last - first + 1
+  const blocks: Array<ReadonlyArray<Changes>> = []
+  let tail: Array<Changes> = []
+  let block: Array<Changes> = []
+  let left = length
+  return {
+    add: (changes) => {
+      left--
+      block.push(changes)
+      if (left % width > 0) return
+      block.reverse()
+      if (block.length < width) tail = block
+      else blocks.push(block)
+      block = []
+    },
+    finish: () =>
+      left === 0 ? { first, skip: 0, length, blocks: blocks.reverse(), tail, tailLength: tail.length } : undefined
+  }
+}

@@ -15,6 +15,11 @@ export interface Put {
   readonly prevKv: boolean
   /** The lease with which it goes; 0 or absent is none. */
   readonly lease?: bigint
+  /**
+   * It goes by itself so many milliseconds later, by the cluster's time: it gets a lease of its own, which ends with it or with
+   * the next put. `lease` is none then.
+   */
+  readonly ttlMillis?: number
   /** Keeps the value that there is; refused with `KeyNotFound` where there is none. `value` is empty. */
   readonly ignoreValue?: boolean
   /** Keeps the lease that there is; refused with `KeyNotFound` where there is no such key. `lease` is none. */
@@ -32,10 +37,29 @@ export interface Txn {
   readonly compares: ReadonlyArray<Compare>
   readonly success: ReadonlyArray<Operation>
   readonly failure: ReadonlyArray<Operation>
+  /**
+   * Nested transactions compare what there is when they are reached (Redis' MULTI), and nothing is checked beforehand: a put
+   * that may not be keeps from nothing else, and answers as it would alone.
+   */
+  readonly inOrder?: boolean
+}
+
+/** Makes a value from the one that there is, or from none; its lease stays. */
+export interface Merge {
+  readonly _tag: "Merge"
+  readonly key: Key
+  readonly by: /** To a decimal number of 64 bits with its sign, 0 where there is none. */
+  { readonly _tag: "Add"; readonly amount: bigint } | { readonly _tag: "Append"; readonly bytes: Uint8Array }
 }
 
 /** The compares of a nested transaction are about the store before the outermost one has changed anything, as in etcd. */
-export type Operation = Put | DeleteRange | RangeQuery | Txn
+/** How long a key has before it goes with its lease. It reads only, but the log alone tells the time: it is part of commands, not of queries. */
+export interface TimeToLive {
+  readonly _tag: "TimeToLive"
+  readonly key: Key
+}
+
+export type Operation = Put | DeleteRange | RangeQuery | Txn | Merge | TimeToLive
 
 /** Holds for a range if it holds for each key in it. A key that is not there has zeros, and no value that compares. */
 export interface Compare extends KeyRange {
@@ -65,7 +89,7 @@ export type LeaseCommand =
   /** Changes nothing; it is in the log because that is what tells the cluster's time. */
   | { readonly _tag: "LeaseTimeToLive"; readonly id: bigint; readonly keys: boolean }
 
-export type KvCommand = Put | DeleteRange | Txn | Compact | LeaseCommand
+export type KvCommand = Put | DeleteRange | Txn | Merge | Compact | LeaseCommand
 
 export interface PutResult {
   readonly _tag: "Put"
@@ -89,13 +113,44 @@ export interface TxnResult {
   readonly responses: ReadonlyArray<OperationResult>
 }
 
-export type OperationResult = PutResult | DeleteRangeResult | RangeAnswer | TxnResult
+export interface MergeResult {
+  readonly _tag: "Merge"
+  readonly revision: number
+  /** What there is now; or why nothing was changed: no such number, or one that 64 bits do not hold. */
+  readonly value: Uint8Array | "NotANumber" | "Overflow"
+}
+
+export interface TimeToLiveResult {
+  readonly _tag: "TimeToLive"
+  readonly revision: number
+  /** -2 where there is no such key, -1 where it has no lease. */
+  readonly ttlMillis: number
+}
+
+export type OperationResult =
+  | PutResult
+  | DeleteRangeResult
+  | RangeAnswer
+  | TxnResult
+  | MergeResult
+  | TimeToLiveResult
+  | Rejected
+
+/** Nothing was changed. */
+export interface Rejected {
+  readonly _tag: "Rejected"
+  readonly revision: number
+  readonly reason: Rejection
+  readonly compacted: number
+}
 
 /** `revision` is the store's after the command, as etcd's header has it. */
 export type KvResult =
   | PutResult
   | DeleteRangeResult
   | TxnResult
+  | MergeResult
+  | Rejected
   | { readonly _tag: "Compact"; readonly revision: number }
   | { readonly _tag: "LeaseGrant"; readonly revision: number; readonly id: bigint; readonly ttlSeconds: number }
   | { readonly _tag: "LeaseRevoke"; readonly revision: number }
@@ -108,12 +163,12 @@ export type KvResult =
       readonly id: bigint
       /** Whole seconds that are left, 0 where its time is over; -1 where there is no such lease. */
       readonly ttlSeconds: number
+      /** The same, exactly. */
+      readonly ttlMillis: number
       readonly grantedTtlSeconds: number
       /** In byte order; empty unless asked for. */
       readonly keys: ReadonlyArray<Key>
     }
-  /** Nothing was changed. */
-  | { readonly _tag: "Rejected"; readonly revision: number; readonly reason: Rejection; readonly compacted: number }
   /** The bytes in the log are no command that this version knows; nothing was changed. */
   | { readonly _tag: "UnknownCommand"; readonly revision: number }
 

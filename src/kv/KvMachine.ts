@@ -16,7 +16,7 @@ import { sizeOf } from "./KvWeight.ts"
 import * as LeaseCommands from "./LeaseCommands.ts"
 import * as Leases from "./Leases.ts"
 import * as Ranging from "./Ranging.ts"
-import { deleteRange, put, putProblem, txn, unreadable } from "./Txns.ts"
+import { deleteRange, merge, put, putProblem, rejected, txn, unreadable } from "./Txns.ts"
 import * as Writing from "./Writing.ts"
 
 const apply = (state: KvState, command: KvCommand, { time, version }: Context): readonly [KvState, KvResult] => {
@@ -36,6 +36,8 @@ const carryOut = (writing: Writing.Writing, command: Exclude<KvCommand, { _tag: 
       return deleteRange(writing, command)
     case "Txn":
       return txn(writing, command)
+    case "Merge":
+      return merge(writing, command)
     default:
       return LeaseCommands.apply(writing, command)
   }
@@ -46,13 +48,6 @@ const compact = (state: KvState, revision: number): readonly [KvState, KvResult]
   if (revision > state.revision) return [state, rejected(state, "FutureRevision")]
   return [Compaction.trim(Compaction.compact(state, revision)), { _tag: "Compact", revision: state.revision }]
 }
-
-const rejected = ({ revision, compacted }: KvState, reason: Rejection): KvResult => ({
-  _tag: "Rejected",
-  revision,
-  reason,
-  compacted
-})
 
 const query = (state: KvState, query: KvQuery): KvAnswer => {
   switch (query._tag) {

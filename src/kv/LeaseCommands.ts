@@ -28,7 +28,7 @@ const grant = (
   if (Leases.get(writing.leases, id) !== undefined) return "LeaseExists"
   const ttl = Math.max(Leases.minTtlSeconds, ttlSeconds)
   const expiresAt = Leases.expiryOf(ttl, writing.time)
-  writing.leases = Leases.set(writing.leases, { id, ttlSeconds: ttl, expiresAt, keys: OrderedMap.empty })
+  writing.leases = Leases.set(writing.leases, { id, ttlSeconds: ttl, expiresAt, isOwn: false, keys: OrderedMap.empty })
   return { _tag: "LeaseGrant", revision: writing.before.revision, id, ttlSeconds: ttl }
 }
 
@@ -73,14 +73,16 @@ const timeToLive = (
 ): KvResult => {
   const lease = Leases.get(leases, id)
   if (lease === undefined) {
-    return { _tag: "LeaseTimeToLive", revision, id, ttlSeconds: -1, grantedTtlSeconds: 0, keys: [] }
+    return { _tag: "LeaseTimeToLive", revision, id, ttlSeconds: -1, ttlMillis: -1, grantedTtlSeconds: 0, keys: [] }
   }
+  const ttlMillis = Math.max(0, lease.expiresAt - time)
   return {
     _tag: "LeaseTimeToLive",
     revision,
     id,
-    ttlSeconds: Math.max(0, Math.floor((lease.expiresAt - time) / 1000)),
-    grantedTtlSeconds: lease.ttlSeconds,
+    ttlSeconds: Math.floor(ttlMillis / 1000),
+    ttlMillis,
+    grantedTtlSeconds: Math.ceil(lease.ttlSeconds),
     keys: keys ? Leases.keysOf(lease) : []
   }
 }

@@ -10,6 +10,8 @@ export interface Lease {
   readonly id: bigint
   readonly ttlSeconds: number
   readonly expiresAt: ClusterTime
+  /** It came with the put of a key, and goes with it. */
+  readonly isOwn: boolean
   /** Those that are attached to it. */
   readonly keys: OrderedMap.OrderedMap<true>
 }
@@ -18,14 +20,19 @@ export interface Leases {
   readonly byId: OrderedMap.OrderedMap<Lease>
   /** By the time at which they expire, then by id. */
   readonly byExpiry: OrderedMap.OrderedMap<bigint>
+  /** How many of those that come with a key there have been: their ids are `firstOwn` and on. */
+  readonly owns: number
 }
+
+/** Ids that are chosen by chance or by clients are below it, almost surely; one that is taken is passed over. */
+export const firstOwn = 1n << 62n
 
 /** etcd's, where elections take a second: a lease must outlive an election and what came before it. */
 export const minTtlSeconds = 2
 /** etcd's: 285 years, so that no sum overflows. */
 export const maxTtlSeconds = 9_000_000_000
 
-export const empty: Leases = { byId: OrderedMap.empty, byExpiry: OrderedMap.empty }
+export const empty: Leases = { byId: OrderedMap.empty, byExpiry: OrderedMap.empty, owns: 0 }
 
 export const get = ({ byId }: Leases, id: bigint): Lease | undefined => OrderedMap.get(byId, eightBytes(id))
 
@@ -38,13 +45,14 @@ export const set = (leases: Leases, lease: Lease): Leases => {
   const byId = OrderedMap.set(leases.byId, key, lease)
   if (before?.expiresAt === lease.expiresAt) return { ...leases, byId }
   const byExpiry = before === undefined ? leases.byExpiry : OrderedMap.remove(leases.byExpiry, expiryKey(before))
-  return { byId, byExpiry: OrderedMap.set(byExpiry, expiryKey(lease), lease.id) }
+  return { ...leases, byId, byExpiry: OrderedMap.set(byExpiry, expiryKey(lease), lease.id) }
 }
 
 export const remove = (leases: Leases, id: bigint): Leases => {
   const lease = get(leases, id)
   if (lease === undefined) return leases
   return {
+    ...leases,
     byId: OrderedMap.remove(leases.byId, eightBytes(id)),
     byExpiry: OrderedMap.remove(leases.byExpiry, expiryKey(lease))
   }
@@ -53,12 +61,24 @@ export const remove = (leases: Leases, id: bigint): Leases => {
 /** A lease that is not there takes no keys. */
 export const attach = (leases: Leases, id: bigint, key: Key): Leases => {
   const lease = get(leases, id)
-  return lease === undefined ? leases : set(leases, { ...lease, keys: OrderedMap.set(lease.keys, key, true) })
+  if (lease === undefined || OrderedMap.get(lease.keys, key) !== undefined) return leases
+  return set(leases, { ...lease, keys: OrderedMap.set(lease.keys, key, true) })
 }
 
+/** One that came with the key goes with it. */
 export const detach = (leases: Leases, id: bigint, key: Key): Leases => {
   const lease = get(leases, id)
+  if (lease?.isOwn === true) return remove(leases, id)
   return lease === undefined ? leases : set(leases, { ...lease, keys: OrderedMap.remove(lease.keys, key) })
+}
+
+/** One for a single key, which is put right after. */
+export const own = (leases: Leases, expiresAt: ClusterTime, ttlMillis: number): readonly [Leases, bigint] => {
+  let { owns } = leases
+  while (get(leases, firstOwn + BigInt(owns)) !== undefined) owns++
+  const id = firstOwn + BigInt(owns)
+  const lease: Lease = { id, ttlSeconds: ttlMillis / 1000, expiresAt, isOwn: true, keys: OrderedMap.empty }
+  return [{ ...set(leases, lease), owns: owns + 1 }, id]
 }
 
 /** In the order in which they expire, until `visit` returns false. */

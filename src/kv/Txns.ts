@@ -9,9 +9,14 @@ import type {
   DeleteRangeResult,
   Operation,
   OperationResult,
+  Merge,
+  MergeResult,
   Put,
   PutResult,
+  Rejected,
   Rejection,
+  TimeToLive,
+  TimeToLiveResult,
   Txn,
   TxnResult
 } from "./KvCommand.ts"
@@ -29,7 +34,7 @@ export const unreadable = ({ revision, compacted }: KvState, asked: number): Rej
 }
 
 /** What a put may not do. etcd looks at the lease first, but in a transaction at the key. */
-export const putProblem = (state: KvState, put: Put, leaseFirst: boolean): Rejection | undefined => {
+export const putProblem = (state: Held, put: Put, leaseFirst: boolean): Rejection | undefined => {
   const needsKey = put.ignoreValue === true || put.ignoreLease === true
   const noKey = needsKey && OrderedMap.get(state.keys, put.key) === undefined ? "KeyNotFound" : undefined
   const { lease = 0n } = put
@@ -44,6 +49,9 @@ interface Path {
   /** One for each operation; `undefined` where it is no transaction. */
   readonly nested: ReadonlyArray<Path | undefined>
 }
+
+/** What there is, before a command or in the middle of it. */
+type Held = Pick<KvState, "keys" | "leases">
 
 const pathOf = (state: KvState, { compares, success, failure }: Txn): Path => {
   const succeeded = compares.every((compare) => holds(state, compare))
@@ -67,6 +75,8 @@ const operationProblem = (state: KvState, operation: Operation, path: Path | und
     case "Put":
       return putProblem(state, operation, false)
     case "DeleteRange":
+    case "Merge":
+    case "TimeToLive":
       return undefined
     case "Txn":
       return path && problemOf(state, path)
@@ -75,6 +85,7 @@ const operationProblem = (state: KvState, operation: Operation, path: Path | und
 
 /** Carries it out, unless there is something against it: then nothing has changed. */
 export const txn = (writing: Writing.Writing, command: Txn): TxnResult | Rejection => {
+  if (command.inOrder === true) return inOrder(writing, command)
   const path = pathOf(writing.before, command)
   return problemOf(writing.before, path) ?? follow(writing, path)
 }
@@ -84,6 +95,29 @@ const follow = (writing: Writing.Writing, { succeeded, operations, nested }: Pat
   return { _tag: "Txn", revision: Writing.revisionOf(writing), succeeded, responses }
 }
 
+/** Each operation, and each compare, is about what those before it have made. */
+const inOrder = (writing: Writing.Writing, { compares, success, failure }: Txn): TxnResult => {
+  const succeeded = compares.every((compare) => holds(writing, compare))
+  const responses = (succeeded ? success : failure).map((operation): OperationResult => {
+    if (operation._tag === "Txn") return inOrder(writing, operation)
+    const problem =
+      operation._tag === "Put"
+        ? putProblem(writing, operation, true)
+        : operation._tag === "Range"
+          ? unreadable(writing.before, operation.revision)
+          : undefined
+    return problem === undefined ? carryOut(writing, operation, undefined) : rejected(writing.before, problem)
+  })
+  return { _tag: "Txn", revision: Writing.revisionOf(writing), succeeded, responses }
+}
+
+export const rejected = ({ revision, compacted }: KvState, reason: Rejection): Rejected => ({
+  _tag: "Rejected",
+  revision,
+  reason,
+  compacted
+})
+
 const carryOut = (writing: Writing.Writing, operation: Operation, path: Path | undefined): OperationResult => {
   switch (operation._tag) {
     case "Range":
@@ -92,6 +126,10 @@ const carryOut = (writing: Writing.Writing, operation: Operation, path: Path | u
       return put(writing, operation)
     case "DeleteRange":
       return deleteRange(writing, operation)
+    case "Merge":
+      return merge(writing, operation)
+    case "TimeToLive":
+      return timeToLive(writing, operation)
     case "Txn":
       return follow(writing, path!)
   }
@@ -107,9 +145,51 @@ export const put = (writing: Writing.Writing, command: Put): PutResult => {
   const { key, prevKv, ignoreValue = false, ignoreLease = false } = command
   const known = ignoreValue || ignoreLease ? OrderedMap.get(writing.keys, key) : undefined
   const value = (ignoreValue ? known?.value : undefined) ?? Writing.owned(command.value)
-  const lease = (ignoreLease ? known?.lease : command.lease) ?? 0n
+  const lease = leaseFor(writing, command, ignoreLease ? known?.lease : command.lease)
   const prev = Writing.put(writing, key, value, lease)
   return { _tag: "Put", revision: Writing.revisionOf(writing), prevKv: prevKv ? prev : undefined }
+}
+
+const leaseFor = (writing: Writing.Writing, { ttlMillis }: Put, lease = 0n): bigint =>
+  ttlMillis === undefined ? lease : Writing.ownLease(writing, ttlMillis)
+
+/** Its lease stays, so what was to go goes at the same time. */
+export const merge = (writing: Writing.Writing, { key, by }: Merge): MergeResult => {
+  const known = OrderedMap.get(writing.keys, key)
+  const value = by._tag === "Add" ? sum(known?.value, by.amount) : joined(known?.value, by.bytes)
+  if (typeof value !== "string") Writing.put(writing, key, value, known?.lease ?? 0n)
+  return { _tag: "Merge", revision: Writing.revisionOf(writing), value }
+}
+
+const timeToLive = (writing: Writing.Writing, { key }: TimeToLive): TimeToLiveResult => {
+  const kv = OrderedMap.get(writing.keys, key)
+  const lease = kv === undefined ? undefined : Leases.get(writing.leases, kv.lease)
+  const none = kv === undefined ? -2 : -1
+  const ttlMillis = lease === undefined ? none : Math.max(0, lease.expiresAt - writing.time)
+  return { _tag: "TimeToLive", revision: Writing.revisionOf(writing), ttlMillis }
+}
+
+const lowest = -(1n << 63n)
+const highest = (1n << 63n) - 1n
+/** As Redis has them: no space, no plus sign, no zero in front. */
+const integer = /^(?:0|-?[1-9][0-9]{0,18})$/
+
+const sum = (value: Uint8Array | undefined, amount: bigint): MergeResult["value"] => {
+  const text = value === undefined ? "0" : String.fromCharCode(...value.subarray(0, 21))
+  if (!integer.test(text)) return "NotANumber"
+  const known = BigInt(text)
+  if (known < lowest || known > highest) return "NotANumber"
+  const next = known + amount
+  if (next < lowest || next > highest) return "Overflow"
+  return Uint8Array.from(next.toString(), (digit) => digit.charCodeAt(0))
+}
+
+const joined = (value: Uint8Array | undefined, more: Uint8Array): Uint8Array => {
+  if (value === undefined) return Writing.owned(more)
+  const all = new Uint8Array(value.length + more.length)
+  all.set(value)
+  all.set(more, value.length)
+  return all
 }
 
 export const deleteRange = (writing: Writing.Writing, command: DeleteRange): DeleteRangeResult => {
@@ -135,7 +215,7 @@ const removeMany = (writing: Writing.Writing, command: DeleteRange): ReadonlyArr
   return found
 }
 
-const holds = (state: KvState, compare: Compare): boolean => {
+const holds = (state: Held, compare: Compare): boolean => {
   if (isSingle(compare)) return holdsFor(compare, OrderedMap.get(state.keys, compare.key))
   let isEmpty = true
   let holdsForAll = true

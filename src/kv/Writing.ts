@@ -2,7 +2,7 @@
  * What one command is doing to the store: changes of keys that become one revision, all of them or none. It is changed
  * in place and must not be used after `finish`; the state that it began with stays as it was.
  */
-import type { ClusterTime } from "../raft/LogEntry.ts"
+import { ClusterTime } from "../raft/LogEntry.ts"
 import * as History from "./History.ts"
 import type { Key, KeyValue } from "./KeyValue.ts"
 import { type KvState, weighPair } from "./KvState.ts"
@@ -44,40 +44,47 @@ export const view = (writing: Writing): Pick<KvState, "keys" | "deletions" | "hi
   revision: revisionOf(writing)
 })
 
+/** A lease for the key that is put next, which goes by itself after so long. */
+export const ownLease = (writing: Writing, ttlMillis: number): bigint => {
+  const [leases, id] = Leases.own(writing.leases, ClusterTime(writing.time + ttlMillis), ttlMillis)
+  writing.leases = leases
+  return id
+}
+
 /** Gives what was there before. `value` is kept for ever: see `owned`. A lease that is not there takes no keys. */
 export const put = (writing: Writing, key: Key, value: Uint8Array, lease: bigint): KeyValue | undefined => {
   const revision = writing.before.revision + 1
-  const prev = OrderedMap.get(writing.keys, key)
-  const deleted = prev === undefined ? OrderedMap.get(writing.deletions, key) : undefined
+  const known = OrderedMap.get(writing.keys, key)
+  const deleted = known === undefined ? OrderedMap.get(writing.deletions, key) : undefined
+  const earlier = earlierIn(writing, key, known ?? deleted)
   const kv: KeyValue = {
     key,
     value,
-    createRevision: prev === undefined ? revision : prev.createRevision,
+    createRevision: known === undefined ? revision : known.createRevision,
     modRevision: revision,
-    version: prev === undefined ? 1 : prev.version + 1,
+    // Two puts in one command are one to all others.
+    version: known === undefined ? 1 : known.modRevision === revision ? known.version : known.version + 1,
     lease
   }
   writing.keys = OrderedMap.set(writing.keys, key, kv, writing.owner)
   if (deleted !== undefined) writing.deletions = OrderedMap.remove(writing.deletions, key, writing.owner)
-  const oldLease = prev?.lease ?? 0n
-  if (oldLease !== lease) {
-    if (oldLease !== 0n) writing.leases = Leases.detach(writing.leases, oldLease, key)
-    if (lease !== 0n) writing.leases = Leases.attach(writing.leases, lease, key)
-  }
-  const change: History.Change = { _tag: "Put", kv, prev, deleted }
-  writing.changes.push(change)
-  writing.liveBytes += weighPair(kv) - (prev === undefined ? 0 : weighPair(prev))
-  writing.historyBytes += weighChange(change)
-  return prev
+  const oldLease = known?.lease ?? 0n
+  if (oldLease !== 0n && oldLease !== lease) writing.leases = Leases.detach(writing.leases, oldLease, key)
+  // Also where the key has it already: that may have been an earlier one of this name (see KvMachine.migrate).
+  if (lease !== 0n) writing.leases = Leases.attach(writing.leases, lease, key)
+  writing.liveBytes += weighPair(kv) - (known === undefined ? 0 : weighPair(known))
+  const since = earlier === undefined ? { prev: known, deleted } : beginningOf(writing.changes[earlier]!)
+  note(writing, { _tag: "Put", kv, ...since }, earlier)
+  return known
 }
 
 /** Gives what was there; `undefined`, and nothing changes, where there is no such key. */
 export const remove = (writing: Writing, key: Key): KeyValue | undefined => {
-  const prev = OrderedMap.get(writing.keys, key)
-  if (prev === undefined) return undefined
+  const known = OrderedMap.get(writing.keys, key)
+  if (known === undefined) return undefined
   writing.keys = OrderedMap.remove(writing.keys, key, writing.owner)
-  noteRemoved(writing, prev)
-  return prev
+  noteRemoved(writing, known)
+  return known
 }
 
 /** Removes all of [from, to), which `found` is in the order of keys. */
@@ -90,17 +97,45 @@ export const removeAll = (
   for (const kv of found) noteRemoved(writing, kv)
 }
 
-const noteRemoved = (writing: Writing, prev: KeyValue): void => {
-  const change: History.Deletion = {
-    _tag: "Delete",
-    key: prev.key,
-    modRevision: writing.before.revision + 1,
-    prev
+const noteRemoved = (writing: Writing, known: KeyValue): void => {
+  const { key } = known
+  const earlier = earlierIn(writing, key, known)
+  const { prev, deleted } =
+    earlier === undefined ? { prev: known, deleted: undefined } : beginningOf(writing.changes[earlier]!)
+  if (known.lease !== 0n) writing.leases = Leases.detach(writing.leases, known.lease, key)
+  writing.liveBytes -= weighPair(known)
+  if (prev === undefined) {
+    // It came and went within one command: to all others nothing has changed.
+    writing.historyBytes -= weighChange(writing.changes[earlier!]!)
+    writing.changes.splice(earlier!, 1)
+    if (deleted !== undefined) writing.deletions = OrderedMap.set(writing.deletions, key, deleted, writing.owner)
+    return
   }
-  writing.deletions = OrderedMap.set(writing.deletions, prev.key, change, writing.owner)
-  if (prev.lease !== 0n) writing.leases = Leases.detach(writing.leases, prev.lease, prev.key)
-  writing.changes.push(change)
-  writing.liveBytes -= weighPair(prev)
+  const change: History.Deletion = { _tag: "Delete", key, modRevision: writing.before.revision + 1, prev }
+  writing.deletions = OrderedMap.set(writing.deletions, key, change, writing.owner)
+  note(writing, change, earlier)
+}
+
+/** Where this command has changed the key already, which only what came with it in one transaction can have. */
+const earlierIn = (
+  writing: Writing,
+  key: Key,
+  newest: { readonly modRevision: number } | undefined
+): number | undefined => {
+  if (newest === undefined || newest.modRevision <= writing.before.revision) return undefined
+  return writing.changes.findIndex((change) => History.keyOf(change) === key)
+}
+
+/** What the key was before the command. */
+const beginningOf = (change: History.Change): Pick<Extract<History.Change, { _tag: "Put" }>, "prev" | "deleted"> =>
+  change._tag === "Put" ? { prev: change.prev, deleted: change.deleted } : { prev: change.prev, deleted: undefined }
+
+const note = (writing: Writing, change: History.Change, earlier: number | undefined): void => {
+  if (earlier === undefined) writing.changes.push(change)
+  else {
+    writing.historyBytes -= weighChange(writing.changes[earlier]!)
+    writing.changes[earlier] = change
+  }
   writing.historyBytes += weighChange(change)
 }
 

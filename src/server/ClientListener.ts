@@ -6,7 +6,7 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer, Schema } from "effect"
 import { HttpServer } from "effect/http/HttpServer"
-import { Server } from "node:http"
+import { type IncomingMessage, Server } from "node:http"
 
 export interface ListenOptions {
   readonly host: string
@@ -40,6 +40,17 @@ export class ListenError extends Schema.TaggedError<ListenError>()("ListenError"
   /** The system's word, such as EADDRINUSE. */
   code: Schema.String
 }) {}
+
+const keepAliveProbeMillis = 15_000
+
+/**
+ * A request that may rightly wait for a long time is not cut off for its silence. Whether its client is still there is asked below
+ * HTTP, where nobody has to read; the next request on the connection is as any other.
+ */
+export const waitFor = ({ socket }: IncomingMessage): void => {
+  socket.setTimeout(0)
+  socket.setKeepAlive(true, keepAliveProbeMillis)
+}
 
 export const layer = (options: ListenOptions): Layer.Layer<HttpServer, ListenError> =>
   Layer.effect(

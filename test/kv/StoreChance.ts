@@ -1,5 +1,5 @@
 /** Random commands and queries of the store over few short keys, so that they meet. */
-import type { Compare, KvCommand, Operation, Put, Txn } from "../../src/kv/KvCommand.ts"
+import type { Compare, KvCommand, Merge, Operation, Put, Txn } from "../../src/kv/KvCommand.ts"
 import type { RangeQuery } from "../../src/kv/KvQuery.ts"
 import type { Chance } from "./Chance.ts"
 
@@ -25,6 +25,10 @@ export const putOf = (chance: Chance, { number }: Where): Put => {
       return { ...put, value: new Uint8Array(0), ignoreValue: true, lease: leaseOf(chance) }
     case 1:
       return { ...put, value: valueOf(number), ignoreLease: true }
+    case 2:
+      return { ...put, value: valueOf(number), ttlMillis: 500 * (1 + chance.below(6)) }
+    case 3:
+      return { ...put, value: Buffer.from(String(number % 7 === 0 ? (1n << 63n) - 1n : number)) }
     default:
       return { ...put, value: valueOf(number), lease: leaseOf(chance) }
   }
@@ -65,6 +69,37 @@ const compareOf = (chance: Chance, { revision, number }: Where): Compare => ({
   ])()
 })
 
+export const mergeOf = (chance: Chance, { number }: Where): Merge => ({
+  _tag: "Merge",
+  key: keyOf(chance),
+  by: chance.pick([
+    { _tag: "Add", amount: BigInt(number - 200) },
+    { _tag: "Append", bytes: valueOf(number) }
+  ] as const)
+})
+
+/** All of it in order, with any keys as often as may be. */
+const inOrderOf = (chance: Chance, where: Where, depth: number): Txn => {
+  const operation = (): Operation =>
+    chance.pick([
+      () => putOf(chance, where),
+      () => putOf(chance, where),
+      () => mergeOf(chance, where),
+      () => ({ _tag: "TimeToLive", key: keyOf(chance) }) as const,
+      () => ({ _tag: "DeleteRange", key: keyOf(chance), rangeEnd: endOf(chance), prevKv: true }) as const,
+      () => rangeOf(chance, where),
+      () => (depth === 0 ? rangeOf(chance, where) : inOrderOf(chance, where, depth - 1))
+    ])()
+  const some = <A>(make: () => A, most: number): ReadonlyArray<A> => Array.from({ length: chance.below(most) }, make)
+  return {
+    _tag: "Txn",
+    inOrder: true,
+    compares: some(() => compareOf(chance, where), 2),
+    success: some(operation, 6),
+    failure: some(operation, 6)
+  }
+}
+
 /** Each key is put at most once and none is both put and deleted, as etcd would have it: what is put has a prefix of its own. */
 export const txnOf = (chance: Chance, where: Where, depth = 2): Txn => {
   const taken = new Set<string>()
@@ -102,11 +137,14 @@ export const commandOf = (chance: Chance, where: Where): KvCommand => {
   if (kind < 45) return { ...putOf(chance, where), key: `z${keyOf(chance)}` }
   if (kind < 60)
     return { _tag: "DeleteRange", key: keyOf(chance), rangeEnd: endOf(chance), prevKv: chance.below(2) === 0 }
-  if (kind < 75) return txnOf(chance, where)
+  if (kind < 68) return txnOf(chance, where)
+  if (kind < 73) return inOrderOf(chance, where, 2)
+  if (kind < 76) return mergeOf(chance, where)
   if (kind < 79) return { _tag: "Compact", revision: Math.max(1, where.revision - chance.below(40) + 2) }
   if (kind < 85) return { _tag: "LeaseGrant", id, ttlSeconds: chance.below(8) }
   if (kind < 88) return { _tag: "LeaseRevoke", id }
   if (kind < 92) return { _tag: "LeaseKeepAlive", id }
-  if (kind < 97) return { _tag: "LeaseExpire", id }
+  if (kind < 97)
+    return { _tag: "LeaseExpire", id: chance.pick([id, id, (1n << 62n) + BigInt(chance.below(where.number))]) }
   return { _tag: "LeaseTimeToLive", id, keys: chance.below(2) === 0 }
 }

@@ -3,7 +3,17 @@
  * code with the machine, only its types.
  */
 import type { KeyValue } from "../../src/kv/KeyValue.ts"
-import type { Compare, KvCommand, KvResult, Operation, OperationResult, Put, Txn } from "../../src/kv/KvCommand.ts"
+import type {
+  Compare,
+  KvCommand,
+  KvResult,
+  Merge,
+  Operation,
+  OperationResult,
+  Put,
+  Rejected,
+  Txn
+} from "../../src/kv/KvCommand.ts"
 import type { RangeAnswer, RangeQuery } from "../../src/kv/KvQuery.ts"
 
 type Pairs = ReadonlyMap<string, KeyValue>
@@ -18,6 +28,7 @@ export class StoreModel {
   readonly revisions: Array<Pairs> = [new Map(), new Map()]
   readonly leases = new Map<bigint, Lease>()
   compacted = 0
+  owns = 0
   time = 0
 
   get revision(): number {
@@ -36,6 +47,8 @@ export class StoreModel {
         return this.change((pairs) => this.deleteRange(pairs, command))
       case "Txn":
         return this.change((pairs) => this.txn(pairs, command))
+      case "Merge":
+        return this.change((pairs) => this.merge(pairs, command))
       case "Compact": {
         const { revision } = command
         if (revision <= this.compacted) return this.rejected("Compacted")
@@ -80,7 +93,8 @@ export class StoreModel {
           revision: this.revision,
           id,
           ttlSeconds: lease === undefined ? -1 : Math.max(0, Math.floor((lease.expiresAt - this.time) / 1000)),
-          grantedTtlSeconds: lease?.ttlSeconds ?? 0,
+          ttlMillis: lease === undefined ? -1 : Math.max(0, lease.expiresAt - this.time),
+          grantedTtlSeconds: Math.ceil(lease?.ttlSeconds ?? 0),
           keys: command.keys && lease !== undefined ? keys.sort() : []
         }
       }
@@ -143,10 +157,43 @@ export class StoreModel {
       value: command.ignoreValue === true ? old!.value : command.value,
       createRevision: old?.createRevision ?? revision,
       modRevision: revision,
-      version: (old?.version ?? 0) + 1,
-      lease: command.ignoreLease === true ? old!.lease : (command.lease ?? 0n)
+      version: old?.modRevision === revision ? old.version : (old?.version ?? 0) + 1,
+      lease: this.leaseFor(command, old)
     })
+    this.forgetOwn(old?.lease, pairs)
     return { _tag: "Put", revision, prevKv: command.prevKv ? old : undefined }
+  }
+
+  private leaseFor({ ignoreLease, lease = 0n, ttlMillis }: Put, old: KeyValue | undefined): bigint {
+    if (ttlMillis === undefined) return ignoreLease === true ? old!.lease : lease
+    const id = (1n << 62n) + BigInt(this.owns++)
+    this.leases.set(id, { ttlSeconds: ttlMillis / 1000, expiresAt: this.time + ttlMillis })
+    return id
+  }
+
+  /** A lease that came with a key goes with it. */
+  private forgetOwn(lease: bigint | undefined, pairs: Pairs): void {
+    if (lease === undefined || lease < 1n << 62n) return
+    if (![...pairs.values()].some((kv) => kv.lease === lease)) this.leases.delete(lease)
+  }
+
+  private merge(pairs: Map<string, KeyValue>, { key, by }: Merge): Extract<KvResult, { _tag: "Merge" }> {
+    const old = pairs.get(key)
+    const revision = this.revision + (this.hasChanged(pairs) ? 1 : 0)
+    const text = Buffer.from(old?.value ?? new Uint8Array(0)).toString("latin1")
+    let next = ""
+    if (by._tag === "Append") next = text + Buffer.from(by.bytes).toString("latin1")
+    else {
+      const number = old === undefined ? 0n : /^-?\d+$/.test(text) ? BigInt(text) : undefined
+      const isCanonical = number !== undefined && (old === undefined || number.toString() === text)
+      if (!isCanonical || BigInt.asIntN(64, number) !== number) return { _tag: "Merge", revision, value: "NotANumber" }
+      const sum = number + by.amount
+      if (BigInt.asIntN(64, sum) !== sum) return { _tag: "Merge", revision, value: "Overflow" }
+      next = String(sum)
+    }
+    const value = Buffer.from(next, "latin1")
+    this.put(pairs, { _tag: "Put", key, value, prevKv: false, lease: old?.lease ?? 0n })
+    return { _tag: "Merge", revision: this.revision + 1, value: new Uint8Array(value) }
   }
 
   private deleteRange(
@@ -155,6 +202,7 @@ export class StoreModel {
   ): Extract<KvResult, { _tag: "DeleteRange" }> {
     const found = inRange(pairs, command.key, command.rangeEnd)
     for (const { key } of found) pairs.delete(key)
+    for (const { lease } of found) this.forgetOwn(lease, pairs)
     const revision = this.revision + (this.hasChanged(pairs) ? 1 : 0)
     return { _tag: "DeleteRange", revision, deleted: found.length, prevKvs: command.prevKv ? found : [] }
   }
@@ -169,6 +217,7 @@ export class StoreModel {
   }
 
   private txn(pairs: Map<string, KeyValue>, command: Txn): Extract<KvResult, { _tag: "Txn" }> | string {
+    if (command.inOrder === true) return this.inOrder(pairs, command)
     return this.problemWith(command) ?? this.carryOut(pairs, command)
   }
 
@@ -185,6 +234,8 @@ export class StoreModel {
       case "Put":
         return this.lackOf(operation, "KeyNotFound")
       case "DeleteRange":
+      case "Merge":
+      case "TimeToLive":
         return undefined
       case "Range": {
         const answer = this.range(operation)
@@ -196,10 +247,14 @@ export class StoreModel {
   }
 
   /** The reason that is looked for first, if both hold. */
-  private lackOf(command: Put, first: "KeyNotFound" | "LeaseNotFound"): string | undefined {
+  private lackOf(
+    command: Put,
+    first: "KeyNotFound" | "LeaseNotFound",
+    pairs: Pairs = this.present
+  ): string | undefined {
     const needsKey = command.ignoreValue === true || command.ignoreLease === true
     const problems = [
-      ...(needsKey && !this.present.has(command.key) ? ["KeyNotFound"] : []),
+      ...(needsKey && !pairs.has(command.key) ? ["KeyNotFound"] : []),
       ...((command.lease ?? 0n) !== 0n && !this.leases.has(command.lease!) ? ["LeaseNotFound"] : [])
     ]
     return problems.includes(first) ? first : problems[0]
@@ -210,36 +265,62 @@ export class StoreModel {
     return compares.every((compare) => this.holds(compare)) ? success : failure
   }
 
-  private holds(compare: Compare): boolean {
-    const found = inRange(this.present, compare.key, compare.rangeEnd)
+  private holds(compare: Compare, pairs: Pairs = this.present): boolean {
+    const found = inRange(pairs, compare.key, compare.rangeEnd)
     return found.length === 0 ? holdsFor(compare, undefined) : found.every((kv) => holdsFor(compare, kv))
+  }
+
+  private inOrder(pairs: Map<string, KeyValue>, command: Txn): Extract<KvResult, { _tag: "Txn" }> {
+    const succeeded = command.compares.every((compare) => this.holds(compare, pairs))
+    const responses = (succeeded ? command.success : command.failure).map((operation): OperationResult => {
+      if (operation._tag === "Txn") return this.inOrder(pairs, operation)
+      const problem =
+        operation._tag === "Put"
+          ? this.lackOf(operation, "LeaseNotFound", pairs)
+          : operation._tag === "Range"
+            ? this.problemOf(operation)
+            : undefined
+      return problem === undefined ? this.one(pairs, operation) : this.rejected(problem)
+    })
+    const revision = this.revision + (this.hasChanged(pairs) ? 1 : 0)
+    return { _tag: "Txn", revision, succeeded, responses }
+  }
+
+  private one(pairs: Map<string, KeyValue>, operation: Operation): OperationResult {
+    const revision = this.revision + (this.hasChanged(pairs) ? 1 : 0)
+    switch (operation._tag) {
+      case "Put":
+        return this.put(pairs, operation)
+      case "Merge":
+        return this.merge(pairs, operation)
+      case "TimeToLive": {
+        const kv = pairs.get(operation.key)
+        const lease = kv === undefined ? undefined : this.leases.get(kv.lease)
+        const ttlMillis = lease === undefined ? (kv === undefined ? -2 : -1) : Math.max(0, lease.expiresAt - this.time)
+        return { _tag: "TimeToLive", revision, ttlMillis }
+      }
+      case "DeleteRange":
+        return this.deleteRange(pairs, operation)
+      case "Range":
+        return this.rangeIn(operation.revision > 0 ? this.revisions[operation.revision]! : pairs, operation, revision)
+      case "Txn":
+        return this.carryOut(pairs, operation)
+    }
   }
 
   private carryOut(pairs: Map<string, KeyValue>, command: Txn): Extract<KvResult, { _tag: "Txn" }> {
     const operations = this.branchOf(command)
-    const responses = operations.map((operation): OperationResult => {
-      const revision = this.revision + (this.hasChanged(pairs) ? 1 : 0)
-      switch (operation._tag) {
-        case "Put":
-          return this.put(pairs, operation)
-        case "DeleteRange":
-          return this.deleteRange(pairs, operation)
-        case "Range":
-          return this.rangeIn(operation.revision > 0 ? this.revisions[operation.revision]! : pairs, operation, revision)
-        case "Txn":
-          return this.carryOut(pairs, operation)
-      }
-    })
+    const responses = operations.map((operation) => this.one(pairs, operation))
     const revision = this.revision + (this.hasChanged(pairs) ? 1 : 0)
     const succeeded = operations === command.success
     return { _tag: "Txn", revision, succeeded, responses }
   }
 
-  private rejected(reason: string): KvResult {
+  private rejected(reason: string): Rejected {
     return {
       _tag: "Rejected",
       revision: this.revision,
-      reason: reason as Extract<KvResult, { _tag: "Rejected" }>["reason"],
+      reason: reason as Rejected["reason"],
       compacted: this.compacted
     }
   }

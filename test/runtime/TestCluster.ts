@@ -54,6 +54,9 @@ export interface Place {
   readonly network: MemoryNetwork
 }
 
+/** The store with plain puts and deletes alone: a cluster that has no versions to agree on logs what its clients say. */
+export const plainMachine: typeof KvMachine = { ...KvMachine, version: 1 }
+
 export class TestCluster {
   readonly ids: ReadonlyArray<ReplicaId>
   readonly network: MemoryNetwork
@@ -84,7 +87,7 @@ export class TestCluster {
         this.options.around?.(place) ?? Layer.mergeAll(place.disk.layer, place.network.layer(id))
       ).pipe(Scope.provide(scope))
       const made = yield* Replicated.make({
-        machine: this.options.machineOf?.(id) ?? KvMachine,
+        machine: this.options.machineOf?.(id) ?? plainMachine,
         codec: KvCommandCodec,
         state: KvStateCodec,
         unknownCommand,
