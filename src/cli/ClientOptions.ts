@@ -77,6 +77,10 @@ export const resolve = (
 ): Effect.Effect<ClientOptions, UsageError> =>
   Effect.flatMap(Host, (host) => Effect.fromResult(parse(command, flags, host.environment, usualTimeout)))
 
+/** Whether somebody said how long, for commands that would otherwise wait for as long as it makes sense. */
+export const choosesTimeout = (flags: ClientFlags, environment: Environment): boolean =>
+  Setting.from("timeout", flags.timeout, environment, "BALSA_TIMEOUT") !== undefined
+
 /** For commands that last: what they ask is asked again while a leader is elected, and first where it was answered last. */
 export const patient = (cluster: Cluster): Effect.Effect<Cluster> =>
   Effect.map(Ref.make<Endpoint.Endpoint | undefined>(undefined), (preferred) => ({
