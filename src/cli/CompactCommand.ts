@@ -33,22 +33,15 @@ export const compactCommand = Command.make(
     const host = yield* Host
     const options = yield* ClientOptions.resolve("compact", input)
     const kv = Kv.make(options)
-    const revision = yield* revisionOf(kv, Option.getOrUndefined(input.revision), Option.getOrUndefined(input.keep))
-    if (revision !== undefined) {
-      yield* kv.compact(revision, { physical: input.physical }).pipe(
-        Effect.catchTag("Compacted", () => failure("BALSA_COMPACTED", `revision ${revision} is compacted already`)),
-        Effect.catchTag("FutureRevision", () =>
-          failure("BALSA_FUTURE_REVISION", `the store has not come to revision ${revision} yet`)
-        )
-      )
+    const keep = Option.getOrUndefined(input.keep)
+    const revision = yield* revisionOf(kv, Option.getOrUndefined(input.revision), keep)
+    const compacted = revision !== undefined && (yield* compact(kv, revision, input.physical, keep !== undefined))
+    if (ClientOptions.isJson(options)) {
+      return yield* host.out(`${JSON.stringify({ compacted: compacted ? revision : null })}\n`)
     }
-    const json = ClientOptions.isJson(options)
-    if (revision === undefined) {
-      return yield* host.out(
-        json ? `${JSON.stringify({ compacted: null })}\n` : "there are no more than that; nothing to compact\n"
-      )
-    }
-    yield* host.out(json ? `${JSON.stringify({ compacted: revision })}\n` : `compacted revision ${revision}\n`)
+    yield* host.out(
+      compacted ? `compacted revision ${revision}\n` : "there are no more than that; nothing to compact\n"
+    )
   })
 ).pipe(
   Command.withDescription(
@@ -60,6 +53,18 @@ export const compactCommand = Command.make(
     { command: "balsa compact --keep 1000", description: "All but the latest thousand revisions" }
   ])
 )
+
+/** `false` if it was done before and that is as good. */
+const compact = (kv: Kv.KvService, revision: number, physical: boolean, mayBeDone: boolean) =>
+  kv.compact(revision, { physical }).pipe(
+    Effect.as(true),
+    Effect.catchTag("Compacted", () =>
+      mayBeDone ? Effect.succeed(false) : failure("BALSA_COMPACTED", `revision ${revision} is compacted already`)
+    ),
+    Effect.catchTag("FutureRevision", () =>
+      failure("BALSA_FUTURE_REVISION", `the store has not come to revision ${revision} yet`)
+    )
+  )
 
 const failure = (code: string, what: string): Effect.Effect<never, Failure> =>
   Effect.fail(
