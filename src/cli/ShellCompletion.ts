@@ -56,7 +56,9 @@ const candidatesFor = (
 ): Candidates => {
   const { command, rest } = walk(root, before)
   if (command.subcommands.length > 0) {
-    return Effect.succeed([...command.subcommands.map(({ name }) => name), ...(command === root ? ["exit"] : [])])
+    const names = [...command.subcommands.map(({ name }) => name), ...(command === root ? ["exit"] : [])]
+    // What stands there is none of them.
+    return Effect.succeed(rest.length > 0 ? [] : names)
   }
   if (rest.includes("--")) return Effect.succeed([])
   const flag = flagBefore(command, rest)
