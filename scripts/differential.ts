@@ -4,6 +4,7 @@
  * It runs dist/main.js, or the program that BALSA_PROGRAM names, and the etcd that is installed, or that ETCD_PROGRAM names.
  */
 import { parseArgs } from "node:util"
+import { write } from "../test/differential/Page.ts"
 import { campaign } from "../test/differential/Campaign.ts"
 import type { Pair } from "../test/differential/Run.ts"
 import * as Servers from "../test/differential/Servers.ts"
@@ -18,6 +19,7 @@ npm run differential -- --replicas 1                      Balsa of one replica, 
 npm run differential -- --lanes 4                         so many pairs of servers at once (2)
 npm run differential -- --against-itself                  etcd and another etcd: they must not differ
 npm run differential -- --etcd URL --balsa URL[,URL...]   servers that run, which must be empty, and are emptied
+npm run differential -- --page                            writes the differences that are meant into docs/etcd-compatibility.md
 
 A difference is shown as the smallest sequence that was found, as curl commands, with both answers.
 It ends with 1 where the two differ, with 2 where it was not understood, and with 3 where there is no etcd.`
@@ -31,6 +33,7 @@ const { values } = parseArgs({
     replicas: { type: "string", default: "3" },
     lanes: { type: "string", default: "2" },
     "max-reports": { type: "string", default: "10" },
+    page: { type: "boolean", default: false },
     "against-itself": { type: "boolean", default: false },
     etcd: { type: "string" },
     balsa: { type: "string" }
@@ -39,6 +42,11 @@ const { values } = parseArgs({
 
 if (values.help) {
   console.log(usage)
+  process.exit(0)
+}
+
+if (values.page) {
+  write()
   process.exit(0)
 }
 

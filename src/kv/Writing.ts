@@ -69,10 +69,9 @@ export const put = (writing: Writing, key: Key, value: Uint8Array, lease: bigint
   writing.keys = OrderedMap.set(writing.keys, key, kv, writing.owner)
   if (deleted !== undefined) writing.deletions = OrderedMap.remove(writing.deletions, key, writing.owner)
   const oldLease = known?.lease ?? 0n
-  if (oldLease !== lease) {
-    if (oldLease !== 0n) writing.leases = Leases.detach(writing.leases, oldLease, key)
-    if (lease !== 0n) writing.leases = Leases.attach(writing.leases, lease, key)
-  }
+  if (oldLease !== 0n && oldLease !== lease) writing.leases = Leases.detach(writing.leases, oldLease, key)
+  // Also where the key has it already: that may have been an earlier one of this name (see KvMachine.migrate).
+  if (lease !== 0n) writing.leases = Leases.attach(writing.leases, lease, key)
   writing.liveBytes += weighPair(kv) - (known === undefined ? 0 : weighPair(known))
   const since = earlier === undefined ? { prev: known, deleted } : beginningOf(writing.changes[earlier]!)
   note(writing, { _tag: "Put", kv, ...since }, earlier)

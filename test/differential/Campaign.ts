@@ -3,7 +3,7 @@
  * differs is made small and reported; a difference that has been seen already is only counted.
  */
 import { sequence } from "./Generator.ts"
-import * as Known from "./Known.ts"
+import { findIn } from "./Differences.ts"
 import { report } from "./Report.ts"
 import { type Difference, type Pair, run } from "./Run.ts"
 import { shrink } from "./Shrink.ts"
@@ -38,7 +38,7 @@ export const campaign = async (options: Options): Promise<Outcome> => {
   let told = began
 
   const settle = async (pair: Pair, difference: Difference, one: number): Promise<void> => {
-    const name = Known.nameOf(difference)
+    const name = findIn(difference)?.request
     if (name !== undefined) {
       known.set(name, (known.get(name) ?? 0) + 1)
       return
@@ -73,6 +73,8 @@ export const campaign = async (options: Options): Promise<Outcome> => {
   return { compared, found: [...found.values()], repeated, known }
 }
 
-/** Differences of one kind have most likely one cause. */
-const kindOf = ({ route, path, etcd, balsa }: Difference): string =>
-  [route, path, etcd, balsa].map((part) => (JSON.stringify(part) ?? "").replace(/\d+/g, "0").slice(0, 200)).join(" ")
+/** Differences of one kind have most likely one cause: in the same field, or in errors that are the same. */
+const kindOf = ({ route, path, etcd, balsa }: Difference): string => {
+  const values = /\.(status|error|message|code)$/.test(path) ? [etcd, balsa] : []
+  return JSON.stringify([route, path.replace(/\d+/g, "0"), ...values])
+}

@@ -128,8 +128,7 @@ class Run {
 
   private async call(step: Call): Promise<Exchange> {
     if (forgets(step)) for (const open of this.open) await this.touch(open)
-    if (!isLocal(step)) this.latest = step.replica
-    const replica = this.latest
+    const replica = isLocal(step) ? this.latest : step.replica
     const [first, second] = [this.request(step, this.etcd), this.request(step, this.balsa)]
     const [etcd, balsa] = await Promise.all([this.etcd.side.ask(first, replica), this.balsa.side.ask(second, replica)])
     const exchange = {
@@ -139,6 +138,8 @@ class Run {
       balsa: { request: second, answer: balsa }
     }
     this.exchanges.push(exchange)
+    // Who refuses a request need not have asked the others.
+    if (balsa.status === 200) this.latest = replica
     if (step.grants !== undefined) this.learnLease(step.grants, etcd, balsa)
     this.compare(step.route, normalJson(etcd, this.reader(this.etcd)), normalJson(balsa, this.reader(this.balsa)))
     return exchange

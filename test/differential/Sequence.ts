@@ -49,6 +49,32 @@ export const call = (route: string, ...bodies: ReadonlyArray<Template>): Call =>
 /** Before these a watch must have been told all that happened, or it is chance what it still gets. */
 export const forgets = ({ route }: Call): boolean => route === "/v3/kv/compaction"
 
-/** Only the replica that answered last is sure to have what was done last, without asking the others. */
-export const isLocal = ({ bodies }: Call): boolean =>
-  bodies.some((body) => typeof body === "object" && body !== null && "serializable" in body)
+/**
+ * What a replica answers without asking the others, in etcd as in Balsa: it may be behind, so the one is asked that
+ * answered last. That is what says so of itself, leases but for granting and revoking, and a transaction that only
+ * reads what may be behind, even one that reads nothing.
+ */
+export const isLocal = ({ route, bodies }: Call): boolean => {
+  if (/lease\/(keepalive|timetolive|leases)$/.test(route)) return true
+  if (route === "/v3/kv/range") return bodies.some(isSerializable)
+  return route === "/v3/kv/txn" && bodies.every((body) => operationsOf(body).every(isSerializable))
+}
+
+const isSerializable = (range: Template): boolean => (range as JsonObject)["serializable"] === true
+
+/** What a transaction does, nested ones included; everything but ranges counts as one that asks the others. */
+const operationsOf = (txn: Template): ReadonlyArray<Template> =>
+  ["success", "failure"]
+    .flatMap((branch) => ((txn as JsonObject)[branch] ?? []) as ReadonlyArray<JsonObject>)
+    .flatMap((operation) => {
+      const nested = operation["request_txn"] ?? operation["requestTxn"]
+      return nested === undefined
+        ? Object.entries(operation).map(([name, request]) =>
+            /range$/i.test(name) && !/del/i.test(name) ? request : {}
+          )
+        : operationsOf(nested)
+    })
+
+interface JsonObject {
+  readonly [name: string]: Template
+}
