@@ -43,16 +43,20 @@ export const sort = (
     letGo()
     socket.destroy()
   }
+  const onLate = (): void => {
+    letGo()
+    socket.end("HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\r\n")
+  }
   const letGo = (): void => {
     socket.off("data", onData)
     socket.off("error", onGone)
     socket.off("end", onGone)
-    socket.off("timeout", onGone)
+    socket.off("timeout", onLate)
     socket.setTimeout(0)
   }
   socket.setTimeout(timeoutMillis)
   socket.on("data", onData)
   socket.on("error", onGone)
   socket.on("end", onGone)
-  socket.on("timeout", onGone)
+  socket.on("timeout", onLate)
 }

@@ -6,6 +6,7 @@ import { onTestFinished } from "vitest"
 import { ReplicaId } from "../../src/raft/LogEntry.ts"
 import * as ClientListener from "../../src/server/ClientListener.ts"
 import * as Gateway from "../../src/server/Gateway.ts"
+import { RespServer } from "../../src/server/resp/RespServer.ts"
 import type { Member } from "../../src/server/Status.ts"
 import * as FakeReplica from "./FakeReplica.ts"
 
@@ -51,7 +52,9 @@ export const start = async (
     probe: () => Effect.succeed(undefined),
     ...options
   })
-  const listener = ClientListener.layer({ host: "127.0.0.1", port: 0, ...options })
+  const { quotaBytes, version } = options
+  const redis = new RespServer({ replica, store: replica.store, quotaBytes, version, port: 0 })
+  const listener = ClientListener.layer({ host: "127.0.0.1", port: 0, redis, ...options })
   const scope = Scope.makeUnsafe()
   const context = await Effect.runPromise(Layer.buildWithScope(Layer.provideMerge(gateway, listener), scope))
   const stop = () => Effect.runPromise(Scope.close(scope, Exit.void))

@@ -4,7 +4,7 @@ import type { RequestError } from "../../runtime/RequestError.ts"
 import type { Cursors } from "./Cursors.ts"
 import * as Glob from "./Glob.ts"
 import type { RespWriter } from "./RespWriter.ts"
-import { integerOf, nameOf, RespError, type Words } from "./Step.ts"
+import { integerOf, nameOf, notAnInteger, RespError, type Words } from "./Step.ts"
 
 /** Clients choose what they use by it. */
 export const redisVersion = "7.4.0"
@@ -58,8 +58,12 @@ const codes: { readonly [tag in RequestError["_tag"]]: string } = {
 
 const ok: Said = (to) => to.simple("OK")
 
-export const ping: Make = ([, message]) =>
-  message === undefined ? (to) => to.simple("PONG") : (to) => to.bulk(message)
+export const ping: Make = ([, message, more]) =>
+  more !== undefined
+    ? wrongNumber("ping")
+    : message === undefined
+      ? (to) => to.simple("PONG")
+      : (to) => to.bulk(message)
 
 export const echo: Make =
   ([, message]) =>
@@ -68,7 +72,7 @@ export const echo: Make =
 
 export const select: Make = ([, index]) => {
   const number = integerOf(index!)
-  if (number === undefined) return new RespError("ERR invalid DB index")
+  if (number === undefined) return notAnInteger
   return number === 0n ? ok : new RespError("ERR DB index is out of range")
 }
 
@@ -80,6 +84,9 @@ export const auth: Make = () => new RespError(noPassword)
 /** HELLO [version [AUTH user password] [SETNAME name]] */
 export const hello: Make = (words, host, session) => {
   const [, version] = words
+  if (version !== undefined && integerOf(version) === undefined) {
+    return new RespError("ERR Protocol version is not an integer or out of range")
+  }
   if (version !== undefined && !["2", "3"].includes(version.toString())) {
     return new RespError("NOPROTO unsupported protocol version")
   }
