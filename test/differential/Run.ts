@@ -4,7 +4,8 @@
  */
 import { compare, type Deviation } from "./Comparison.ts"
 import { type Json, normal, type Reader } from "./Normal.ts"
-import { type Call, call, forgets, isLocal, type Sequence, type Watch } from "./Sequence.ts"
+import { eventually } from "../process/RealCluster.ts"
+import { type Call, call, type Expire, forgets, isLocal, type Sequence, type Step, type Watch } from "./Sequence.ts"
 import type { Answer, Request, Side } from "./Side.ts"
 import { type Bindings, bytes, key, render } from "./Template.ts"
 import { WatchStream } from "./WatchStream.ts"
@@ -80,13 +81,33 @@ class Run {
   async all({ steps }: Sequence): Promise<Difference | undefined> {
     try {
       await this.begin()
-      for (const step of steps) await (step.kind === "call" ? this.call(step) : this.watch(step))
+      for (const step of steps) await this.step(step)
       await this.end()
       return undefined
     } catch (error) {
       if (error instanceof Found) return error.difference
       throw error
     }
+  }
+
+  private async step(step: Step): Promise<void> {
+    switch (step.kind) {
+      case "call":
+        await this.call(step)
+        return
+      case "watch":
+        return this.watch(step)
+      case "expire":
+        await Promise.all([this.etcd, this.balsa].map((state) => this.expire(step, state)))
+    }
+  }
+
+  private async expire({ lease }: Expire, state: State): Promise<void> {
+    const step = call("/v3/lease/timetolive", { ID: { $: "lease", index: lease, as: "string" } })
+    await eventually(`a lease ends at ${state.side.name}`, async () => {
+      const { text } = await state.side.ask(this.request(step, state), this.latest)
+      return text.includes('"TTL":"-1"') ? true : undefined
+    })
   }
 
   /** Both change something, and by that tell who they are and where they begin. */
