@@ -51,6 +51,7 @@ export class WatchHub {
   #unitsLeft: number
   #isScheduled = false
   #silence: string | undefined
+  #isClosed = false
 
   constructor(state: KvState, { schedule, limits }: WatchHubOptions) {
     this.#state = state
@@ -69,6 +70,11 @@ export class WatchHub {
     return this.#index.size
   }
 
+  /** Up to here whoever watches has been told that there is something to take, where there is. */
+  get progress(): number {
+    return this.#lookedAt
+  }
+
   /** Why nobody can watch here now. */
   get silence(): string | undefined {
     return this.#silence
@@ -82,13 +88,19 @@ export class WatchHub {
 
   /** The replica has come to this state, at one go or by many steps. One that is not newer says nothing. */
   advance(state: KvState): void {
-    this.#silence = undefined
+    if (!this.#isClosed) this.#silence = undefined
     if (state === this.#state || state.revision < this.#state.revision) return
     this.#state = state
     this.#look()
   }
 
-  /** The replica is not to be believed, or stops: all watches end, and none begin until it advances. */
+  /** The replica stops: all watches end, and no more begin. */
+  close(reason: string): void {
+    this.end(reason)
+    this.#isClosed = true
+  }
+
+  /** The replica is not to be believed: all watches end, and none begin until it advances. */
   end(reason: string): void {
     if (this.#silence !== undefined) return
     this.#silence = reason
