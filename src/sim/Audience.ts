@@ -223,7 +223,7 @@ const take = (world: World, watcher: Watcher, credit: number): void => {
     taken += note(audience, message, serving)
     Rules.onMessage(past, watcher.seen, message, about)
     Traces.fold(world.trace, watcher.seen.next ?? -1)
-    if (message._tag === "Compacted") leave(watcher)
+    if (message._tag === "Compacted" || message._tag === "Ended") leave(watcher)
   }
   if (taken >= credit && (watcher.seen.next ?? 0) <= serving.state.revision) {
     hit(audience, "watchers with more to read than they take")
