@@ -1,9 +1,10 @@
 /**
- * Puts known bugs into the core, one at a time, and shows which of the tests notice. The
+ * Puts known bugs into the core and the store, one at a time, and shows which of the tests notice. The
  * unchanged core must pass all that the mutants are tried with.
  *
  *   node scripts/mutants.ts                    every mutant; each net by itself, up to 300 seeds
  *   node scripts/mutants.ts --only vote        those whose name contains "vote"
+ *   node scripts/mutants.ts --part kv          those of the store; "raft": those of the core
  *   node scripts/mutants.ts --seeds 3000       up to so many seeds of the simulator each
  *   node scripts/mutants.ts --quick            stops at the first net that notices, as CI does
  *   node scripts/mutants.ts --list             what there is, and what there is not yet
@@ -21,6 +22,7 @@ import * as Verdict from "../test/mutants/Verdict.ts"
 const { values } = parseArgs({
   options: {
     only: { type: "string", default: "" },
+    part: { type: "string" },
     seeds: { type: "string", default: "300" },
     minutes: { type: "string", default: "3" },
     quick: { type: "boolean", default: false },
@@ -28,7 +30,7 @@ const { values } = parseArgs({
   }
 })
 
-const chosen = mutants.filter(({ name }) => name.includes(values.only))
+const chosen = mutants.filter(({ name, part }) => name.includes(values.only) && part === (values.part ?? part))
 if (chosen.length === 0) {
   console.error(`no mutant's name contains "${values.only}"; --list shows them`)
   process.exit(2)
@@ -41,7 +43,7 @@ if (values.list) {
 }
 
 const seeds = Number(values.seeds)
-const task = values.quick ? Verdict.quick(seeds) : Verdict.thorough(seeds)
+const taskOf = values.quick ? Verdict.quick : Verdict.thorough
 const cache = mkdtempSync(join(tmpdir(), "balsa-mutants-"))
 process.on("exit", () => rmSync(cache, { recursive: true, force: true }))
 const limits = { silentSeconds: 30, totalSeconds: Number(values.minutes) * 60, cache }
@@ -55,18 +57,21 @@ const cell = (verdict: Verdict.Verdict, net: Net): string => {
 }
 
 let failed = 0
-const control = await Verdict.of(undefined, task, limits)
-if (control.notices.size > 0 || control.error !== undefined) {
-  console.log("the unchanged core does not pass:")
-  for (const [net, { what, rule }] of control.notices) console.log(`  ${net}, ${what}: ${rule}`)
-  console.log(control.error ?? "")
-  process.exit(1)
+for (const part of new Set(chosen.map((mutant) => mutant.part))) {
+  const control = await Verdict.of(undefined, taskOf(part, seeds), limits)
+  if (control.notices.size > 0 || control.error !== undefined) {
+    console.log(`src/${part} does not pass as it is:`)
+    for (const [net, { what, rule }] of control.notices) console.log(`  ${net}, ${what}: ${rule}`)
+    console.log(control.error ?? "")
+    process.exit(1)
+  }
+  console.log(`src/${part} passes as it is${control.cut === undefined ? "" : ` (${control.cut})`}`)
 }
-console.log(`the unchanged core passes${control.cut === undefined ? "" : ` (${control.cut})`}\n`)
-row("mutant", "expected", "simulator", "golden script", "test of the core")
+console.log("")
+row("mutant", "expected", "simulator", "golden script", "tests of the part")
 row("---", "---", "---", "---", "---")
-await Verdict.inTurn(chosen, 2, async ({ name, expected }) => {
-  const verdict = await Verdict.of(name, task, limits)
+await Verdict.inTurn(chosen, 2, async ({ name, part, expected }) => {
+  const verdict = await Verdict.of(name, taskOf(part, seeds), limits)
   if (verdict.error === undefined && verdict.notices.size > 0) {
     return row(name, expected, cell(verdict, "simulator"), cell(verdict, "scripts"), cell(verdict, "tests"))
   }

@@ -126,6 +126,7 @@ const fail = (outcome: Simulation.Outcome): never => {
 const total = { seeds: 0, millis: 0, events: 0, commits: 0, terms: 0, answered: 0, faults: 0 }
 const marks: Marks.Tally = new Map()
 const kinds = new Map<string, number>()
+const watched = new Map<string, number>()
 const began = performance.now()
 
 const add = (outcome: Simulation.Outcome): void => {
@@ -136,6 +137,7 @@ const add = (outcome: Simulation.Outcome): void => {
   total.terms += outcome.terms
   total.answered += outcome.answered
   for (const [name, count] of outcome.faults) kinds.set(name, (kinds.get(name) ?? 0) + count)
+  for (const [name, count] of outcome.watched) watched.set(name, (watched.get(name) ?? 0) + count)
   for (const [mark, count] of outcome.marks) marks.set(mark, (marks.get(mark) ?? 0) + count)
   if (outcome.failure !== undefined) fail(outcome)
 }
@@ -178,6 +180,7 @@ const many = (): void => {
   }
   console.log(report())
   console.log(`faults: ${[...kinds].map(([name, count]) => `${name} ${count}`).join(", ")}`)
+  if (watched.size > 0) console.log(`watch: ${[...watched].map(([name, count]) => `${name} ${count}`).join(", ")}`)
   const missing = Marks.missing(marks)
   if (missing.length > 0) console.log(`marks not hit: ${missing.join(", ")}`)
   console.log("no rule was broken")

@@ -39,6 +39,16 @@ export const serveFlags = {
     "NUMBER",
     "Take a snapshot after so many writes at the latest; 250000 (BALSA_SNAPSHOT_COUNT)"
   ),
+  quotaBytes: text(
+    "quota-bytes",
+    "SIZE",
+    "What keys and values may take until only deletions are let in; 2GiB, 0 is no limit (BALSA_QUOTA_BYTES)"
+  ),
+  historyRetention: text(
+    "history-retention",
+    "DURATION",
+    "For how long what was can be read and watched, such as 30m; 1h, 0 is until it is compacted by hand (BALSA_HISTORY_RETENTION)"
+  ),
   join: text(
     "join",
     "HOST:PORT,...",

@@ -26,6 +26,9 @@ export interface ServeOptions {
   /** Where they are not given, the core's defaults hold. */
   readonly snapshotLogBytes: number | undefined
   readonly snapshotLogEntries: number | undefined
+  /** Where these are not given, the server's defaults hold; 0 is none. */
+  readonly quotaBytes: number | undefined
+  readonly historyRetentionMillis: number | undefined
   readonly logFormat: "text" | "json"
   /** Reads may rest on a lease. Where the drift is not given, the core's default holds. */
   readonly lease: { readonly maxClockDrift: number | undefined } | undefined
@@ -50,6 +53,8 @@ export interface ServeFlags {
   readonly snapshotLogSize: Option.Option<string>
   readonly snapshotCount: Option.Option<string>
   readonly logFormat: Option.Option<string>
+  readonly quotaBytes?: Option.Option<string>
+  readonly historyRetention?: Option.Option<string>
   readonly join?: Option.Option<string>
   readonly learner?: boolean
   readonly readLease?: boolean
@@ -104,6 +109,11 @@ export const parse = (flags: ServeFlags, environment: Environment): Parsed<Serve
         : defaultElectionTimeoutMillis,
       snapshotLogBytes: snapshotLogSize ? yield* Setting.bytes(snapshotLogSize, "serve") : undefined,
       snapshotLogEntries: snapshotCount ? yield* Setting.count(snapshotCount, "serve") : undefined,
+      quotaBytes: yield* orZero(setting("quota-bytes", flags.quotaBytes ?? Option.none()), bytesOrNumber),
+      historyRetentionMillis: yield* orZero(
+        setting("history-retention", flags.historyRetention ?? Option.none()),
+        Setting.millis
+      ),
       logFormat: yield* logFormatFrom(setting("log-format", flags.logFormat)),
       lease: yield* leaseFrom(
         yield* Setting.isSet(flags.readLease, environment, "BALSA_READ_LEASE", "serve"),
@@ -138,6 +148,19 @@ const clusterFrom = (setting: Setting.Setting | undefined): Parsed<string> => {
     ? Result.succeed(setting.value)
     : fail(`${setting.source}: "${setting.value}" is not a cluster name; use ${nameRule}`)
 }
+
+/** Of a limit, 0 says that there is none. */
+const orZero = (
+  setting: Setting.Setting | undefined,
+  parse: (setting: Setting.Setting, command: string) => Parsed<number>
+): Parsed<number | undefined> => {
+  if (setting === undefined) return Result.succeed(undefined)
+  return setting.value === "0" ? Result.succeed(0) : parse(setting, "serve")
+}
+
+/** A number without a unit is of bytes, as for etcd. */
+const bytesOrNumber: typeof Setting.bytes = ({ source, value }, command) =>
+  Setting.bytes({ source, value: /^\d+$/.test(value) ? `${value}B` : value }, command)
 
 const logFormatFrom = (setting: Setting.Setting | undefined): Parsed<"text" | "json"> => {
   const value = setting?.value ?? "text"

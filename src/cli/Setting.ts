@@ -32,8 +32,9 @@ export const list = (setting: Setting): ReadonlyArray<string> =>
     .filter((item) => item !== "")
 
 export const millis = (setting: Setting, command: string): Result.Result<number, UsageError> => {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(setting.value)
-  const value = Number(match?.[1]) * { ms: 1, s: 1000, m: 60_000 }[(match?.[2] ?? "ms") as "ms" | "s" | "m"]
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(setting.value)
+  const value =
+    Number(match?.[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[(match?.[2] ?? "ms") as "ms" | "s" | "m" | "h"]
   return value >= 1 && value <= 2 ** 31 - 1
     ? Result.succeed(Math.round(value))
     : fail(

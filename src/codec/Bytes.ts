@@ -51,6 +51,12 @@ export class Writer {
     this.buffer.writeBigUInt64LE(value, at)
   }
 
+  /** From -2^63 to 2^63 - 1. */
+  i64(value: bigint): void {
+    const at = this.reserve(8)
+    this.buffer.writeBigInt64LE(value, at)
+  }
+
   /** A length in four bytes, then the bytes. */
   bytes(value: Uint8Array): void {
     this.u32(value.length)
@@ -151,6 +157,11 @@ export class Reader {
   u64(): bigint {
     const at = this.take(8)
     return at < 0 ? 0n : this.buffer.readBigUInt64LE(at)
+  }
+
+  i64(): bigint {
+    const at = this.take(8)
+    return at < 0 ? 0n : this.buffer.readBigInt64LE(at)
   }
 
   /** A view into what is read, not a copy. */

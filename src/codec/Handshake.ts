@@ -3,7 +3,8 @@
  * says hello; whoever is dialled answers with a verdict and a hello of its own, so that
  * each can tell its operator in one line what the other one is. Both travel in frames:
  * magic (4), kind (1), [verdict (1)], versions (1 + 1), cluster, from, to; since version 2
- * also incarnation (8) and epoch (1: whether there is one, 8); since version 3 also purpose (1) and address.
+ * also incarnation (8) and epoch (1: whether there is one, 8); since version 3 also purpose (1) and address,
+ * and mostly the address for clients.
  *
  * This layout never changes. Later versions may append fields; readers ignore the rest.
  */
@@ -37,6 +38,8 @@ export interface Hello {
   readonly purpose: Purpose
   /** Where the sender takes connections, HOST:PORT, for one that does not know it yet; `undefined` if it does not tell. */
   readonly address: string | undefined
+  /** Where the sender answers clients, HOST:PORT: whoever is asked for the members tells it. Some of version 3 do not say. */
+  readonly clientAddress?: string | undefined
 }
 
 export type Purpose = keyof typeof purposes
@@ -229,6 +232,7 @@ const writeHello = (to: Writer, value: Hello): void => {
   to.safe(value.epoch ?? 0)
   to.u8(purposes[value.purpose])
   to.utf8(value.address ?? "")
+  to.utf8(value.clientAddress ?? "")
 }
 
 const readHello = (from: Reader): Hello => {
@@ -243,7 +247,9 @@ const readHello = (from: Reader): Hello => {
   if (admitted > 1) from.fail()
   const start = { incarnation, epoch: admitted === 1 ? epoch : undefined }
   if (versions.maxVersion < firstWithPurpose) return { ...versions, ...names, ...older, ...start }
-  return { ...versions, ...names, ...start, purpose: readPurpose(from, versions), address: from.utf8() || undefined }
+  const own = { purpose: readPurpose(from, versions), address: from.utf8() || undefined }
+  const clientAddress = from.remaining === 0 ? undefined : from.utf8() || undefined
+  return { ...versions, ...names, ...start, ...own, ...(clientAddress === undefined ? {} : { clientAddress }) }
 }
 
 /** A later version may have others; then it can still be told that we do not speak it. */

@@ -1,76 +1,159 @@
 /**
- * The store's commands as bytes, as they stand in the log and travel to peers:
+ * The store's commands as bytes, as they stand in the log and travel to peers. The first byte is the version of commands
+ * that knows them; 2 is the mark of those with sessions (see StoreCodec). What version 1 can say is said in version 1:
  *
- *     version (1: 1), kind (1: 1 Put, 2 DeleteRange), flags (1), key (4 + n), then
- *     Put: value (4 + n); DeleteRange: rangeEnd (4 + n) if flagged
+ *     version (1: 1), kind (1: 1 Put, 2 DeleteRange), body
+ *     version (1: 3), kind (1), then
+ *        1 Put              body, with a lease, a time, or something that it keeps
+ *        4 Txn              body
+ *        5 Compact          revision (8)
+ *        6 LeaseGrant       id (8), ttlSeconds (8)
+ *        7 LeaseRevoke      id (8)
+ *        8 LeaseKeepAlive   id (8)
+ *        9 LeaseExpire      id (8)
+ *       10 LeaseTimeToLive  id (8), whether its keys are asked for (1)
+ *       11 Txn in order     body
+ *       12 Merge            body
  *
- * Flags: 1 prevKv, 2 there is a rangeEnd. A flag, kind or version that is not listed here makes
- * the bytes no command, so that what a later version means is never half understood.
+ * KvOperationCodec and KvTxnCodec have the bodies. Whatever is not listed makes the bytes no command, so that what a later
+ * version means is never half understood; and each command has exactly one form.
  */
-import type { KvCommand } from "../kv/KvCommand.ts"
-import { Reader, Writer } from "./Bytes.ts"
+import { historySince, type KvCommand, type Put } from "../kv/KvCommand.ts"
+import { Reader } from "./Bytes.ts"
 import type { CommandCodec } from "./CommandCodec.ts"
+import { readBoolean, writeBoolean } from "./Fields.ts"
+import {
+  CommandWriter,
+  fixedBytes,
+  isPlain,
+  kinds as operations,
+  readDeleteRange,
+  readMerge,
+  readPut,
+  readWhole,
+  writeDeleteRange,
+  writeMerge,
+  writePut
+} from "./KvOperationCodec.ts"
+import { kindOf, readTxn, writeTxn } from "./KvTxnCodec.ts"
 
-const version = 1
-const kinds = { Put: 1, DeleteRange: 2 } as const
-const prevKvFlag = 1
-const rangeEndFlag = 2
-/** Version, kind, flags and two lengths. */
-const fixedBytes = 11
+const plain = 1
+const kinds = {
+  Put: operations.Put,
+  DeleteRange: operations.DeleteRange,
+  Txn: operations.Txn,
+  TxnInOrder: operations.TxnInOrder,
+  Merge: operations.Merge,
+  Compact: 5,
+  LeaseGrant: 6,
+  LeaseRevoke: 7,
+  LeaseKeepAlive: 8,
+  LeaseExpire: 9,
+  LeaseTimeToLive: 10
+} as const
 
-const encode = (command: KvCommand): Uint8Array => {
+/** `undefined` also for what no store takes: transactions in transactions too deep, numbers beyond 2^53. */
+const encode = (command: KvCommand, version: number): Uint8Array | undefined => {
+  const since = command._tag === "DeleteRange" || (command._tag === "Put" && isPlain(command)) ? plain : historySince
+  if (version < since) return undefined
+  const to = new CommandWriter(roomFor(command))
+  to.u8(since)
+  to.u8(command._tag === "Txn" ? kindOf(command) : kinds[command._tag])
+  write(to, command)
+  return to.sound ? to.finish() : undefined
+}
+
+/** The commonest fit at once. */
+const roomFor = (command: KvCommand): number => {
   switch (command._tag) {
-    case "Put": {
-      const { key, value, prevKv } = command
-      const to = new Writer(fixedBytes + key.length + value.byteLength)
-      to.u8(version)
-      to.u8(kinds.Put)
-      to.u8(prevKv ? prevKvFlag : 0)
-      to.latin1(key)
-      to.bytes(value)
-      return to.finish()
-    }
-    case "DeleteRange": {
-      const { key, rangeEnd, prevKv } = command
-      const to = new Writer(fixedBytes + key.length + (rangeEnd?.length ?? 0))
-      to.u8(version)
-      to.u8(kinds.DeleteRange)
-      to.u8((prevKv ? prevKvFlag : 0) | (rangeEnd === undefined ? 0 : rangeEndFlag))
-      to.latin1(key)
-      if (rangeEnd !== undefined) to.latin1(rangeEnd)
-      return to.finish()
-    }
+    case "Put":
+      return fixedBytes + command.key.length + command.value.byteLength
+    case "DeleteRange":
+      return fixedBytes + command.key.length + (command.rangeEnd?.length ?? 0)
+    case "Txn":
+      return 1024
+    default:
+      return fixedBytes + 8
+  }
+}
+
+const write = (to: CommandWriter, command: KvCommand): void => {
+  switch (command._tag) {
+    case "Put":
+      return writePut(to, command)
+    case "DeleteRange":
+      return writeDeleteRange(to, command)
+    case "Txn":
+      return writeTxn(to, command)
+    case "Merge":
+      return writeMerge(to, command)
+    case "Compact":
+      return to.whole(command.revision)
+    case "LeaseGrant":
+      to.id(command.id)
+      return to.whole(command.ttlSeconds)
+    case "LeaseRevoke":
+    case "LeaseKeepAlive":
+    case "LeaseExpire":
+      return to.id(command.id)
+    case "LeaseTimeToLive":
+      to.id(command.id)
+      return writeBoolean(to, command.keys)
   }
 }
 
 /** The value of a decoded put is a view into the bytes, not a copy. */
 const decode = (bytes: Uint8Array): KvCommand | undefined => {
   const from = new Reader(bytes)
-  if (from.u8() !== version) return undefined
-  const command = read(from)
+  const version = from.u8()
+  const command = version === plain ? readPlain(from) : version === historySince ? read(from) : undefined
   return from.done ? command : undefined
 }
 
-const read = (from: Reader): KvCommand | undefined => {
-  const kind = from.u8()
-  const flags = from.u8()
-  const prevKv = (flags & prevKvFlag) !== 0
-  switch (kind) {
-    case kinds.Put:
-      if ((flags & ~prevKvFlag) !== 0) return undefined
-      return { _tag: "Put", key: from.latin1(), value: from.bytes(), prevKv }
-    case kinds.DeleteRange: {
-      if ((flags & ~(prevKvFlag | rangeEndFlag)) !== 0) return undefined
-      const key = from.latin1()
-      const rangeEnd = (flags & rangeEndFlag) === 0 ? undefined : from.latin1()
-      return { _tag: "DeleteRange", key, rangeEnd, prevKv }
+const readPlain = (from: Reader): KvCommand | undefined => {
+  switch (from.u8()) {
+    case kinds.Put: {
+      const put = readPut(from)
+      return isPlain(put) ? put : undefined
     }
+    case kinds.DeleteRange:
+      return readDeleteRange(from)
     default:
       return undefined
   }
 }
 
+const read = (from: Reader): KvCommand | undefined => {
+  switch (from.u8()) {
+    case kinds.Put:
+      return unlessPlain(readPut(from))
+    case kinds.Txn:
+      return readTxn(from)
+    case kinds.TxnInOrder:
+      return { ...readTxn(from), inOrder: true }
+    case kinds.Merge:
+      return readMerge(from)
+    case kinds.Compact:
+      return { _tag: "Compact", revision: readWhole(from) }
+    case kinds.LeaseGrant:
+      return { _tag: "LeaseGrant", id: from.i64(), ttlSeconds: readWhole(from) }
+    case kinds.LeaseRevoke:
+      return { _tag: "LeaseRevoke", id: from.i64() }
+    case kinds.LeaseKeepAlive:
+      return { _tag: "LeaseKeepAlive", id: from.i64() }
+    case kinds.LeaseExpire:
+      return { _tag: "LeaseExpire", id: from.i64() }
+    case kinds.LeaseTimeToLive:
+      return { _tag: "LeaseTimeToLive", id: from.i64(), keys: readBoolean(from) }
+    default:
+      return undefined
+  }
+}
+
+/** That has another form. */
+const unlessPlain = (put: Put): Put | undefined => (isPlain(put) ? undefined : put)
+
 /** What stands first. */
-const versionOf = (bytes: Uint8Array): number => bytes[0] ?? version
+const versionOf = (bytes: Uint8Array): number => bytes[0] ?? plain
 
 export const KvCommandCodec = { encode, decode, versionOf } satisfies CommandCodec<KvCommand>

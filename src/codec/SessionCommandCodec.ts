@@ -81,9 +81,18 @@ export const over = <C extends object>(
     return command === undefined ? undefined : { session, command }
   }
 
-  return {
-    encode,
-    decode,
-    versionOf: (bytes) => (bytes[0] === mark ? since : (inner.versionOf?.(bytes) ?? 1))
+  /** Of a command with a session what is inside tells, if it is of a later version than sessions. */
+  const versionOf = (bytes: Uint8Array): number => {
+    if (bytes[0] !== mark) return innerVersionOf(bytes)
+    const from = new Reader(bytes, 1)
+    const kind = from.u8()
+    if (kind === kinds.register) return since
+    from.latin1()
+    if (kind === kinds.client) from.safe()
+    return from.failed || from.remaining === 0 ? since : Math.max(since, innerVersionOf(bytes.subarray(from.offset)))
   }
+
+  const innerVersionOf = inner.versionOf ?? (() => 1)
+
+  return { encode, decode, versionOf }
 }

@@ -1,6 +1,6 @@
 /**
- * A machine's state with sessions as pieces, and back. Version 1 is the machine's own state, of a time or a cluster
- * without sessions. Version 2:
+ * A machine's state with sessions as pieces, and back. Version 1 is the machine's own state in its version 1, of a time or a
+ * cluster without sessions. Each later version goes around the machine's own version before it, so 2 around 1, 3 around 2:
  *
  *     first piece: version of the machine's own state (4), how many keys are remembered (8), how many clients (8)
  *     then until all of them were there: about 64 KiB of them each, keys before clients, the oldest first:
@@ -23,6 +23,7 @@ import type { StateCodec, StateDecoder } from "./StateCodec.ts"
 const targetBytes = 64 * 1024
 
 const plain = 1
+/** Around the machine's own version 1. */
 const sessioned = 2
 
 export interface SessionStateOptions<S, R> {
@@ -34,25 +35,26 @@ export interface SessionStateOptions<S, R> {
 }
 
 export const over = <S, R>({ inner, results, since }: SessionStateOptions<S, R>): StateCodec<Sessioned<S, R>> => {
-  const encode = function* ({ value, sessions }: Sessioned<S, R>, version = sessioned): Generator<Uint8Array, void> {
+  const latest = inner.version + 1
+  const encode = function* ({ value, sessions }: Sessioned<S, R>, version = latest): Generator<Uint8Array, void> {
     if (version === plain) return yield* inner.encode(value, plain)
     const first = new Writer(20)
-    first.u32(inner.version)
+    first.u32(version - 1)
     first.safe(Roster.size(sessions.keys))
     first.safe(Roster.size(sessions.clients))
     yield first.finish()
     yield* rosterPieces(sessions.keys, results)
     yield* rosterPieces(sessions.clients, results)
-    yield* inner.encode(value, inner.version)
+    yield* inner.encode(value, version - 1)
   }
   return {
-    version: sessioned,
-    versionFor: (agreed) => (agreed < since ? plain : sessioned),
+    version: latest,
+    versionFor: (agreed) => (agreed < since ? plain : (inner.versionFor?.(agreed) ?? inner.version) + 1),
     encode,
     decoder: (version) => {
-      if (version === sessioned) return new Decoding(inner, results)
-      const own = version === plain ? inner.decoder(plain) : undefined
-      return own && withoutSessions(own)
+      const own = inner.decoder(version < sessioned ? version : version - 1)
+      if (own === undefined) return undefined
+      return version < sessioned ? withoutSessions(own) : new Decoding(own, version - 1, results)
     }
   }
 }
@@ -111,15 +113,17 @@ const withoutSessions = <S, R>(inner: StateDecoder<S>): StateDecoder<Sessioned<S
 })
 
 class Decoding<S, R> implements StateDecoder<Sessioned<S, R>> {
-  private readonly innerCodec: StateCodec<S>
+  private readonly inner: StateDecoder<S>
+  private readonly innerVersion: number
   private readonly results: ResultCodec<R>
-  private inner: StateDecoder<S> | undefined
+  private begun = false
   private left = { keys: 0, clients: 0 }
   private sessions: Sessions<R> = none
   private failed = false
 
-  constructor(inner: StateCodec<S>, results: ResultCodec<R>) {
-    this.innerCodec = inner
+  constructor(inner: StateDecoder<S>, innerVersion: number, results: ResultCodec<R>) {
+    this.inner = inner
+    this.innerVersion = innerVersion
     this.results = results
   }
 
@@ -129,14 +133,14 @@ class Decoding<S, R> implements StateDecoder<Sessioned<S, R>> {
   }
 
   finish(): Sessioned<S, R> | undefined {
-    if (this.failed || this.inner === undefined || this.left.keys + this.left.clients > 0) return undefined
+    if (this.failed || !this.begun || this.left.keys + this.left.clients > 0) return undefined
     const value = this.inner.finish()
     return value === undefined ? undefined : { value, sessions: this.sessions }
   }
 
   private take(piece: Uint8Array): boolean {
     const { inner, left } = this
-    if (inner === undefined) return this.takeHead(new Reader(piece))
+    if (!this.begun) return this.takeHead(new Reader(piece))
     if (left.keys + left.clients === 0) return inner.push(piece)
     const from = new Reader(piece)
     if (from.remaining === 0) return false
@@ -145,9 +149,10 @@ class Decoding<S, R> implements StateDecoder<Sessioned<S, R>> {
   }
 
   private takeHead(from: Reader): boolean {
-    this.inner = this.innerCodec.decoder(from.u32())
+    const version = from.u32()
     this.left = { keys: from.safe(), clients: from.safe() }
-    return from.done && this.inner !== undefined
+    this.begun = true
+    return from.done && version === this.innerVersion
   }
 
   private takeOne(from: Reader): void {

@@ -1,6 +1,8 @@
 /** The bytes of the store with sessions: its commands, its state in snapshots, and a backup's state. */
 import type { KvCommand, KvResult } from "../kv/KvCommand.ts"
-import type { KvState } from "../kv/KvMachine.ts"
+import * as Compaction from "../kv/Compaction.ts"
+import type { KvState } from "../kv/KvState.ts"
+import * as Roster from "../sessions/Roster.ts"
 import type { StateCodec, StateDecoder } from "./StateCodec.ts"
 import { KvCommandCodec } from "./KvCommandCodec.ts"
 import { KvResultCodec } from "./KvResultCodec.ts"
@@ -11,7 +13,10 @@ import * as SessionStateCodec from "./SessionStateCodec.ts"
 /** The first version of commands that has sessions, as the machine has it. */
 const since = 2
 
-/** A command of version 1 begins with 1, one with a session with 2: the byte tells the version, as it always did. */
+/**
+ * A command of version 1 begins with 1, one with a session with 2, later ones with their version: the byte tells the version, as it
+ * always did, but for what a session is around.
+ */
 export const StoreCommandCodec = SessionCommandCodec.over<KvCommand>(KvCommandCodec, { mark: since, since })
 
 export const StoreStateCodec = SessionStateCodec.over<KvState, KvResult>({
@@ -20,15 +25,23 @@ export const StoreStateCodec = SessionStateCodec.over<KvState, KvResult>({
   since
 })
 
-/** Of either version the keys and values. What clients may send again belongs to a running cluster, not to a backup. */
+/**
+ * Keys, values and leases as they are, of any version. What clients may send again, and what the keys were before, belongs to a running
+ * cluster, not to a backup: its revision is the first that can be read.
+ */
 export const BackupStateCodec: StateCodec<KvState> = {
-  version: KvStateCodec.version,
-  encode: KvStateCodec.encode,
+  version: StoreStateCodec.version,
+  // Where there is no more than pairs, a program that knows no sessions can read it too.
+  versionFor: (agreed) => (KvStateCodec.versionFor(agreed) === 1 ? 1 : StoreStateCodec.version),
+  encode: (state, version) =>
+    StoreStateCodec.encode({ value: Compaction.forget(state), sessions: withoutSessions }, version),
   decoder: (version) => {
     const decoder = StoreStateCodec.decoder(version)
     return decoder && valueOf(decoder)
   }
 }
+
+const withoutSessions = { keys: Roster.empty, clients: Roster.empty }
 
 const valueOf = <S>(decoder: StateDecoder<{ readonly value: S }>): StateDecoder<S> => ({
   push: (piece) => decoder.push(piece),

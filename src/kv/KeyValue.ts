@@ -28,3 +28,11 @@ export interface KeyRange {
   readonly key: Key
   readonly rangeEnd: Key | undefined
 }
+
+/** A range as a half-open interval, without an upper end if undefined. Nothing lies between `key` and `key\0`. */
+export const bounds = ({ key, rangeEnd }: KeyRange): readonly [from: Key, to: Key | undefined] => {
+  if (rangeEnd === undefined) return [key, `${key}\0`]
+  return [key, rangeEnd === "\0" ? undefined : rangeEnd]
+}
+
+export const isSingle = ({ rangeEnd }: KeyRange): boolean => rangeEnd === undefined

@@ -1,165 +1,87 @@
 /**
- * The key-value store as a pure `Machine`: etcd's data model as far as put, range and delete
- * range. A store starts at revision 1; each command that changes it takes the next revision.
+ * The key-value store as a pure `Machine`: etcd's data model. A store starts at revision 1; each command that
+ * changes keys takes the next revision, whatever the number of keys.
  *
- * No history is kept yet: the present is the only revision that can be read, and every older one
- * counts as compacted.
+ * History, transactions and leases are of version 3 of the commands. Where the cluster has not agreed on that yet, only the present
+ * is kept: snapshots of earlier versions hold nothing else.
  */
-import type { Machine } from "../raft/Machine.ts"
-import type { Key, KeyRange, KeyValue } from "./KeyValue.ts"
-import type { KvCommand, KvResult } from "./KvCommand.ts"
+import { ClusterTime } from "../raft/LogEntry.ts"
+import type { Context, Machine } from "../raft/Machine.ts"
+import * as Compaction from "./Compaction.ts"
+import { historySince, type KvCommand, type KvResult, type Rejection } from "./KvCommand.ts"
 import { digest } from "./KvDigest.ts"
-import type { KvAnswer, KvQuery } from "./KvQuery.ts"
-import * as OrderedMap from "./OrderedMap.ts"
+import type { KvAnswer, KvQuery, LeasesAnswer } from "./KvQuery.ts"
+import { initial, type KvState } from "./KvState.ts"
+import { sizeOf } from "./KvWeight.ts"
+import * as LeaseCommands from "./LeaseCommands.ts"
+import * as Leases from "./Leases.ts"
+import * as Ranging from "./Ranging.ts"
+import { deleteRange, merge, put, putProblem, rejected, txn, unreadable } from "./Txns.ts"
+import * as Writing from "./Writing.ts"
 
-export interface KvState {
-  /** Of the last change; what etcd's response headers carry. */
-  readonly revision: number
-  readonly keys: OrderedMap.OrderedMap<KeyValue>
+const apply = (state: KvState, command: KvCommand, { time, version }: Context): readonly [KvState, KvResult] => {
+  if (command._tag === "Compact") return compact(state, command.revision)
+  const writing = Writing.begin(state, time)
+  const result = carryOut(writing, command)
+  if (typeof result === "string") return [state, rejected(state, result)]
+  const after = Writing.finish(writing)
+  return [version < historySince ? Compaction.forget(after) : Compaction.trim(after), result]
 }
 
-const initial: KvState = { revision: 1, keys: OrderedMap.empty }
-
-const apply = (state: KvState, command: KvCommand): readonly [KvState, KvResult] => {
+const carryOut = (writing: Writing.Writing, command: Exclude<KvCommand, { _tag: "Compact" }>): KvResult | Rejection => {
   switch (command._tag) {
     case "Put":
-      return put(state, command)
+      return putProblem(writing.before, command, true) ?? put(writing, command)
     case "DeleteRange":
-      return deleteRange(state, command)
+      return deleteRange(writing, command)
+    case "Txn":
+      return txn(writing, command)
+    case "Merge":
+      return merge(writing, command)
+    default:
+      return LeaseCommands.apply(writing, command)
   }
 }
 
-const put = (state: KvState, command: Extract<KvCommand, { _tag: "Put" }>): readonly [KvState, KvResult] => {
-  const { key } = command
-  const revision = state.revision + 1
-  const previous = OrderedMap.get(state.keys, key)
-  const next: KeyValue = {
-    key,
-    value: owned(command.value),
-    createRevision: previous === undefined ? revision : previous.createRevision,
-    modRevision: revision,
-    version: previous === undefined ? 1 : previous.version + 1,
-    lease: 0n
-  }
-  return [
-    { revision, keys: OrderedMap.set(state.keys, key, next) },
-    { _tag: "Put", revision, prevKv: command.prevKv ? previous : undefined }
-  ]
+const compact = (state: KvState, revision: number): readonly [KvState, KvResult] => {
+  if (revision <= state.compacted) return [state, rejected(state, "Compacted")]
+  if (revision > state.revision) return [state, rejected(state, "FutureRevision")]
+  return [Compaction.trim(Compaction.compact(state, revision)), { _tag: "Compact", revision: state.revision }]
 }
 
-const deleteRange = (
-  state: KvState,
-  command: Extract<KvCommand, { _tag: "DeleteRange" }>
-): readonly [KvState, KvResult] => {
-  const [from, to] = bounds(command)
-  const deleted = OrderedMap.count(state.keys, from, to)
-  if (deleted === 0) return [state, { _tag: "DeleteRange", revision: state.revision, deleted, prevKvs: [] }]
-  const prevKvs = command.prevKv ? collect(state.keys, from, to, deleted) : []
-  const revision = state.revision + 1
-  // A single key leaves by the way that keeps the tree dense.
-  const keys =
-    command.rangeEnd === undefined
-      ? OrderedMap.remove(state.keys, command.key)
-      : OrderedMap.removeRange(state.keys, from, to)
-  return [
-    { revision, keys },
-    { _tag: "DeleteRange", revision, deleted, prevKvs }
-  ]
-}
-
-/** A revision or a limit of 0 or less is none, as in etcd. `count` is of the whole range, whatever the limit. */
 const query = (state: KvState, query: KvQuery): KvAnswer => {
-  const { revision, keys } = state
-  if (query.revision > revision) return { _tag: "FutureRevision", revision }
-  if (query.revision > 0 && query.revision < revision) return { _tag: "Compacted", revision }
-  if (query.rangeEnd === undefined) return single(state, query)
-  const [from, to] = bounds(query)
-  const count = OrderedMap.count(keys, from, to)
-  if (query.countOnly) return { _tag: "Range", revision, kvs: [], more: false, count }
-  const wanted = query.limit > 0 ? Math.min(query.limit, count) : count
-  const kvs = collect(keys, from, to, wanted)
-  return {
-    _tag: "Range",
-    revision,
-    kvs: query.keysOnly ? kvs.map(withoutValue) : kvs,
-    more: wanted < count,
-    count
+  switch (query._tag) {
+    case "Range": {
+      const problem = unreadable(state, query.revision)
+      return problem === undefined ? Ranging.range(state, query) : refused(state, problem)
+    }
+    case "Txn": {
+      const answer = txn(Writing.begin(state, ClusterTime(0)), query)
+      return typeof answer === "string" ? refused(state, answer) : answer
+    }
+    case "Leases":
+      return leases(state)
   }
 }
 
-/** The commonest read, by one way down the tree instead of three. */
-const single = (state: KvState, query: KvQuery): KvAnswer => {
-  const found = OrderedMap.get(state.keys, query.key)
-  const count = found === undefined ? 0 : 1
-  const kvs = found === undefined || query.countOnly ? [] : [query.keysOnly ? withoutValue(found) : found]
-  return { _tag: "Range", revision: state.revision, kvs, more: false, count }
-}
+const refused = ({ revision, compacted }: KvState, reason: Rejection): KvAnswer =>
+  reason === "FutureRevision" ? { _tag: "FutureRevision", revision } : { _tag: "Compacted", revision, compacted }
 
-/** The first `wanted` pairs of [from, to). */
-const collect = (
-  keys: OrderedMap.OrderedMap<KeyValue>,
-  from: Key,
-  to: Key | undefined,
-  wanted: number
-): ReadonlyArray<KeyValue> => {
-  const kvs: Array<KeyValue> = []
-  if (wanted > 0) OrderedMap.walk(keys, from, to, (kv) => kvs.push(kv) < wanted)
-  return kvs
-}
-
-/** A range as a half-open interval, without an upper end if undefined. Nothing lies between `key` and `key\0`. */
-const bounds = ({ key, rangeEnd }: KeyRange): readonly [from: Key, to: Key | undefined] => {
-  if (rangeEnd === undefined) return [key, `${key}\0`]
-  return [key, rangeEnd === "\0" ? undefined : rangeEnd]
-}
-
-const noBytes = new Uint8Array(0)
-
-const withoutValue = (kv: KeyValue): KeyValue => ({ ...kv, value: noBytes })
-
-/**
- * A value that may be kept for ever. What arrives is often a small view into a large network or file
- * buffer, all of which would stay in memory as long as the view; so unless the view is at
- * least half of its buffer, its bytes are copied into one of their own.
- */
-const owned = (value: Uint8Array): Uint8Array => {
-  if (value.byteLength === 0) return noBytes
-  return value.buffer.byteLength <= 2 * value.byteLength ? value : new Uint8Array(value)
+const leases = (state: KvState): LeasesAnswer => {
+  const ids: Array<bigint> = []
+  Leases.walk(state.leases, ({ id }) => ids.push(id) > 0)
+  return { _tag: "Leases", revision: state.revision, ids }
 }
 
 /** What applying gives for bytes that are no command; the state stays as it is. */
 export const unknownCommand = (state: KvState): KvResult => ({ _tag: "UnknownCommand", revision: state.revision })
 
-/** What a command weighs besides its key and value, about. */
-const overheadBytes = 32
-
-const sizeOf = (command: KvCommand): number => {
-  switch (command._tag) {
-    case "Put":
-      return overheadBytes + command.key.length + command.value.byteLength
-    case "DeleteRange":
-      return overheadBytes + command.key.length + (command.rangeEnd?.length ?? 0)
-  }
-}
-
-/** What a result takes in memory, about. */
-export const weigh = (result: KvResult): number => {
-  switch (result._tag) {
-    case "Put":
-      return overheadBytes + weighPair(result.prevKv)
-    case "DeleteRange":
-      return result.prevKvs.reduce((sum, kv) => sum + weighPair(kv), overheadBytes)
-    case "UnknownCommand":
-      return overheadBytes
-  }
-}
-
-const weighPair = (kv: KeyValue | undefined): number =>
-  kv === undefined ? 0 : 2 * overheadBytes + kv.key.length + kv.value.byteLength
-
 export const KvMachine: Machine<KvState, KvCommand, KvResult, KvQuery, KvAnswer> = {
   initial,
+  version: historySince,
   apply,
+  // Snapshots of an earlier version hold pairs alone. A key keeps the name of its lease, which is nobody's.
+  migrate: (state, version) => (version < historySince ? { ...Compaction.forget(state), leases: Leases.empty } : state),
   query,
   sizeOf,
   digest

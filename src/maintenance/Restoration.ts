@@ -9,9 +9,10 @@ import * as path from "node:path"
 import { crc32 } from "node:zlib"
 import { Effect } from "effect"
 import * as Epoch from "../codec/Epoch.ts"
-import { KvStateCodec } from "../codec/KvStateCodec.ts"
+import { BackupStateCodec } from "../codec/StoreCodec.ts"
 import * as SnapshotCodec from "../codec/SnapshotCodec.ts"
-import type { KvState } from "../kv/KvMachine.ts"
+import * as Compaction from "../kv/Compaction.ts"
+import type { KvState } from "../kv/KvState.ts"
 import { Index, type ReplicaId, Term } from "../raft/LogEntry.ts"
 import type { Image } from "../raft/Snapshot.ts"
 import * as DirectoryLock from "../storage/DirectoryLock.ts"
@@ -49,7 +50,7 @@ export const firstImage = (backup: Image<KvState>, { cluster, voters, bumpRevisi
     ceiling,
     hash: id,
     epoch: Epoch.next(backup.epoch, id),
-    value: { ...value, revision }
+    value: Compaction.forget({ ...value, revision })
   }
 }
 
@@ -65,7 +66,7 @@ export const restore = Effect.fnUntraced(function* (
       yield* DirectoryLock.hold(place)
       yield* attempt(`read ${place}`, "Unreadable", () => checkEmpty(place))
       const { store } = yield* SnapshotFiles.open(place)
-      yield* store.write(image.last, SnapshotCodec.encode(image, KvStateCodec))
+      yield* store.write(image.last, SnapshotCodec.encode(image, BackupStateCodec))
     })
   )
   // Requests of a lower incarnation would be taken for ones that were applied long ago.

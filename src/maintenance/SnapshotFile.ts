@@ -9,7 +9,7 @@ import * as Epoch from "../codec/Epoch.ts"
 import { formatVersion } from "../codec/SnapshotChunks.ts"
 import * as SnapshotCodec from "../codec/SnapshotCodec.ts"
 import { BackupStateCodec } from "../codec/StoreCodec.ts"
-import type { KvState } from "../kv/KvMachine.ts"
+import type { KvState } from "../kv/KvState.ts"
 import * as OrderedMap from "../kv/OrderedMap.ts"
 import type { Image } from "../raft/Snapshot.ts"
 

@@ -54,7 +54,7 @@ export const propose = <S, C, R, Q, A>(
 }
 
 /** The cluster's time, by this leader's clock. A clock that was set back would not go unnoticed by it. */
-const clusterTime = <S, C, Q>({ clock }: Leader<S, C, Q>, at: Instant): ClusterTime =>
+export const clusterTime = <S, C, Q>({ clock }: Pick<Leader<S, C, Q>, "clock">, at: Instant): ClusterTime =>
   ClusterTime(clock.time + Math.max(0, Math.floor(at - clock.at)))
 
 interface Refused {

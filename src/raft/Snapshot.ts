@@ -60,10 +60,10 @@ export interface Snapshots {
   readonly unreadable: Snapshot | undefined
 }
 
-/** From what a disk held, newest first. */
-export const recovered = ([latest, previous]: ReadonlyArray<Snapshot>): Snapshots => ({
+/** From what a disk held, newest first. Two leaders may each have sent one of the same position: the second is none before it. */
+export const recovered = ([latest, ...rest]: ReadonlyArray<Snapshot>): Snapshots => ({
   latest,
-  previous,
+  previous: rest.find(({ last }) => last.index < latest!.last.index),
   taking: undefined,
   begun: latest?.last.index ?? origin.index,
   begins: 0,

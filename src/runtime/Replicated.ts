@@ -6,9 +6,10 @@ import { Effect, Random } from "effect"
 import type { StateCodec } from "../codec/StateCodec.ts"
 import type { Amendment } from "../raft/Amendment.ts"
 import type { Configuration } from "../raft/Configuration.ts"
-import type { ReplicaId } from "../raft/LogEntry.ts"
+import type { ClusterTime, ReplicaId } from "../raft/LogEntry.ts"
 import { versionOf } from "../raft/Machine.ts"
 import type { Options } from "../raft/Options.ts"
+import * as Proposing from "../raft/Proposing.ts"
 import * as Replica from "../raft/Replica.ts"
 import { isOutside, leaderOf, type ServerState } from "../raft/ServerState.ts"
 import type { Image } from "../raft/Snapshot.ts"
@@ -191,7 +192,7 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   const queryLocal = (query: Q): Effect.Effect<A, Unavailable> =>
     Effect.suspend(() => {
       const { value } = interpreter.carriedOut().stateMachine
-      const message = silentAbout(interpreter.state())
+      const message = silenceOf(interpreter.state())
       return message === undefined
         ? Effect.succeed(options.machine.query(value, query))
         : Effect.fail(new Unavailable({ message, outcomeUnknown: false }))
@@ -247,11 +248,18 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
     const { stateMachine, configurations } = interpreter.carriedOut()
     return StateMachines.image(stateMachine, Succession.at(configurations, stateMachine.lastApplied))
   }
-  return { replicated, run, state: interpreter.state, image }
+  /** The cluster's time while this replica leads, and logs what is proposed: what a leader does by itself goes by it. */
+  const clusterTime = (): ClusterTime | undefined => {
+    const current = interpreter.state()
+    return current._tag === "Leader" && current.transfer === undefined
+      ? Proposing.clusterTime(current, now())
+      : undefined
+  }
+  return { replicated, run, state: interpreter.state, image, clusterTime }
 })
 
 /** Why what it has applied is not to be shown to anybody; `undefined` where it is. */
-const silentAbout = (state: ServerState<unknown, unknown, unknown>): string | undefined => {
+export const silenceOf = (state: ServerState<unknown, unknown, unknown>): string | undefined => {
   if (state.diverged !== undefined) return divergedMessage
   if (state.stateMachine.outdated !== undefined) return outdatedMessage
   return isOutside(state) ? outsideMessage : undefined

@@ -3,26 +3,36 @@
  * commands and queries, and what comes back becomes etcd's JSON. It keeps nothing between two
  * requests and binds no port; it needs an `HttpServer`, which `ClientListener` provides.
  */
-import { Cause, Effect, type Layer, Option } from "effect"
+import { Cause, Effect, Layer, Option } from "effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type { HttpServer } from "effect/http/HttpServer"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import * as ClientListener from "./ClientListener.ts"
+import * as ElectionRoute from "./ElectionRoute.ts"
 import * as GatewayError from "./GatewayError.ts"
 import type { Header } from "./GatewayJson.ts"
 import * as GatewayRequest from "./GatewayRequest.ts"
 import * as GatewayResponse from "./GatewayResponse.ts"
+import type { KvState } from "../kv/KvState.ts"
+import type { WatchHub } from "../kv/WatchHub.ts"
 import * as Health from "./Health.ts"
 import { clusterIdOf, memberIdOf } from "./Ids.ts"
 import * as JsonBody from "./JsonBody.ts"
+import * as KvRoute from "./KvRoute.ts"
 import type { KvReplica } from "./KvReplica.ts"
+import * as LeaseRoute from "./LeaseRoute.ts"
+import * as LockRoute from "./LockRoute.ts"
+import * as MaintenanceRoute from "./MaintenanceRoute.ts"
 import * as RequestBody from "./RequestBody.ts"
 import * as MembersRoute from "./MembersRoute.ts"
-import type { JsonObject } from "./RequestFields.ts"
+import { type JsonObject, RequestFields } from "./RequestFields.ts"
 import * as SnapshotRoute from "./SnapshotRoute.ts"
 import * as Status from "./Status.ts"
+import * as WatchRoute from "./WatchRoute.ts"
+import * as Writes from "./Writes.ts"
 
 export interface GatewayOptions {
   readonly replica: KvReplica
@@ -35,7 +45,13 @@ export interface GatewayOptions {
   readonly probe: MembersRoute.MembersRouteOptions["probe"]
   /** Balsa's own version, for `/version`. */
   readonly version?: string | undefined
-  readonly dbSizeBytes?: (() => number) | undefined
+  /** What the replica has applied and carried out of the store. */
+  readonly store: () => KvState
+  /** Tells who waits for changes of it. */
+  readonly hub: WatchHub
+  readonly watchLimits?: Partial<WatchRoute.WatchLimits> | undefined
+  /** What keys and values may take; 0 is no quota. */
+  readonly quotaBytes?: number | undefined
   /** For backups: what the replica has applied and carried out. */
   readonly image?: SnapshotRoute.SnapshotRouteOptions["image"]
   /** Key and value together. */
@@ -51,22 +67,31 @@ export const defaultMaxBufferedBytes = 256 * 1024 * 1024
 
 type Response = HttpServerResponse.HttpServerResponse
 type Operation = (object: JsonObject, headers: HttpServerRequest["headers"]) => Effect.Effect<Response>
+type TextOperation = (text: string, headers: HttpServerRequest["headers"]) => Effect.Effect<Response>
 type Page = (parameters: URLSearchParams) => Effect.Effect<Response>
 
-/** Serves until its scope closes. */
-export const layer = (options: GatewayOptions): Layer.Layer<never, never, HttpServer> =>
-  HttpRouter.serve(routes(options), {
+/** Serves until its scope closes. Those that watch are sent away first: to wait for them would be to wait for ever. */
+export const layer = (options: GatewayOptions): Layer.Layer<never, never, HttpServer> => {
+  const served = HttpRouter.serve(routes(options), {
     disableLogger: true,
     disableListenLog: true,
     // As etcd: a path is written in one way only.
     routerConfig: { caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false }
   })
+  const farewell = Effect.addFinalizer(() => Effect.sync(() => options.hub.close("this replica is shutting down")))
+  return Layer.effectDiscard(farewell).pipe(Layer.provide(served))
+}
 
 const routes = (options: GatewayOptions) => {
-  const operations = Object.entries(operationsOf(options))
+  const { operations, waits, texts, watch } = postsOf(options)
+  const posts = [
+    ...Object.entries(texts).map(([path, operation]) => ({ path, operation, waits: false })),
+    ...Object.entries(operations).map(([path, operation]) => ({ path, operation: onObject(operation), waits: false })),
+    ...Object.entries(waits).map(([path, operation]) => ({ path, operation: onObject(operation), waits: true }))
+  ]
   const pages = Object.entries(pagesOf(options))
   const allowed = new Map<string, string>([
-    ...operations.map(([path]) => [path, "POST"] as const),
+    ...[...posts, { path: watchPath }].map(({ path }) => [path, "POST"] as const),
     ...pages.map(([path]) => [path, "GET, HEAD"] as const)
   ])
   const maxRequestBytes = options.maxRequestBytes ?? GatewayRequest.defaultMaxRequestBytes
@@ -76,67 +101,77 @@ const routes = (options: GatewayOptions) => {
   })
   return HttpRouter.use((router) =>
     Effect.gen(function* () {
-      for (const [path, operation] of operations) yield* router.add("POST", path as `/${string}`, post(body, operation))
+      for (const route of posts) yield* router.add("POST", route.path as `/${string}`, post(body, route))
+      yield* router.add("POST", watchPath, watch)
       for (const [path, page] of pages) yield* router.add("GET", path as `/${string}`, get(page))
       yield* router.addGlobalMiddleware((app) => Effect.catchCause(app, (cause) => onFailure(cause, allowed)))
     })
   )
 }
 
-const operationsOf = (options: GatewayOptions): { readonly [path: string]: Operation } => {
-  const { replica, cluster } = options
+const watchPath = "/v3/watch"
+
+interface Routes {
+  readonly operations: { readonly [path: string]: Operation }
+  /** Those that may wait for others, for as long as their clients do. */
+  readonly waits: { readonly [path: string]: Operation }
+  /** Those whose body is not one JSON object. */
+  readonly texts: { readonly [path: string]: TextOperation }
+  readonly watch: (request: HttpServerRequest) => Effect.Effect<Response>
+}
+
+const postsOf = (options: GatewayOptions): Routes => {
+  const { replica, cluster, store } = options
   const maxRequestBytes = options.maxRequestBytes ?? GatewayRequest.defaultMaxRequestBytes
+  const quotaBytes = options.quotaBytes ?? Writes.defaultQuotaBytes
   const clusterId = clusterIdOf(cluster)
   const memberId = memberIdOf(cluster, replica.status().id)
   const headerAt = (revision: number): Header => ({ clusterId, memberId, revision, raftTerm: replica.status().term })
-
-  const write = (asked: ReturnType<typeof GatewayRequest.put>, key: string | undefined): Effect.Effect<Response> => {
-    const command = GatewayRequest.named(asked, key)
-    if (GatewayError.isGatewayError(command)) return Effect.succeed(GatewayResponse.ofError(command))
-    return Effect.match(replica.propose(command), {
-      onSuccess: (result) => GatewayResponse.ofStoreResult(result, headerAt),
-      onFailure: (error) => GatewayResponse.ofError(GatewayError.ofRequestError(error))
-    })
-  }
-
-  const read = (request: ReturnType<typeof GatewayRequest.range>): Effect.Effect<Response> => {
-    if (GatewayError.isGatewayError(request)) return Effect.succeed(GatewayResponse.ofError(request))
-    const { serializable } = request
-    const answer = serializable ? replica.queryLocal(request.query) : replica.query(request.query)
-    return Effect.match(answer, {
-      onSuccess: (answer) => {
-        const response = GatewayResponse.ofAnswer(answer, headerAt)
-        return serializable ? GatewayResponse.withStaleness(response, replica.staleness()) : response
-      },
-      onFailure: (error) => GatewayResponse.ofError(GatewayError.ofRequestError(error))
-    })
-  }
-
-  return {
-    "/v3/kv/put": (object, headers) => write(GatewayRequest.put(object, maxRequestBytes), headers["idempotency-key"]),
-    "/v3/kv/deleterange": (object, headers) =>
-      write(GatewayRequest.deleteRange(object, maxRequestBytes), headers["idempotency-key"]),
-    "/v3/kv/range": (object) => read(GatewayRequest.range(object, maxRequestBytes)),
-    "/v3/maintenance/status": () =>
-      Effect.map(Status.status(replica, cluster, options.dbSizeBytes?.() ?? 0, headerAt), (text) =>
-        GatewayResponse.json(text)
-      ),
+  const writes = Writes.make({ replica, store, quotaBytes })
+  const leases = { replica, writes, headerAt, revision: () => store().revision }
+  const operations = {
+    ...KvRoute.make({ replica, writes, headerAt, maxRequestBytes }),
+    ...LeaseRoute.make(leases),
+    ...MaintenanceRoute.make({ replica, cluster, store, headerAt, quotaBytes }),
     "/v3/maintenance/snapshot": SnapshotRoute.make({
       replica,
       image: options.image,
       headerAt,
       version: options.version
     }),
-    ...MembersRoute.make({ ...options, headerAt })
+    ...MembersRoute.make({ ...options, headerAt }),
+    "/v3/auth/authenticate": authenticate
+  }
+  const contention = { replica, writes, headerAt, store, hub: options.hub }
+  return {
+    operations,
+    waits: { ...LockRoute.make(contention), ...ElectionRoute.make(contention) },
+    texts: { "/v3/lease/keepalive": LeaseRoute.keepAlive(leases) },
+    watch: WatchRoute.make({ hub: options.hub, headerAt, limits: options.watchLimits })
   }
 }
 
-const pagesOf = ({ replica, version, healthTimeoutMillis }: GatewayOptions): { readonly [path: string]: Page } => ({
+/** There are no users; clients that are configured with one go on when they hear so. */
+const authenticate: Operation = (object) => {
+  const fields = new RequestFields(object)
+  fields.string("name")
+  fields.string("password")
+  return Effect.succeed(GatewayResponse.ofError(fields.problem ?? GatewayError.authNotEnabled))
+}
+
+const pagesOf = ({
+  replica,
+  version,
+  healthTimeoutMillis,
+  store,
+  quotaBytes = Writes.defaultQuotaBytes
+}: GatewayOptions): { readonly [path: string]: Page } => ({
   "/version": () => Effect.succeed(GatewayResponse.json(Status.version(version))),
   "/health": (parameters) =>
     Health.health(replica, {
       timeoutMillis: healthTimeoutMillis ?? Health.defaultHealthTimeoutMillis,
-      exclude: parameters.getAll("exclude")
+      exclude: parameters.getAll("exclude"),
+      quotaUsedUp: Writes.isFull({ store, quotaBytes })
     }),
   "/livez": (parameters) =>
     Effect.map(Health.live(replica), (checks) => Health.report("livez", checks, parameters.has("verbose"))),
@@ -144,24 +179,34 @@ const pagesOf = ({ replica, version, healthTimeoutMillis }: GatewayOptions): { r
     Effect.map(Health.ready(replica), (checks) => Health.report("readyz", checks, parameters.has("verbose")))
 })
 
-const post = (body: RequestBody.BodyReader, operation: Operation) => (request: HttpServerRequest) =>
-  Effect.matchEffect(
-    body.read(
-      NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage,
-      NodeHttpServerRequest.toServerResponse(request) as ServerResponse
-    ),
-    {
+interface PostRoute {
+  readonly operation: TextOperation
+  readonly waits: boolean
+}
+
+const post =
+  (body: RequestBody.BodyReader, { operation, waits }: PostRoute) =>
+  (request: HttpServerRequest) => {
+    const incoming = NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage
+    return Effect.matchEffect(body.read(incoming, NodeHttpServerRequest.toServerResponse(request) as ServerResponse), {
       onSuccess: (text) => {
-        const json = JsonBody.parse(text)
-        return GatewayError.isGatewayError(json)
-          ? Effect.succeed(GatewayResponse.ofError(json))
-          : operation(json.object, request.headers)
+        if (waits) ClientListener.waitFor(incoming)
+        return operation(text, request.headers)
       },
       // The rest of the body is not read, so nothing can follow it on this connection.
       onFailure: (error) =>
         Effect.succeed(HttpServerResponse.setHeader(GatewayResponse.ofError(error), "connection", "close"))
-    }
-  )
+    })
+  }
+
+const onObject =
+  (operation: Operation): TextOperation =>
+  (text, headers) => {
+    const json = JsonBody.parse(text)
+    return GatewayError.isGatewayError(json)
+      ? Effect.succeed(GatewayResponse.ofError(json))
+      : operation(json.object, headers)
+  }
 
 const get = (page: Page) => (request: HttpServerRequest) => {
   const at = request.url.indexOf("?")
@@ -189,5 +234,7 @@ const isRouteNotFound = (cause: Cause.Cause<unknown>): boolean =>
 
 const notServed = (allow: string | undefined): Response =>
   allow === undefined
-    ? HttpServerResponse.text("Not Found\n", { status: 404 })
-    : HttpServerResponse.text("Method Not Allowed\n", { status: 405, headers: { allow } })
+    ? HttpServerResponse.text("Not Found\n", { status: 404, contentType: plainText })
+    : HttpServerResponse.text("Method Not Allowed\n", { status: 405, contentType: plainText, headers: { allow } })
+
+const plainText = "text/plain; charset=utf-8"

@@ -20,7 +20,7 @@ export interface GatewayError {
 
 export const isGatewayError = (value: object): value is GatewayError => "_tag" in value && value._tag === "GatewayError"
 
-const make = (
+export const make = (
   status: number,
   code: number,
   message: string,
@@ -43,26 +43,21 @@ export const unsupported = (what: string): GatewayError => make(501, 12, `balsa:
 export const bodyTooLarge = (maxBodyBytes: number): GatewayError =>
   make(413, 8, `balsa: the request body is longer than ${maxBodyBytes} bytes`)
 
-export const keyNotProvided = invalid("etcdserver: key is not provided")
-export const requestTooLarge = invalid("etcdserver: request is too large")
-export const futureRevision = make(400, 11, "etcdserver: mvcc: required revision is a future revision")
-export const compacted = make(400, 11, "etcdserver: mvcc: required revision has been compacted")
 export const tooManyRequests = (reason: string): GatewayError => make(429, 8, "etcdserver: too many requests", reason)
-/** etcd says this when its quota is used up; Balsa when the disk is. */
-const noSpace = (reason: string): GatewayError => make(429, 8, "etcdserver: mvcc: database space exceeded", reason)
-export const serverStopped = make(
-  503,
-  14,
-  "etcdserver: server stopped",
-  "the replica stopped before it had an answer",
-  true
-)
+/** etcd says this when its quota is used up; Balsa then, too, and when the disk is full. */
+export const noSpace = (reason: string): GatewayError =>
+  make(429, 8, "etcdserver: mvcc: database space exceeded", reason)
+export const stoppedBecause = (reason: string, outcomeUnknown = false): GatewayError =>
+  make(503, 14, "etcdserver: server stopped", reason, outcomeUnknown)
+export const serverStopped = stoppedBecause("the replica stopped before it had an answer", true)
 export const internal = make(500, 13, "balsa: internal error; what the server logged says more", undefined, true)
 export const unknownCommand = make(
   501,
   12,
   "balsa: the replicas run versions that differ, and one does not know this command; nothing was changed"
 )
+
+export const authNotEnabled = make(412, 9, "etcdserver: authentication is not enabled")
 
 export const idempotencyKeyInvalid = invalid(
   "balsa: Idempotency-Key must be 1 to 255 printable ASCII characters, without space at either end"

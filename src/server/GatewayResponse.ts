@@ -5,16 +5,15 @@
  */
 import { Stream } from "effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import type { KeyValue } from "../kv/KeyValue.ts"
 import type { KvResult } from "../kv/KvCommand.ts"
+import type { KvAnswer } from "../kv/KvQuery.ts"
 import type { Staleness } from "../runtime/Membership.ts"
 import type { StoreResult } from "../sessions/Store.ts"
-import type { KvAnswer } from "../kv/KvQuery.ts"
+import * as AnswerJson from "./AnswerJson.ts"
 import * as GatewayError from "./GatewayError.ts"
-import * as GatewayJson from "./GatewayJson.ts"
+import * as StoreError from "./StoreError.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
-type HeaderAt = (revision: number) => GatewayJson.Header
 
 /** Answers up to about this long are written at once, with their length; longer ones in pieces of this length. */
 export const pieceBytes = 256 * 1024
@@ -24,34 +23,30 @@ export const json = (text: string, status = 200): Response =>
 
 export const ofError = (error: GatewayError.GatewayError): Response => json(GatewayError.toJson(error), error.status)
 
-export const ofResult = (result: KvResult, headerAt: HeaderAt): Response => {
+export const ofResult = (result: KvResult, headerAt: AnswerJson.HeaderAt): Response => {
   switch (result._tag) {
-    case "Put": {
-      const { prevKv } = result
-      const open = GatewayJson.openWithHeader(headerAt(result.revision))
-      return json(prevKv === undefined ? `${open}}` : `${open},"prev_kv":${GatewayJson.keyValue(prevKv)}}`)
-    }
-    case "DeleteRange": {
-      const open = GatewayJson.openWithHeader(headerAt(result.revision))
-      return list(`${open}${GatewayJson.int64Field("deleted", result.deleted)}`, "prev_kvs", result.prevKvs, "}")
-    }
+    case "Rejected":
+      return ofError(StoreError.ofRejection(result.reason))
     case "UnknownCommand":
       return ofError(GatewayError.unknownCommand)
+    // Nobody asks for it by way of the gateway.
+    case "Merge":
+      return ofError(GatewayError.internal)
+    default:
+      return ofParts(AnswerJson.ofResult(result, headerAt))
   }
 }
 
-export const ofAnswer = (answer: KvAnswer, headerAt: HeaderAt): Response => {
+export const ofAnswer = (answer: KvAnswer, headerAt: AnswerJson.HeaderAt): Response => {
   switch (answer._tag) {
-    case "Range": {
-      const open = GatewayJson.openWithHeader(headerAt(answer.revision))
-      // etcd counts without saying whether a limit would have left some out.
-      const more = answer.more && answer.kvs.length > 0 ? `,"more":true` : ""
-      return list(open, "kvs", answer.kvs, `${more}${GatewayJson.int64Field("count", answer.count)}}`)
-    }
+    case "Range":
+    case "Txn":
+      return ofParts(AnswerJson.ofResult(answer, headerAt))
+    case "Leases":
+      return ofParts(AnswerJson.ofLeases(answer, headerAt))
     case "FutureRevision":
-      return ofError(GatewayError.futureRevision)
     case "Compacted":
-      return ofError(GatewayError.compacted)
+      return ofError(StoreError.ofRejection(answer._tag))
   }
 }
 
@@ -63,7 +58,7 @@ export const withStaleness = (response: Response, { appliedIndex, heardLeaderMil
   })
 
 /** Of a write that may have come with an `Idempotency-Key`: the same answer as the first time, and a header that says so. */
-export const ofStoreResult = (result: StoreResult, headerAt: HeaderAt): Response => {
+export const ofStoreResult = (result: StoreResult, headerAt: AnswerJson.HeaderAt): Response => {
   switch (result._tag) {
     case "Repeated": {
       const first =
@@ -80,30 +75,32 @@ export const ofStoreResult = (result: StoreResult, headerAt: HeaderAt): Response
   }
 }
 
-const list = (before: string, name: string, kvs: ReadonlyArray<KeyValue>, after: string): Response => {
-  if (kvs.length === 0) return json(before + after)
-  if (isShort(kvs)) return json(`${before},"${name}":[${kvs.map(GatewayJson.keyValue).join(",")}]${after}`)
-  const stream = Stream.fromIterable(pieces(`${before},"${name}":[`, kvs, `]${after}`), { chunkSize: 1 })
+/** Parts are ASCII: numbers, base64 and names of fields. */
+export const ofParts = (parts: AnswerJson.Parts): Response => {
+  const pieces = piecesOf(parts)
+  const first = pieces.next()
+  if (first.done === true) return json(first.value)
+  const stream = Stream.fromIterable(bytesOf(first.value, pieces), { chunkSize: 1 })
   return HttpServerResponse.stream(stream, { contentType: "application/json" })
 }
 
-const isShort = (kvs: ReadonlyArray<KeyValue>): boolean => {
-  let length = 0
-  for (const kv of kvs) {
-    length += GatewayJson.keyValueLength(kv)
-    if (length > pieceBytes) return false
-  }
-  return true
-}
-
-function* pieces(before: string, kvs: ReadonlyArray<KeyValue>, after: string): Generator<Uint8Array> {
-  let piece = before
-  for (const [index, kv] of kvs.entries()) {
-    piece += index === 0 ? GatewayJson.keyValue(kv) : `,${GatewayJson.keyValue(kv)}`
+/** Pieces that are long enough to be sent by themselves; returns the last one, which may be short. */
+function* piecesOf(parts: AnswerJson.Parts): Generator<string, string> {
+  let piece = ""
+  for (const part of parts) {
     if (piece.length >= pieceBytes) {
-      yield Buffer.from(piece, "latin1")
+      yield piece
       piece = ""
     }
+    piece += part
   }
-  yield Buffer.from(piece + after, "latin1")
+  return piece
+}
+
+function* bytesOf(first: string, rest: Generator<string, string>): Generator<Uint8Array> {
+  yield Buffer.from(first, "latin1")
+  for (let next = rest.next(); ; next = rest.next()) {
+    yield Buffer.from(next.value, "latin1")
+    if (next.done === true) return
+  }
 }

@@ -25,11 +25,11 @@ export const smallestQuery: KvQuery = {
   countOnly: true
 }
 
-/** What etcd would raise an alarm for: by its name there. */
+/** What etcd would raise an alarm for: by its name there. They are not kept: what is so raises them, and clears them. */
 export type Alarm = "NOSPACE" | "CORRUPT"
 
-export const alarmsOf = ({ diskFull, divergedAt }: ReplicaStatus): ReadonlyArray<Alarm> => [
-  ...(diskFull ? (["NOSPACE"] as const) : []),
+export const alarmsOf = ({ diskFull, divergedAt }: ReplicaStatus, quotaUsedUp: boolean): ReadonlyArray<Alarm> => [
+  ...(diskFull || quotaUsedUp ? (["NOSPACE"] as const) : []),
   ...(divergedAt === undefined ? [] : (["CORRUPT"] as const))
 ]
 
@@ -37,14 +37,15 @@ export interface HealthOptions {
   readonly timeoutMillis: number
   /** Alarms that are not to count, as etcd's `/health?exclude=NOSPACE`. */
   readonly exclude: ReadonlyArray<string>
+  readonly quotaUsedUp: boolean
 }
 
 export const health = (
   replica: KvReplica,
-  { timeoutMillis, exclude }: HealthOptions
+  { timeoutMillis, exclude, quotaUsedUp }: HealthOptions
 ): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
   Effect.suspend(() => {
-    const alarm = alarmsOf(replica.status()).find((name) => !exclude.includes(name))
+    const alarm = alarmsOf(replica.status(), quotaUsedUp).find((name) => !exclude.includes(name))
     if (alarm !== undefined) return Effect.succeed(unhealthy(`ALARM ${alarm}`))
     return replica.query(smallestQuery).pipe(
       Effect.timeoutOrElse({

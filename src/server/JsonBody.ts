@@ -3,6 +3,7 @@
  * request without fields. A body that is no JSON is refused with the place where it ceases to be.
  */
 import { type GatewayError, invalid } from "./GatewayError.ts"
+import * as LongNumber from "./LongNumber.ts"
 import type { JsonObject } from "./RequestFields.ts"
 
 export type JsonBody = { readonly _tag: "JsonBody"; readonly object: JsonObject }
@@ -10,11 +11,11 @@ export type JsonBody = { readonly _tag: "JsonBody"; readonly object: JsonObject 
 const noFields: JsonBody = { _tag: "JsonBody", object: {} }
 
 export const parse = (text: string): JsonBody | GatewayError => {
-  if (text === "") return noFields
+  if (/^\s*$/.test(text)) return noFields
   if (isTooDeep(text)) return invalid(`balsa: the body is nested deeper than ${maxDepth} levels`)
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = JSON.parse(LongNumber.keep(text))
   } catch (error) {
     return invalid(`balsa: the body is not JSON: ${explain(text, error as Error)}`)
   }

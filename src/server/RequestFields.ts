@@ -1,11 +1,12 @@
 /**
  * Reads the fields of one request object by hand, as proto3 JSON has them: two spellings of a
- * name, int64 as string or number, null as absent, unknown names ignored. The first wrong field
+ * name, of which the one in camelCase goes before the other, int64 as string or number, null as absent, unknown names ignored. The first wrong field
  * is kept in `problem`; reading goes on with a default, so a caller looks once, at the end.
  */
 import type { Key } from "../kv/KeyValue.ts"
 import { decodeBytes, decodeKey, firstBadCharacter } from "./Base64.ts"
 import { type GatewayError, invalid } from "./GatewayError.ts"
+import * as LongNumber from "./LongNumber.ts"
 
 export type JsonObject = { readonly [name: string]: unknown }
 
@@ -35,15 +36,20 @@ export class RequestFields {
     return typeof value === "boolean" ? value : this.wrong(snake, "true or false", value, false)
   }
 
-  /** 0 if absent. What a safe integer cannot hold becomes the nearest one; no revision is as large. */
+  /** 0 if absent. Beyond what a number holds exactly it is the nearest one that is: no revision, count or version is as large. */
   int64(snake: string, camel: string): number {
+    const number = this.bigInt64(snake, camel)
+    return Number(number < leastSafe ? leastSafe : number > greatestSafe ? greatestSafe : number)
+  }
+
+  /** The same to the last digit, for ids; 0n if absent. */
+  bigInt64(snake: string, camel: string): bigint {
     const value = this.field(snake, camel)
-    if (value === undefined) return 0
-    const number = typeof value === "number" ? value : typeof value === "string" ? integerIn(value) : undefined
-    if (number === undefined || !Number.isInteger(number) || Math.abs(number) > 2 ** 63) {
-      return this.wrong(snake, "a 64-bit integer, as a number or a string", value, 0)
-    }
-    return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, number))
+    if (value === undefined) return 0n
+    const number = integerIn(value)
+    return number !== undefined && BigInt.asIntN(64, number) === number
+      ? number
+      : this.wrong(snake, "a 64-bit integer, as a number or a string", value, 0n)
   }
 
   /** An enum's value by name or number; the first of `names` (number 0) if absent. */
@@ -52,6 +58,17 @@ export class RequestFields {
     if (value === undefined) return names[0]
     const found = typeof value === "number" ? names[value] : names.find((name) => name === value)
     return found ?? this.wrong(snake, `one of ${names.join(", ")}`, value, names[0])
+  }
+
+  /** Several values of an enum. As in etcd, numbers without a name are passed over. */
+  choices<const Name extends string>(name: string, names: ReadonlyArray<Name>): ReadonlyArray<Name> {
+    const value = this.field(name, name)
+    if (value === undefined) return []
+    const isKnown = (one: unknown): boolean => Number.isInteger(one) || names.some((known) => known === one)
+    if (!Array.isArray(value) || !value.every(isKnown)) {
+      return this.wrong(name, `a list of ${names.join(", ")}`, value, [])
+    }
+    return names.filter((known, number) => value.includes(known) || value.includes(number))
   }
 
   /** "" if absent. */
@@ -65,8 +82,10 @@ export class RequestFields {
   decimal(name: string): string {
     const value = this.field(name, name)
     if (value === undefined) return ""
-    const text = typeof value === "number" && Number.isSafeInteger(value) ? String(value) : value
-    if (typeof text === "string" && /^\d{1,20}$/.test(text)) return text === "0" ? "" : text
+    const isNumber = typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value))
+    const text = isNumber ? String(value) : value
+    const isDecimal = typeof text === "string" && /^\s*\d{1,20}\s*$/.test(text)
+    if (isDecimal && BigInt(text) < 2n ** 64n) return BigInt(text) === 0n ? "" : text.trim()
     return this.wrong(name, "an unsigned 64-bit integer, as a string", value, "")
   }
 
@@ -77,15 +96,22 @@ export class RequestFields {
     return isList ? value : this.wrong(name, "a list of strings", value, [])
   }
 
+  /** `undefined` if absent. */
+  message(snake: string, camel: string): JsonObject | undefined {
+    const value = this.field(snake, camel)
+    if (value === undefined) return undefined
+    return isObject(value) ? value : this.wrong(snake, "an object", value, undefined)
+  }
+
   objects(name: string): ReadonlyArray<JsonObject> {
     const value = this.field(name, name)
     if (value === undefined) return []
-    const isObject = (one: unknown): boolean => typeof one === "object" && one !== null && !Array.isArray(one)
     return Array.isArray(value) && value.every(isObject) ? value : this.wrong(name, "a list of objects", value, [])
   }
 
   private field(snake: string, camel: string): unknown {
-    return this.object[snake] ?? this.object[camel] ?? undefined
+    const { object } = this
+    return LongNumber.read((Object.hasOwn(object, camel) ? object[camel] : object[snake]) ?? undefined)
   }
 
   private text(snake: string, camel: string): string {
@@ -110,12 +136,21 @@ export class RequestFields {
 
 const noBytes = new Uint8Array(0)
 
-const integerIn = (text: string): number | undefined =>
-  /^\s*-?(0|[1-9][0-9]{0,19})\s*$/.test(text) ? Number(text) : undefined
+const leastSafe = BigInt(Number.MIN_SAFE_INTEGER)
+const greatestSafe = BigInt(Number.MAX_SAFE_INTEGER)
+
+const integerIn = (value: unknown): bigint | undefined => {
+  if (typeof value === "bigint") return value
+  if (typeof value === "number") return Number.isInteger(value) ? BigInt(value) : undefined
+  return typeof value === "string" && /^\s*-?(0|[1-9][0-9]{0,19})\s*$/.test(value) ? BigInt(value.trim()) : undefined
+}
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const describe = (value: unknown): string => {
   if (Array.isArray(value)) return "an array"
   if (typeof value === "object") return "an object"
-  const text = JSON.stringify(value)
+  const text = typeof value === "bigint" ? String(value) : JSON.stringify(value)
   return text.length <= 40 ? text : `${text.slice(0, 40)}... (${text.length} characters)`
 }

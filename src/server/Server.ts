@@ -7,6 +7,8 @@
  */
 import { Context, Effect, Fiber, Layer, Scope } from "effect"
 import { StoreCommandCodec, StoreStateCodec } from "../codec/StoreCodec.ts"
+import type { KvState } from "../kv/KvState.ts"
+import { WatchHub } from "../kv/WatchHub.ts"
 import * as Configurations from "../raft/Configuration.ts"
 import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
@@ -21,11 +23,14 @@ import { type Address, formatAddress } from "../transport/Address.ts"
 import { probe } from "../transport/Probe.ts"
 import * as TcpTransport from "../transport/TcpTransport.ts"
 import { Transport } from "../transport/Transport.ts"
+import * as AutomaticCompaction from "./AutomaticCompaction.ts"
 import * as ClientListener from "./ClientListener.ts"
+import * as ClientUrls from "./ClientUrls.ts"
 import * as Founding from "./Founding.ts"
 import * as Gateway from "./Gateway.ts"
 import * as Joining from "./Joining.ts"
 import type { KvReplica } from "./KvReplica.ts"
+import * as LeaseExpiry from "./LeaseExpiry.ts"
 import { ServerError } from "./ServerError.ts"
 import * as ServerLog from "./ServerLog.ts"
 import type { Member } from "./Status.ts"
@@ -47,6 +52,10 @@ export interface ServerOptions {
   /** A snapshot is taken after so many bytes of commands, or so many (see the core's options). */
   readonly snapshotLogBytes?: number | undefined
   readonly snapshotLogEntries?: number | undefined
+  /** What keys and values may take until only deletions are let in; 0 is no quota. */
+  readonly quotaBytes?: number | undefined
+  /** For how long what was can be read and watched; 0 is for ever. */
+  readonly historyRetentionMillis?: number | undefined
   readonly logFormat: "text" | "json"
   /** Balsa's own version, for `/version`. */
   readonly version?: string
@@ -69,6 +78,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   const { incarnation } = Context.get(disk, Storage).recovered
   let epoch = (): number | undefined => undefined
   let joining = (): boolean => true
+  let clientAddress = (): string | undefined => undefined
   const network = yield* Layer.build(
     TcpTransport.layer({
       cluster: Identity.clusterBetweenReplicas(owner),
@@ -77,6 +87,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
       incarnation,
       epoch: () => epoch(),
       joining: () => joining(),
+      clientAddress: () => clientAddress(),
       peers: new Map([...peers].map(([peer, { peer: address }]) => [peer, address]))
     })
   )
@@ -86,7 +97,8 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   // It knows whom to take, though --peers does not say it.
   if (options.join !== undefined && owner.joined === undefined)
     transport.setMembers(Membership.addressesOf(founders, addresses, transport))
-  const { replicated, run, state, image } = yield* Replicated.make({
+  let tellWatchers = (_silence: string | undefined, _store: KvState): void => {}
+  const { replicated, run, state, image, clusterTime } = yield* Replicated.make({
     machine: StoreMachine,
     codec: StoreCommandCodec,
     state: StoreStateCodec,
@@ -95,21 +107,29 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
     configuration: founders,
     raft: raftOptions(options),
     joined: owner.joined !== undefined,
-    addresses
+    addresses,
+    onCarriedOut: ({ after }) => tellWatchers(Replicated.silenceOf(after), after.stateMachine.value.value)
   }).pipe(Effect.provide(disk), Effect.provide(network))
   // A replica that has not caught up does not know yet of which epoch it is.
   epoch = () => (state().admitted ? state().stateMachine.epoch : undefined)
   // Without a leader it may be that it has missed who the members are.
   joining = () => leaderOf(state()) === undefined
+  clientAddress = () => {
+    const own = replicated.members().members.find((member) => member.id === id)
+    return ClientUrls.ownAddress(listenClient, own?.address ?? addresses.get(id))
+  }
   yield* Founding.checkPeers(options, founding, replicated.members())
   yield* Effect.addFinalizer(() => Effect.logInfo("stops"))
   // It ends after the client port, so that what is under way there can still be answered.
   const running = yield* Scope.fork(yield* Effect.scope)
+  const store = (): KvState => image().value.value
+  const hub = new WatchHub(store(), { schedule: (turn) => setImmediate(turn) })
+  tellWatchers = (silence, store) => (silence === undefined ? hub.advance(store) : hub.end(silence))
   const gateway = Gateway.layer({
     replica: replicated,
     cluster,
     founding: { voters: owner.voters, recovery: owner.recovery },
-    members: () => membersOf(replicated, founding, id),
+    members: () => membersOf(replicated, ClientUrls.of(replicated, clientAddress())),
     probe: (to, address) =>
       Effect.map(
         probe({
@@ -123,10 +143,9 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
         }),
         (result) => (result._tag === "Reachable" ? undefined : whyNot(address, result))
       ),
-    dbSizeBytes: () => {
-      const { log, snapshot } = replicated.status()
-      return log.bytes + (snapshot?.bytes ?? 0)
-    },
+    store,
+    hub,
+    quotaBytes: options.quotaBytes,
     image: () => {
       const { value, ...rest } = image()
       return { ...rest, value: value.value }
@@ -138,7 +157,12 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
     `replica ${id} of cluster ${cluster} (${describe(replicated)}): clients at http://${formatAddress(listenClient)}, ` +
       `peers at ${formatAddress(listenPeer)}, data in ${options.dataDir}, Node ${process.version}`
   )
-  const fiber = yield* Effect.forkIn(run, running, { startImmediately: true })
+  const leading = { replica: replicated, store, clusterTime }
+  const retentionMillis = options.historyRetentionMillis ?? AutomaticCompaction.defaultRetentionMillis
+  // One that dies ends them all, and with them the server.
+  const loops = [run, LeaseExpiry.run(leading), AutomaticCompaction.run({ ...leading, retentionMillis })]
+  const all = Effect.andThen(Effect.all(loops, { concurrency: "unbounded", discard: true }), Effect.never)
+  const fiber = yield* Effect.forkIn(all, running, { startImmediately: true })
   if (options.join !== undefined) {
     const isBehind = (): boolean => owner.joined !== undefined && replicated.status().lastIndex === 0
     let told = !isBehind() && replicated.members().index > 0
@@ -214,11 +238,9 @@ const raftOptions = (options: ServerOptions): Partial<Options> => ({
   ...(options.lease?.maxClockDrift === undefined ? {} : { maxClockDrift: options.lease.maxClockDrift })
 })
 
-/** A socket that stands for every address of the machine is none that anybody can dial. */
 const addressesOf = ({ id, peers }: ServerOptions, listenPeer: Address): Map<ReplicaId, string> => {
   const others = [...peers].map(([peer, { peer: address }]) => [peer, formatAddress(address)] as const)
-  const isAny = ["0.0.0.0", "::"].includes(listenPeer.host)
-  return new Map(isAny ? others : [[id, formatAddress(listenPeer)], ...others])
+  return new Map(ClientUrls.isAny(listenPeer) ? others : [[id, formatAddress(listenPeer)], ...others])
 }
 
 const describe = (replica: KvReplica): string => {
@@ -229,11 +251,10 @@ const describe = (replica: KvReplica): string => {
   return `${voters} ${voters === 1 ? "voter" : "voters"}${learners === 0 ? "" : `, ${learners} learners`}${outside}`
 }
 
-/** A replica knows its own address for clients only; the others tell theirs themselves. */
-const membersOf = (replica: KvReplica, { listenClient }: Founding.Founding, own: ReplicaId): ReadonlyArray<Member> =>
+const membersOf = (replica: KvReplica, clientUrls: (id: ReplicaId) => ReadonlyArray<string>): ReadonlyArray<Member> =>
   replica.members().members.map(({ id, role, address }) => ({
     name: id,
     peerUrls: address === undefined ? [] : [`http://${address}`],
-    clientUrls: id === own ? [`http://${formatAddress(listenClient)}`] : [],
+    clientUrls: clientUrls(id),
     isLearner: role === "learner"
   }))

@@ -9,10 +9,10 @@
  */
 import { Clock, Effect, Exit, Stream } from "effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import { KvStateCodec } from "../codec/KvStateCodec.ts"
+import { BackupStateCodec } from "../codec/StoreCodec.ts"
 import * as Pieces from "../codec/Pieces.ts"
 import * as SnapshotCodec from "../codec/SnapshotCodec.ts"
-import type { KvState } from "../kv/KvMachine.ts"
+import type { KvState } from "../kv/KvState.ts"
 import type { Image } from "../raft/Snapshot.ts"
 import type { RequestError } from "../runtime/RequestError.ts"
 import { encodeBytes } from "./Base64.ts"
@@ -117,7 +117,7 @@ const newestImage = Effect.fnUntraced(function* (
 
 const lengthOf = Effect.fnUntraced(function* (image: Image<KvState>) {
   let bytes = 0
-  for (const piece of SnapshotCodec.encode(image, KvStateCodec)) {
+  for (const piece of SnapshotCodec.encode(image, BackupStateCodec)) {
     bytes += piece.length
     yield* Effect.yieldNow
   }
@@ -126,7 +126,7 @@ const lengthOf = Effect.fnUntraced(function* (image: Image<KvState>) {
 
 function* linesOf(image: Image<KvState>, bytes: number, open: string, close: string): Generator<Uint8Array, void> {
   let remaining = bytes
-  for (const blob of Pieces.joined(SnapshotCodec.encode(image, KvStateCodec), blobBytes)) {
+  for (const blob of Pieces.joined(SnapshotCodec.encode(image, BackupStateCodec), blobBytes)) {
     remaining -= blob.length
     const left = GatewayJson.int64Field("remaining_bytes", remaining)
     yield Buffer.from(`${open}${left},"blob":"${encodeBytes(blob)}"${close}`)

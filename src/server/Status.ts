@@ -24,11 +24,18 @@ export interface Member {
 export const version = (balsaVersion: string | undefined): string =>
   JSON.stringify({ etcdserver: etcdVersion, etcdcluster: etcdVersion, balsa: balsaVersion })
 
+export interface StoreSize {
+  /** What keys and values take, with the history of them. */
+  readonly bytes: number
+  readonly liveBytes: number
+  readonly quotaUsedUp: boolean
+}
+
 /** etcd's fields, and what only Balsa has in one of its own. */
 export const status = (
   replica: KvReplica,
   cluster: string,
-  dbSizeBytes: number,
+  { bytes, liveBytes, quotaUsedUp }: StoreSize,
   headerAt: (revision: number) => GatewayJson.Header
 ): Effect.Effect<string> =>
   replica.queryLocal(smallestQuery).pipe(
@@ -41,17 +48,17 @@ export const status = (
       const isLearner = replica.members().members.some((member) => member.id === id && member.role === "learner")
       const errors = [
         ...(leader === undefined ? ["etcdserver: no leader"] : []),
-        ...alarmsOf(own).map((alarm) => `memberID:${memberId} alarm:${alarm}`)
+        ...alarmsOf(own, quotaUsedUp).map((alarm) => `memberID:${memberId} alarm:${alarm}`)
       ]
       return [
         `${GatewayJson.openWithHeader(headerAt(revision))},"version":"${etcdVersion}"`,
-        GatewayJson.int64Field("dbSize", dbSizeBytes),
+        GatewayJson.int64Field("dbSize", bytes),
         leaderId,
         GatewayJson.int64Field("raftIndex", commitIndex),
         GatewayJson.int64Field("raftTerm", term),
         GatewayJson.int64Field("raftAppliedIndex", lastApplied),
         errors.length === 0 ? "" : `,"errors":${JSON.stringify(errors)}`,
-        GatewayJson.int64Field("dbSizeInUse", dbSizeBytes),
+        GatewayJson.int64Field("dbSizeInUse", liveBytes),
         isLearner ? `,"isLearner":true` : "",
         `,"balsa":${JSON.stringify({ ...ownFields(own), ...membershipOf(replica) })}`,
         "}"

@@ -109,6 +109,18 @@ export const trim = <R>(roster: Roster<R>, limits: RosterLimits, now: ClusterTim
   return rest
 }
 
+/** Without the results that are not to be kept. That their commands were applied stays known, and so does all else. */
+export const keeping = <R>(roster: Roster<R>, isKept: (result: R) => boolean): Roster<R> => {
+  let { byName } = roster
+  OrderedMap.walk(roster.byName, "", undefined, (one, name) => {
+    if (one.result !== undefined && !isKept(one.result)) {
+      byName = OrderedMap.set(byName, name, { ...one, result: undefined })
+    }
+    return true
+  })
+  return byName === roster.byName ? roster : { ...roster, byName }
+}
+
 const oldest = <R>(roster: Roster<R>): string => {
   let first = ""
   OrderedMap.walk(roster.byAge, "", undefined, (name) => {

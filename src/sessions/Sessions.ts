@@ -53,6 +53,8 @@ export interface SessionOptions<C, R> {
   readonly identify: (command: C) => number
   /** About how many bytes a result takes. */
   readonly weigh: (result: R) => number
+  /** Whether programs that know `version` of the commands, and no later one, know such a result; where it is not given, they do. */
+  readonly isKnown?: (result: R, version: number) => boolean
   readonly limits?: Partial<SessionLimits>
 }
 
@@ -62,7 +64,7 @@ export const over = <S, C extends Plain, R extends { readonly _tag: string }, Q,
   machine: Machine<S, C, R, Q, A>,
   options: SessionOptions<C, R>
 ): Machine<Sessioned<S, R>, SessionCommand<C>, SessionResult<R>, Q, A> => {
-  const { identify, weigh, since = 1 } = options
+  const { identify, weigh, isKnown = () => true, since = 1 } = options
   const limits = { ...defaultLimits, ...options.limits }
   type State = Sessioned<S, R>
   type Step = readonly [State, SessionResult<R>]
@@ -124,6 +126,13 @@ export const over = <S, C extends Plain, R extends { readonly _tag: string }, Q,
     return { value, sessions: { ...sessions, clients } }
   }
 
+  /** What snapshots of that version cannot hold goes: whoever starts from one must not know less than who did not. */
+  const migrated = ({ keys, clients }: Sessions<R>, version: number): Sessions<R> => {
+    if (version < since) return none
+    const isKept = (result: R): boolean => isKnown(result, version)
+    return { keys: Roster.keeping(keys, isKept), clients: Roster.keeping(clients, isKept) }
+  }
+
   const apply = (state: State, command: SessionCommand<C>, context: Context): Step => {
     if (isPlain(command)) return applyPlain(state, command, context)
     if (isRegistration(command)) return register(state, command.session.client, context)
@@ -137,10 +146,9 @@ export const over = <S, C extends Plain, R extends { readonly _tag: string }, Q,
     initial: { value: machine.initial, sessions: none },
     version: Math.max(versionOf(machine), since),
     apply,
-    // Where there are no sessions, snapshots have none: whoever starts from one must not know less than who did not.
     migrate: ({ value, sessions }, version) => ({
       value: machine.migrate?.(value, version) ?? value,
-      sessions: version < since ? none : sessions
+      sessions: migrated(sessions, version)
     }),
     query: ({ value }, query) => machine.query(value, query),
     sizeOf: (command) => {

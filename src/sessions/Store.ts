@@ -1,10 +1,12 @@
 /**
  * The key-value store with sessions around it: what Balsa's server replicates. Version 1 of its commands is
- * the store's own; version 2 has sessions.
+ * the store's own; version 2 has sessions, version 3 history, transactions and leases.
  */
-import type { KvCommand, KvResult } from "../kv/KvCommand.ts"
+import { historySince, type KvCommand, type KvResult } from "../kv/KvCommand.ts"
 import { identify } from "../kv/KvDigest.ts"
-import { KvMachine, type KvState, unknownCommand as unknownToKv, weigh } from "../kv/KvMachine.ts"
+import { KvMachine, unknownCommand as unknownToKv } from "../kv/KvMachine.ts"
+import type { KvState } from "../kv/KvState.ts"
+import { weigh } from "../kv/KvWeight.ts"
 import type { KvAnswer, KvQuery } from "../kv/KvQuery.ts"
 import type { Machine } from "../raft/Machine.ts"
 import type { SessionCommand, SessionResult } from "./Session.ts"
@@ -17,12 +19,16 @@ export type StoreResult = SessionResult<KvResult>
 /** The first version of the store's commands that has sessions. */
 export const sessionsSince = 2
 
+/** What programs that know no history remember, too. */
+const firstResults: ReadonlyArray<KvResult["_tag"]> = ["Put", "DeleteRange", "UnknownCommand"]
+
 export const StoreMachine: Machine<StoreState, StoreCommand, StoreResult, KvQuery, KvAnswer> = Sessions.over(
   KvMachine,
   {
     since: sessionsSince,
     identify,
-    weigh
+    weigh,
+    isKnown: ({ _tag }, version) => version >= historySince || firstResults.includes(_tag)
   }
 )
 

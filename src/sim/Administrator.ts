@@ -67,7 +67,8 @@ const draw = (world: World, random: Random): Amendment | undefined => {
   const { configuration } = world.oracle.standings.committed
   const leave = members({ _tag: "Leave" })
   if (Configurations.isJoint(configuration) && random.chance(0.6)) return leave
-  if (random.chance(0.12)) return { _tag: "Version", ceiling: random.pick([undefined, undefined, 0, 1, 2]) }
+  if (random.chance(0.12))
+    return { _tag: "Version", ceiling: random.pick([undefined, undefined, 0, ...world.versions]) }
   if (random.chance(0.04)) return leave
   if (random.chance(0.15) && outsiders(world).some(({ disk }) => disk.admitted)) return undefined
   const several = random.chance(0.3) ? 2 + random.below(2) : 1

@@ -70,6 +70,9 @@ export const empty = (subject: AnySubject): CanonicalLog => {
 
 export const lastIndex = (canon: CanonicalLog): number => canon.entries.length - 1
 
+/** What the machine holds once all of it is applied. */
+export const latest = ({ entries }: CanonicalLog): unknown => entries[entries.length - 1]!.value
+
 /** A leader has committed one entry more than anybody before. */
 export const commit = (
   canon: CanonicalLog,
@@ -89,7 +92,7 @@ export const commit = (
   if (payload._tag === "Command" && isNew(applied, payload.request)) {
     const { command, request } = payload
     const done = subject.machine.apply(value, command, { time, version })
-    const broken = subject.rule?.(value, done[0], command, done[1])
+    const broken = subject.rule?.(value, done[0], command, done[1], { time, version })
     require(broken === undefined, "the machine keeps its own rules", () => `at index ${entry.index}: ${broken}`)
     value = done[0]
     result = done[1]

@@ -40,6 +40,9 @@ export const fork = (world: World, seed: number, { replicas, plan }: Otherwise):
     },
     ledger: { ...world.ledger, canon, operations: [...operations.values()] },
     trace: own(world.trace),
+    askedAt: new Map(world.askedAt),
+    pace: { ...world.pace },
+    audience: undefined,
     chance: chanceOf(world, seed),
     faults: new Map()
   }

@@ -34,9 +34,9 @@ export const start = (world: World, host: Host): void => {
   if (disk.entries.length > 0) Marks.hit(world.marks, "restart with a log")
   if (disk.hardState.votedFor !== undefined) Marks.hit(world.marks, "restart with a vote in the present term")
   disk.incarnation++
-  const { versions } = world.plan
-  if (host.version === 1 && world.chance.programs.chance(versions.replaced)) {
-    host.version = 2
+  const [earlier, later] = world.versions
+  if (host.version === earlier && world.chance.programs.chance(world.plan.versions.replaced)) {
+    host.version = later
     Marks.hit(world.marks, "a program replaced by a later one")
   }
   const seed = world.chance.seeds.below(0x7fffffff)

@@ -106,7 +106,7 @@ const cluster = (words: ReadonlyArray<string>, given: AnySubject | undefined): R
       return { id, number, version: 1, disk: Disks.blank(), state: undefined, taking: undefined, crashAt: undefined }
     })
   const canon = Canon.empty(subject)
-  const replicas = [1, 2].map((version) => Replica.make({ ...subject.machine, version }, options))
+  const replicas = [1, 2, 3, 4].map((version) => Replica.make({ ...subject.machine, version }, options))
   const border = words.indexOf("|")
   return {
     replicas,

@@ -3,6 +3,7 @@
  * by a rule, or by the core itself, comes back as a value with the last steps in words.
  */
 import type { Operation } from "./Operation.ts"
+import * as Audiences from "./Audience.ts"
 import * as Faults from "./Faults.ts"
 import * as Lives from "./Life.ts"
 import { judge } from "./Judgement.ts"
@@ -31,6 +32,8 @@ export interface Outcome {
   readonly answered: number
   readonly faults: ReadonlyMap<string, number>
   readonly marks: Marks.Tally
+  /** What has happened to those who watch. */
+  readonly watched: ReadonlyMap<string, number>
   /** How many strikes came and requests were made, or would have been. */
   readonly strikes: number
   readonly asks: number
@@ -63,8 +66,10 @@ export const run = ({ seed, subject, cuts = none, record = false }: Settings): O
     Lives.startAll(world)
     Faults.begin(world)
     for (let client = 1; client <= plan.clients.count; client++) Worlds.plan(world, client, { _tag: "Ask", client })
+    Audiences.begin(world)
     while (world.steps < plan.steps && step(world)) {}
     Recoveries.recover(world)
+    Audiences.conclude(world)
     if (subject.name === "registers") judge(world.ledger.operations)
   } catch (error) {
     const [rule, detail] =
@@ -85,6 +90,7 @@ export const run = ({ seed, subject, cuts = none, record = false }: Settings): O
     answered: operations.filter((operation) => operation.ending?._tag === "Done").length,
     faults: world.faults,
     marks: world.marks,
+    watched: world.audience?.marks ?? new Map(),
     strikes: world.strikes,
     asks: world.asks,
     script:

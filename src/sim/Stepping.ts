@@ -2,27 +2,26 @@
  * What happens to a world, one thing at a time. Here a host does what the runtime will do:
  * take some of what waits, reduce it, carry out the effects from left to right.
  */
-import { isMember } from "../raft/Configuration.ts"
 import { Instant, type RequestId } from "../raft/LogEntry.ts"
 import * as Agendas from "./Agenda.ts"
+import * as Audiences from "./Audience.ts"
 import * as Background from "./Background.ts"
-import * as Cuts from "./Cuts.ts"
+import * as Clients from "./Clients.ts"
 import * as Desks from "./Desk.ts"
 import { replicaNumber } from "./Disk.ts"
 import * as Disks from "./Disk.ts"
 import * as Faults from "./Faults.ts"
 import type { Host } from "./Host.ts"
 import * as Hosts from "./Host.ts"
-import * as Ledgers from "./Ledger.ts"
 import * as Lives from "./Life.ts"
 import * as Links from "./Links.ts"
 import * as Marks from "./Marks.ts"
 import * as Oracles from "./Oracle.ts"
 import * as Promises from "./Promises.ts"
 import * as Recordings from "./Recording.ts"
-import type { Operation } from "./Operation.ts"
 import type { AnyEvent, AnyMessage, State } from "./Subject.ts"
 import { checkDisturbed } from "./StepRules.ts"
+import * as Times from "./TimeRules.ts"
 import * as Traces from "./Trace.ts"
 import { require } from "./Violation.ts"
 import type { Happening, World } from "./World.ts"
@@ -33,7 +32,8 @@ export const step = (world: World): boolean => {
   const item = Agendas.next(world.agenda)
   if (item === undefined) return false
   world.now = item.at
-  world.steps++
+  // Whoever watches takes nothing of a run's length.
+  if (item.what._tag !== "Attend") world.steps++
   happen(world, item.what)
   return true
 }
@@ -62,12 +62,11 @@ const happen = (world: World, what: Happening): void => {
       return host.life === what.life ? Background.done(world, host, what.work) : undefined
     }
     case "Ask":
-      return ask(world, what.client)
-    case "Visit": {
-      const host = world.hosts[what.host]!
-      if (world.calm || host.state === undefined || !Cuts.keeps(world.cuts.asks, world.asks++)) return
-      return giveUpLater(world, submit(world, host, { client: Worlds.visitor, query: what.query }))
-    }
+      return Clients.ask(world, what.client)
+    case "Visit":
+      return Clients.visit(world, world.hosts[what.host]!, what.query)
+    case "Attend":
+      return Audiences.attend(world, what.watcher)
     case "GiveUp": {
       const { operation } = what
       const host = world.hosts[replicaNumber(operation.replica)]!
@@ -90,42 +89,6 @@ const isGivenUp = ({ hosts }: World, message: AnyMessage): boolean => {
   const { replica, incarnation, sequence } = message.request
   const { desk } = hosts[replicaNumber(replica)]!
   return desk.incarnation !== incarnation || !desk.waiting.has(sequence)
-}
-
-const ask = (world: World, client: number): void => {
-  if (world.calm) return
-  const { clients } = world.plan
-  const random = world.chance.clients
-  const drawn = clients.sticky ? world.hosts[client % world.hosts.length]! : random.pick(world.hosts)
-  // Who is no member is rarely asked twice.
-  const isAsked = isMember(world.oracle.standings.committed.configuration, drawn.id) || random.chance(0.2)
-  const host = isAsked ? drawn : random.pick(world.hosts)
-  const queries = clients.sticky ? (client % 2 === 0 ? 0.05 : 0.95) : clients.queries
-  if (host.state === undefined) {
-    Worlds.plan(world, world.now + 1 + random.wait(clients.thinkMillis), { _tag: "Ask", client })
-    return
-  }
-  const query = random.chance(queries)
-  if (Cuts.keeps(world.cuts.asks, world.asks++)) giveUpLater(world, submit(world, host, { client, query }))
-  else Worlds.plan(world, world.now + Worlds.think(world), { _tag: "Ask", client })
-}
-
-const giveUpLater = (world: World, operation: Operation): void =>
-  Worlds.plan(world, world.now + world.plan.clients.patienceMillis, { _tag: "GiveUp", operation })
-
-/** A client asks something of a replica. */
-export const submit = (
-  world: World,
-  host: Host,
-  { client, query }: { readonly client: number; readonly query: boolean }
-): Operation => {
-  const { subject, ledger, chance } = world
-  const input = query ? subject.query(chance.clients) : subject.command(chance.clients, ledger.operations.length + 1)
-  const kind = query ? "Query" : "Command"
-  const operation = Ledgers.invoke(ledger, { client, replica: host.id, kind, input, invokedAt: Worlds.tick(world) })
-  if (world.recording !== undefined) Recordings.onAsk(world.recording, operation)
-  Worlds.deliver(world, host, Desks.submit(host.desk, operation, Hosts.localTime(host, world.now)))
-  return operation
 }
 
 const onWake = (world: World, host: Host): void => {
@@ -167,6 +130,7 @@ const reduce = (world: World, host: Host, before: State, events: ReadonlyArray<A
   host.carried = 0
   Traces.step(world.trace, { at: world.now, host: host.number, before, after, events, effects })
   Oracles.onStep(world.oracle, host, { before, after, effects })
+  Times.onStep(world)
   Marks.onStep(world.marks, { options: world.plan.options, before, after, events, effects })
   if (world.settled && after.currentTerm > before.currentTerm)
     checkDisturbed(world.oracle.standings.committed.configuration, host.id, events)
@@ -218,7 +182,9 @@ const carryOut = (world: World, host: Host): void => {
     }
     host.carried++
   }
-  if (host.life === life && host.carried === host.crashAt) die(world, host)
+  if (host.life !== life) return
+  if (host.carried === host.crashAt) die(world, host)
+  else Audiences.advance(world, host)
 }
 
 const tell = (world: World, host: Host, effect: Host["effects"][number]): void => {

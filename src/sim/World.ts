@@ -9,6 +9,8 @@ import * as Replica from "../raft/Replica.ts"
 import type { Snapshot } from "../raft/Snapshot.ts"
 import * as Agendas from "./Agenda.ts"
 import { type Cuts, none } from "./Cuts.ts"
+import type { Audience } from "./Audience.ts"
+import * as Audiences from "./Audience.ts"
 import * as Canon from "./CanonicalLog.ts"
 import { replicaName } from "./Disk.ts"
 import type { Host } from "./Host.ts"
@@ -22,13 +24,16 @@ import * as Oracles from "./Oracle.ts"
 import type { Plan } from "./Plan.ts"
 import { type Random, stream } from "./Random.ts"
 import type * as Recordings from "./Recording.ts"
-import type { AnyEffect, AnyImage, AnyMessage, AnyReplica, AnySubject } from "./Subject.ts"
+import type { AnyEffect, AnyImage, AnyMessage, AnyReplica, AnySubject, Versions } from "./Subject.ts"
+import * as Times from "./TimeRules.ts"
 import * as Traces from "./Trace.ts"
 
 export interface World {
   readonly seed: number
   readonly plan: Plan
   readonly subject: AnySubject
+  /** What earlier programs and later ones understand. */
+  readonly versions: Versions
   /** By the version that they understand, from 1 on. */
   readonly replicas: ReadonlyArray<AnyReplica>
   readonly hosts: ReadonlyArray<Host>
@@ -53,6 +58,11 @@ export interface World {
   /** Strikes and requests so far, those that are cut among them. */
   strikes: number
   asks: number
+  /** The instants of the world at which operations were asked for, by their number. */
+  readonly askedAt: Map<number, number>
+  readonly pace: Times.Pace
+  /** Whoever watches, where the machine can be watched. */
+  readonly audience: Audience | undefined
   /** When anybody last asked for a change of the cluster itself. */
   amendedAt: number
   /** The faults are over: what was to begin does not, and clients ask no more. */
@@ -82,6 +92,7 @@ export type Happening =
   | { readonly _tag: "Ask"; readonly client: number }
   /** A client that comes once, to one replica. */
   | { readonly _tag: "Visit"; readonly host: number; readonly query: boolean }
+  | { readonly _tag: "Attend"; readonly watcher: number }
   | { readonly _tag: "GiveUp"; readonly operation: Operation }
   | { readonly _tag: "Strike"; readonly strike: number }
   | { readonly _tag: "Mend"; readonly mend: (world: World) => void }
@@ -117,11 +128,12 @@ export interface Making {
 
 export const make = (seed: number, plan: Plan, subject: AnySubject, { cuts = none, recording }: Making = {}): World => {
   const clocks = stream(seed, "clocks")
+  const versions = subject.versions?.(stream(seed, "subject.versions")) ?? ([1, 2] as const)
   const founders = Array.from({ length: plan.size }, (_, number) => replicaName(number))
   const hosts = Array.from({ length: plan.hosts }, (_, number) =>
     Hosts.make(replicaName(number), number, {
       clock: { rate: plan.clocks[number]!, offset: clocks.between(0, 1e6) },
-      version: plan.versions.first[number]!,
+      version: versions[plan.versions.first[number]! - 1]!,
       founders
     })
   )
@@ -130,7 +142,8 @@ export const make = (seed: number, plan: Plan, subject: AnySubject, { cuts = non
     seed,
     plan,
     subject,
-    replicas: [1, 2].map((version) => Replica.make({ ...subject.machine, version }, plan.options)),
+    versions,
+    replicas: [1, 2, 3, 4].map((version) => Replica.make({ ...subject.machine, version }, plan.options)),
     hosts,
     links: Links.make(plan.hosts),
     library: new Map(),
@@ -160,6 +173,9 @@ export const make = (seed: number, plan: Plan, subject: AnySubject, { cuts = non
     recording,
     strikes: 0,
     asks: 0,
+    askedAt: new Map(),
+    pace: Times.begin(plan.clocks),
+    audience: subject.hub === undefined ? undefined : Audiences.make(seed, plan.hosts, subject.hub),
     amendedAt: Number.NEGATIVE_INFINITY,
     calm: false,
     settled: false,

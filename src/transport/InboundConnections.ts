@@ -25,6 +25,7 @@ export interface InboundOptions {
   readonly epoch: () => number | undefined
   /** What is said of us in answers, besides who we are. */
   readonly address: () => string | undefined
+  readonly clientAddress: () => string | undefined
   readonly standingOf: (id: ReplicaId) => Handshake.Standing
   readonly limits: TcpLimits
   readonly log: ConnectionLog
@@ -211,7 +212,8 @@ class InboundConnection {
       incarnation,
       epoch,
       purpose,
-      address: options.address()
+      address: options.address(),
+      clientAddress: options.clientAddress()
     })
     const answer = Handshake.encodeAnswer({ verdict, hello: ours })
     if (verdict !== "Accepted") {

@@ -20,6 +20,8 @@ export interface PeerOptions {
   readonly relation: Relation
   /** Of what was sent to it at its address before, how much. */
   readonly dropped: number
+  /** Where it answers clients, as far as it has said so. */
+  readonly clientAddress: string | undefined
   readonly hello: (to: ReplicaId, purpose: Lane.Lane) => Handshake.Hello
   readonly epoch: () => number | undefined
   readonly limits: TcpLimits
@@ -41,6 +43,7 @@ export class Peer {
   readonly address: string
   relation: Relation
   dropped: number
+  clientAddress: string | undefined
   private readonly options: PeerOptions
   private readonly lines: Readonly<Record<Lane.Lane, Line>> = { Control: newLine("Control"), Bulk: newLine("Bulk") }
   private readonly over = Latch.makeUnsafe(false)
@@ -53,6 +56,7 @@ export class Peer {
     this.address = options.address
     this.relation = options.relation
     this.dropped = options.dropped
+    this.clientAddress = options.clientAddress
   }
 
   /** Never waits: what cannot be sent now is dropped and counted. */
@@ -81,11 +85,12 @@ export class Peer {
   }
 
   status(): PeerConnection {
-    const { id, address, relation, dropped } = this
+    const { id, address, clientAddress, relation, dropped } = this
     const { Control, Bulk } = this.lines
     return {
       id,
       address,
+      clientAddress,
       relation,
       connected: this.isConnected,
       lastError: Control.lastError ?? Bulk.lastError,
@@ -146,7 +151,7 @@ export class Peer {
         hello: hello(id, line.lane),
         epoch,
         limits,
-        onOpen: () => this.onOpen(line),
+        onOpen: (peer) => this.onOpen(line, peer),
         onEnd: (ending) => {
           this.onEnd(line, ending)
           resume(Effect.succeed(ending))
@@ -165,7 +170,9 @@ export class Peer {
     })
   }
 
-  private onOpen(line: Line): void {
+  private onOpen(line: Line, { clientAddress }: Handshake.Hello): void {
+    // What a peer says goes out to clients: nothing that is no address, and nothing that a later one left unsaid.
+    if (clientAddress !== undefined && parseAddress(clientAddress) !== undefined) this.clientAddress = clientAddress
     line.open = true
     line.lastError = undefined
     if (!this.isConnected) return

@@ -39,6 +39,8 @@ export interface TcpTransportOptions {
    * members were added (§6). Never, unless given.
    */
   readonly joining?: () => boolean
+  /** Where we answer clients, once that is known; peers tell it to theirs. */
+  readonly clientAddress?: () => string | undefined
   readonly limits?: Partial<TcpLimits>
 }
 
@@ -50,7 +52,7 @@ export const layer = (options: TcpTransportOptions): Layer.Layer<Transport, Tran
 export const make = Effect.fnUntraced(function* (
   options: TcpTransportOptions
 ): Effect.fn.Return<Transport["Service"], TransportError, Scope.Scope> {
-  const { cluster, id, incarnation, epoch, joining = () => false } = options
+  const { cluster, id, incarnation, epoch, joining = () => false, clientAddress = () => undefined } = options
   const limits: TcpLimits = { ...defaultTcpLimits, ...options.limits }
   const log = new ConnectionLog(yield* Effect.context<never>(), limits.repeatLogMillis)
   const clock = yield* Clock.Clock
@@ -65,7 +67,16 @@ export const make = Effect.fnUntraced(function* (
   const more = Latch.makeUnsafe(false)
 
   const hello = (to: ReplicaId, purpose: Lane.Lane): Handshake.Hello =>
-    Handshake.hello({ cluster, from: id, to, incarnation, epoch: epoch(), purpose, address: ownAddress })
+    Handshake.hello({
+      cluster,
+      from: id,
+      to,
+      incarnation,
+      epoch: epoch(),
+      purpose,
+      address: ownAddress,
+      clientAddress: clientAddress()
+    })
 
   const drop = (peer: Peer): void => {
     peer.drop()
@@ -88,7 +99,8 @@ export const make = Effect.fnUntraced(function* (
         continue
       }
       if (before !== undefined) drop(before)
-      const now = new Peer({ id: peer, address, relation, dropped: before?.dropped ?? 0, hello, epoch, limits, log })
+      const kept = { dropped: before?.dropped ?? 0, clientAddress: before?.clientAddress }
+      const now = new Peer({ id: peer, address, relation, ...kept, hello, epoch, limits, log })
       peers.set(peer, now)
       fresh.add(now)
     }
@@ -104,6 +116,7 @@ export const make = Effect.fnUntraced(function* (
     incarnation,
     epoch,
     address: () => ownAddress,
+    clientAddress,
     standingOf: (peer) => membership.standingOf(peer),
     limits,
     log,

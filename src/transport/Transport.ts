@@ -25,6 +25,8 @@ export type Relation =
 export interface PeerConnection {
   readonly id: ReplicaId
   readonly address: string
+  /** Where it answers clients, as it said when it was connected last. */
+  readonly clientAddress?: string | undefined
   readonly relation: Relation
   /** Whether both of our own connections to it stand; what it sends comes over those that it made. */
   readonly connected: boolean

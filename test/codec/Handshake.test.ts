@@ -13,8 +13,12 @@ const hello = Handshake.hello({
   incarnation: 7,
   epoch: 3,
   purpose: "Bulk",
-  address: "10.0.0.1:7501"
+  address: "10.0.0.1:7501",
+  clientAddress: "10.0.0.1:7401"
 })
+
+/** As version 3 wrote it before it told where clients are answered. */
+const { clientAddress: _, ...withoutClients } = hello
 
 const own: Handshake.Own = { cluster: "c", id: B, standingOf: () => "Accepted", epoch: 3 }
 
@@ -25,7 +29,9 @@ const recorded = {
   version1: "687399c316000000e9ffffff424c5341010101010000006301000000410100000042",
   version2: "8b08218f27000000d8ffffff424c53410102020100000063010000004101000000420700000000000000010300000000000000",
   version3:
-    "d47b14dd39000000c6ffffff424c53410103030100000063010000004101000000420700000000000000010300000000000000010d00000031302e302e302e313a37353031"
+    "d47b14dd39000000c6ffffff424c53410103030100000063010000004101000000420700000000000000010300000000000000010d00000031302e302e302e313a37353031",
+  version3WithClients:
+    "38a147124a000000b5ffffff424c53410103030100000063010000004101000000420700000000000000010300000000000000010d00000031302e302e302e313a373530310d00000031302e302e302e313a37343031"
 }
 
 const recordedOf = (version: keyof typeof recorded) => payloadOf(Buffer.from(recorded[version], "hex"))
@@ -35,8 +41,10 @@ describe("a hello", () => {
     for (const epoch of [3, 0, undefined]) {
       for (const purpose of ["Control", "Bulk", "Probe"] as const) {
         for (const address of ["[::1]:7501", undefined]) {
-          const one = { ...hello, epoch, purpose, address }
-          assert.deepStrictEqual(Handshake.decodeHello(payloadOf(Handshake.encodeHello(one))), one)
+          for (const told of [hello, withoutClients]) {
+            const one = { ...told, epoch, purpose, address }
+            assert.deepStrictEqual(Handshake.decodeHello(payloadOf(Handshake.encodeHello(one))), one)
+          }
         }
       }
     }
@@ -47,13 +55,14 @@ describe("a hello", () => {
   })
 
   it("has the bytes that its version had", () => {
-    assert.strictEqual(Handshake.encodeHello(hello).toString("hex"), recorded.version3)
-    assert.deepStrictEqual(Handshake.decodeHello(recordedOf("version3")), hello)
+    assert.strictEqual(Handshake.encodeHello(hello).toString("hex"), recorded.version3WithClients)
+    assert.deepStrictEqual(Handshake.decodeHello(recordedOf("version3WithClients")), hello)
+    assert.deepStrictEqual(Handshake.decodeHello(recordedOf("version3")), withoutClients)
   })
 
   it("of an earlier version is read as far as it goes, so that its sender is told why it is refused", () => {
     // Version 1 ended before the incarnation, version 2 before the purpose.
-    const second = { ...hello, minVersion: 2, maxVersion: 2, purpose: "Control", address: undefined } as const
+    const second = { ...withoutClients, minVersion: 2, maxVersion: 2, purpose: "Control", address: undefined } as const
     const first = { ...second, minVersion: 1, maxVersion: 1, incarnation: 0, epoch: undefined }
     for (const [version, older, speaks] of [
       ["version1", first, "1"],
@@ -74,15 +83,17 @@ describe("a hello", () => {
   })
 
   it("of this version can be read by an earlier one: what was there before stands where it was", () => {
-    const [now, before] = [Buffer.from(recordedOf("version3")), Buffer.from(recordedOf("version2"))]
+    const versions = ["version2", "version3", "version3WithClients"] as const
+    const [second, third, now] = versions.map((version) => Buffer.from(recordedOf(version)))
     // All but the versions, which stand behind magic and kind.
-    for (const bytes of [now, before]) bytes.fill(0, 5, 7)
-    assert.deepStrictEqual(now.subarray(0, before.length), before)
+    for (const bytes of [second!, third!, now!]) bytes.fill(0, 5, 7)
+    assert.deepStrictEqual(third!.subarray(0, second!.length), second)
+    assert.deepStrictEqual(now!.subarray(0, third!.length), third)
   })
 
   it("with a purpose that does not exist is none, unless a later version may know it", () => {
     const bytes = payloadOf(Handshake.encodeHello(hello))
-    const purposeAt = bytes.length - 4 - hello.address!.length - 1
+    const purposeAt = bytes.length - 4 - hello.clientAddress!.length - 4 - hello.address!.length - 1
     assert.strictEqual(bytes[purposeAt], 1)
     bytes[purposeAt] = 3
     assert.strictEqual(Handshake.decodeHello(bytes), undefined)
@@ -95,7 +106,9 @@ describe("a hello", () => {
 
   it("that is cut off or made up is none, and nothing is thrown", () => {
     const bytes = payloadOf(Handshake.encodeHello(hello))
+    const whole = recordedOf("version3").length
     for (let length = 0; length < bytes.length; length++) {
+      if (length === whole) continue
       assert.strictEqual(Handshake.decodeHello(bytes.subarray(0, length)), undefined)
     }
     const random = seeded(7)

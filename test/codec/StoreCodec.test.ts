@@ -1,41 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import * as SnapshotCodec from "../../src/codec/SnapshotCodec.ts"
-import type { KvState } from "../../src/kv/KvMachine.ts"
+import type { KvState } from "../../src/kv/KvState.ts"
 import type { Image } from "../../src/raft/Snapshot.ts"
 import { KvCommandCodec } from "../../src/codec/KvCommandCodec.ts"
 import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
 import { BackupStateCodec, StoreCommandCodec, StoreStateCodec } from "../../src/codec/StoreCodec.ts"
 import type { StateCodec } from "../../src/codec/StateCodec.ts"
-import type { KvCommand } from "../../src/kv/KvCommand.ts"
 import { ClusterTime } from "../../src/raft/LogEntry.ts"
 import { inWords } from "../../src/sim/Subject.ts"
 import type { StoreCommand, StoreState } from "../../src/sessions/Store.ts"
 import { sessionsSince, StoreMachine } from "../../src/sessions/Store.ts"
-
-const put = (key: string, value: string, prevKv = false): KvCommand => ({
-  _tag: "Put",
-  key,
-  value: Buffer.from(value),
-  prevKv
-})
-const erase = (key: string, rangeEnd?: string): KvCommand => ({ _tag: "DeleteRange", key, rangeEnd, prevKv: true })
-const once = (key: string, command: KvCommand): StoreCommand => ({ session: { _tag: "Key", key }, command })
-const register = (client: string): StoreCommand => ({ session: { _tag: "Register", client } })
-const by = (client: string, sequence: number, command: KvCommand): StoreCommand => ({
-  session: { _tag: "Client", client, sequence },
-  command
-})
-
-const commands: ReadonlyArray<StoreCommand> = [
-  put("a", "1"),
-  once("k", put("a", "2", true)),
-  once("\xff".repeat(255), erase("a", "b")),
-  register("c"),
-  by("c", 1, put("b", "")),
-  by("c", Number.MAX_SAFE_INTEGER, erase("nothing")),
-  erase("")
-]
+import { by, commands, erase, load, once, piecesOf, put, register, sample, stateOf } from "./StoreSamples.ts"
 
 const bytesOf = (command: StoreCommand): Uint8Array => StoreCommandCodec.encode(command, 2)!
 const { decode, versionOf } = StoreCommandCodec
@@ -50,7 +26,7 @@ describe("the store's commands with sessions", () => {
 
   it("are the same bytes as ever where they have no session, and say their version", () => {
     const plain = put("a", "1")
-    assert.deepStrictEqual(bytesOf(plain), KvCommandCodec.encode(plain))
+    assert.deepStrictEqual(bytesOf(plain), KvCommandCodec.encode(plain, 2))
     assert.deepStrictEqual(
       commands.map((command) => versionOf!(bytesOf(command))),
       [1, 2, 2, 2, 2, 2, 1]
@@ -103,20 +79,8 @@ describe("the store's commands with sessions", () => {
   })
 })
 
-const stateOf = (all: ReadonlyArray<StoreCommand>, from = StoreMachine.initial): StoreState =>
-  all.reduce((state, command, at) => StoreMachine.apply(state, command, { time: ClusterTime(at), version: 2 })[0], from)
-
-const piecesOf = (state: StoreState, version: number): Array<Uint8Array> => [...StoreStateCodec.encode(state, version)]
-
-const load = <S>(codec: StateCodec<S>, pieces: ReadonlyArray<Uint8Array>, version: number): S | undefined => {
-  const decoder = codec.decoder(version)!
-  return pieces.every((piece) => decoder.push(piece)) ? decoder.finish() : undefined
-}
-
 /** Without telling one kind of bytes from another. */
 const plain = (value: unknown): unknown => JSON.parse(inWords(value))
-
-const sample = stateOf(commands)
 
 const many = stateOf(
   Array.from({ length: 3000 }, (_, n) => [
@@ -160,13 +124,13 @@ describe("the store's state with sessions", () => {
   })
 
   it("of version 1 is the store's own, byte for byte, and has no sessions", () => {
-    assert.deepStrictEqual(piecesOf(sample, 1), [...KvStateCodec.encode(sample.value)])
-    const back = load(StoreStateCodec, [...KvStateCodec.encode(sample.value)], 1)!
+    assert.deepStrictEqual(piecesOf(sample, 1), [...KvStateCodec.encode(sample.value, 1)])
+    const back = load(StoreStateCodec, [...KvStateCodec.encode(sample.value, 1)], 1)!
     assert.deepStrictEqual(back.sessions.keys.bytes, 0)
     assert.deepStrictEqual(piecesOf(back, 1), piecesOf(sample, 1))
     assert.deepStrictEqual(
-      [0, 1, 2, 3].map((agreed) => StoreStateCodec.versionFor!(agreed)),
-      [1, 1, 2, 2]
+      [0, 1, 2, 3, 4].map((agreed) => StoreStateCodec.versionFor!(agreed)),
+      [1, 1, 2, 3, 3]
     )
   })
 
@@ -178,15 +142,15 @@ describe("the store's state with sessions", () => {
       return decoder.finish()
     }) as [Image<KvState>, Image<StoreState>]
     assert.deepStrictEqual(now.last, before.last)
-    assert.deepStrictEqual(piecesOf(now.value, 1), [...KvStateCodec.encode(before.value)])
+    assert.deepStrictEqual(piecesOf(now.value, 1), [...KvStateCodec.encode(before.value, 1)])
   })
 
   it("of a backup is read in either version, without sessions", () => {
     const backups = [load(BackupStateCodec, piecesOf(sample, 1), 1), load(BackupStateCodec, piecesOf(sample, 2), 2)]
     for (const backup of backups) {
-      assert.deepStrictEqual([...BackupStateCodec.encode(backup!)], [...KvStateCodec.encode(sample.value)])
+      assert.deepStrictEqual([...BackupStateCodec.encode(backup!, 1)], [...KvStateCodec.encode(sample.value, 1)])
     }
-    assert.isUndefined(BackupStateCodec.decoder(3))
+    assert.isUndefined(BackupStateCodec.decoder(4))
   })
 
   it("is recorded bytes", () => {
@@ -206,7 +170,7 @@ describe("the store's state with sessions", () => {
   it("is none when it is cut, changed, or in another order", () => {
     const pieces = piecesOf(sample, 2)
     assert.isUndefined(StoreStateCodec.decoder(0))
-    assert.isUndefined(StoreStateCodec.decoder(3))
+    assert.isUndefined(StoreStateCodec.decoder(4))
     for (let n = 0; n < pieces.length; n++) assert.isUndefined(load(StoreStateCodec, pieces.slice(0, n), 2))
     assert.isUndefined(load(StoreStateCodec, [...pieces, pieces[1]!], 2))
     assert.isUndefined(load(StoreStateCodec, [pieces[0]!, pieces[1]!, pieces[1]!, ...pieces.slice(2)], 2))

@@ -3,8 +3,9 @@ import { unstamped } from "../../src/raft/Machine.ts"
 import { assert, describe, it } from "@effect/vitest"
 import type { KeyValue } from "../../src/kv/KeyValue.ts"
 import type { KvCommand, KvResult } from "../../src/kv/KvCommand.ts"
-import { KvMachine, type KvState, unknownCommand } from "../../src/kv/KvMachine.ts"
-import type { KvAnswer, KvQuery } from "../../src/kv/KvQuery.ts"
+import { KvMachine, unknownCommand } from "../../src/kv/KvMachine.ts"
+import type { KvState } from "../../src/kv/KvState.ts"
+import type { KvAnswer, KvQuery, RangeQuery } from "../../src/kv/KvQuery.ts"
 import { type Chance, chanceOf } from "./Chance.ts"
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -15,7 +16,7 @@ const del = (key: string, rangeEnd?: string, prevKv = false): KvCommand => ({
   rangeEnd,
   prevKv
 })
-const range = (key: string, rangeEnd?: string, more: Partial<KvQuery> = {}): KvQuery => ({
+const range = (key: string, rangeEnd?: string, more: Partial<RangeQuery> = {}): RangeQuery => ({
   _tag: "Range",
   key,
   rangeEnd,
@@ -129,7 +130,7 @@ describe("delete range", () => {
 describe("range", () => {
   const state = stateAfter(...["a", "a\0", "aa", "ab", "b", "c", "\xff"].map((key) => put(key)))
 
-  const table: ReadonlyArray<readonly [query: KvQuery, keys: string, more: boolean, count: number]> = [
+  const table: ReadonlyArray<readonly [query: RangeQuery, keys: string, more: boolean, count: number]> = [
     [range("a"), "a", false, 1],
     [range("x"), "", false, 0],
     [range("a", "b"), "a a\0 aa ab", false, 4],
@@ -169,14 +170,15 @@ describe("range", () => {
     assert.deepStrictEqual(ask(state, range("b")).kvs, [kv("b", "b", 6, 6, 1)])
   })
 
-  it("answers the present revision only", () => {
+  it("answers the present revision only, where the cluster has agreed on no history", () => {
     assert.deepStrictEqual(KvMachine.query(state, range("a", "c", { revision: 9 })), {
       _tag: "FutureRevision",
       revision: 8
     })
     assert.deepStrictEqual(KvMachine.query(state, range("a", undefined, { revision: 7 })), {
       _tag: "Compacted",
-      revision: 8
+      revision: 8,
+      compacted: 8
     })
   })
 })

@@ -1,9 +1,9 @@
 /**
- * What the tests of the core take for Vitest in a process with a mutant: it gathers them, and
+ * What tests take for Vitest in a process with a mutant: it gathers them, and
  * they are run one after the other until one fails. A process of Vitest's own for each
  * mutant would take longer than all of the tests.
  */
-export { expect } from "vitest"
+export { assert, expect } from "vitest"
 
 export interface CollectedTest {
   readonly name: string

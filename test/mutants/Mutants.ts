@@ -13,6 +13,7 @@ import { readMutants } from "./ReadMutants.ts"
 import { replicationMutants } from "./ReplicationMutants.ts"
 import { requestMutants } from "./RequestMutants.ts"
 import { snapshotMutants } from "./SnapshotMutants.ts"
+import { storeMutants } from "./StoreMutants.ts"
 import { transferMutants } from "./TransferMutants.ts"
 
 export const mutants: ReadonlyArray<Mutant> = [
@@ -25,7 +26,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...admissionMutants,
   ...divergenceMutants,
   ...memberMutants,
-  ...handoverMutants
+  ...handoverMutants,
+  ...storeMutants
 ]
 
 /** What has no place in the core yet, or lies outside it, with what will bring it within reach. */
@@ -35,8 +37,6 @@ export const notYet: ReadonlyArray<readonly [bug: string, needs: string]> = [
   ["no directory fsync after a segment is made or renamed", "the file storage: test/storage/Rollover.test.ts"],
   ["the checksum does not cover length or index", "the file storage: test/storage/LogRecord.test.ts"],
   ["a read lease on the wall clock", "the runtime's clock: the core is given instants"],
-  ["a watch is off by one when it resumes", "watches"],
-  ["progress is told ahead of the events", "watches"],
-  ["a lease of a key expires by the local clock", "leases of keys"],
-  ["a range in order of insertion", "the key-value machine: test/kv"]
+  ["a watch is off by one when it resumes", "test/sim/Store.test.ts"],
+  ["progress is told ahead of the events", "test/sim/Store.test.ts"]
 ]

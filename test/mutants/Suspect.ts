@@ -4,18 +4,20 @@
  * JSON each. Its parent stops it when it says nothing for too long.
  */
 import { readdirSync, readFileSync } from "node:fs"
-import { subject } from "../../src/sim/Register.ts"
+import * as Register from "../../src/sim/Register.ts"
 import * as Script from "../../src/sim/Script.ts"
 import * as Simulation from "../../src/sim/Simulation.ts"
+import * as Store from "../../src/sim/Store.ts"
 import { erase } from "../../src/sim/Subject.ts"
+import type { Part } from "./Mutant.ts"
 
 export type Net = "simulator" | "scripts" | "tests"
 
 /** What to try, in this order. */
 export type Trial =
-  | { readonly net: "simulator"; readonly from: number; readonly to: number }
+  | { readonly net: "simulator"; readonly part: Part; readonly from: number; readonly to: number }
   | { readonly net: "scripts" }
-  | { readonly net: "tests"; readonly speed: "quick" | "slow" }
+  | { readonly net: "tests"; readonly part: Part; readonly speed: "quick" | "slow" }
 
 export type Line =
   | { readonly _tag: "Trying"; readonly net: Net; readonly what: string }
@@ -30,10 +32,14 @@ export interface Task {
 
 const say = (line: Line): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
 
-const simulate = ({ from, to }: { readonly from: number; readonly to: number }): boolean => {
+const subjects = { raft: erase(Register.subject), kv: erase(Store.subject) }
+
+type Seeds = Extract<Trial, { readonly net: "simulator" }>
+
+const simulate = ({ part, from, to }: Seeds): boolean => {
   for (let seed = from; seed <= to; seed++) {
     say({ _tag: "Trying", net: "simulator", what: `seed ${seed}` })
-    const { failure } = Simulation.run({ seed, subject: erase(subject) })
+    const { failure } = Simulation.run({ seed, subject: subjects[part] })
     if (failure === undefined) continue
     const rule = failure.rule === "the core throws nothing" ? `${failure.rule}: ${first(failure.detail)}` : failure.rule
     say({ _tag: "Noticed", net: "simulator", what: `seed ${seed}`, rule })
@@ -57,17 +63,18 @@ const readScripts = (): boolean => {
   return false
 }
 
-const folder = new URL("../raft/", import.meta.url)
-/** Explores at random, as the simulator does, and takes long. */
-const explores = ["exploration.test.ts"]
+/** Explores at random, as the simulator does, and takes long; or is about something that no mutant changes. */
+const left = ["exploration.test.ts", "OrderedMap.test.ts", "KvDigest.test.ts"]
 /** A step at a time: these say best what is wrong. The others run clusters, or try all that there is. */
-const isQuick = (file: string): boolean => ["paper", "table", "survivors"].some((name) => file.startsWith(name))
+const isQuick = (file: string): boolean =>
+  ["paper", "table", "survivors", "KvMachine", "Txns", "WatchHub"].some((name) => file.startsWith(name))
 
-const runTests = async (speed: "quick" | "slow"): Promise<boolean> => {
+const runTests = async (part: Part, speed: "quick" | "slow"): Promise<boolean> => {
+  const folder = new URL(`../${part}/`, import.meta.url)
   // Only now, because Vitest's `expect` takes a while to load.
   const { collected } = await import("./Collection.ts")
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(
-    (name) => name.endsWith(".test.ts") && !explores.includes(name) && isQuick(name) === (speed === "quick")
+    (name) => name.endsWith(".test.ts") && !left.includes(name) && isQuick(name) === (speed === "quick")
   )
   for (const file of files.toSorted()) {
     collected.length = 0
@@ -110,7 +117,7 @@ const attempt = async (trial: Trial): Promise<boolean> => {
     case "scripts":
       return readScripts()
     case "tests":
-      return runTests(trial.speed)
+      return runTests(trial.part, trial.speed)
   }
 }
 

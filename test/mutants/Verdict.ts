@@ -7,7 +7,8 @@
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
-import type { Line, Net, Task } from "./Suspect.ts"
+import type { Part } from "./Mutant.ts"
+import type { Line, Net, Task, Trial } from "./Suspect.ts"
 
 export interface Notice {
   readonly what: string
@@ -30,27 +31,29 @@ export interface Limits {
   readonly cache: string
 }
 
+const scripts: Trial = { net: "scripts" }
+const tests = (part: Part, speed: "quick" | "slow"): Trial => ({ net: "tests", part, speed })
+const simulator = (part: Part, from: number, to: number): Trial => ({ net: "simulator", part, from, to })
+
 /** Cheap nets first, and no further once one has noticed: enough to know that the mutant is killed. */
-export const quick = (seeds: number): Task => ({
+export const quick = (part: Part, seeds: number): Task => ({
   all: false,
-  trials: [
-    { net: "scripts" },
-    { net: "tests", speed: "quick" },
-    { net: "simulator", from: 1, to: Math.min(seeds, 20) },
-    { net: "tests", speed: "slow" },
-    { net: "simulator", from: 21, to: seeds }
-  ]
+  trials:
+    part === "raft"
+      ? [
+          scripts,
+          tests(part, "quick"),
+          simulator(part, 1, Math.min(seeds, 20)),
+          tests(part, "slow"),
+          simulator(part, 21, seeds)
+        ]
+      : [simulator(part, 1, 5), tests(part, "quick"), tests(part, "slow"), simulator(part, 6, Math.min(seeds, 60))]
 })
 
 /** Every net by itself: what each would notice alone. */
-export const thorough = (seeds: number): Task => ({
+export const thorough = (part: Part, seeds: number): Task => ({
   all: true,
-  trials: [
-    { net: "scripts" },
-    { net: "tests", speed: "quick" },
-    { net: "tests", speed: "slow" },
-    { net: "simulator", from: 1, to: seeds }
-  ]
+  trials: [...(part === "raft" ? [scripts] : []), tests(part, "quick"), tests(part, "slow"), simulator(part, 1, seeds)]
 })
 
 const patching = new URL("Patching.ts", import.meta.url).href

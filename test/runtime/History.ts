@@ -163,9 +163,7 @@ export const cellIn = (answer: KvResult | KvAnswer): Cell => {
       return toCell(answer.prevKvs[0])
     case "Range":
       return toCell(answer.kvs[0])
-    case "UnknownCommand":
-    case "FutureRevision":
-    case "Compacted":
+    default:
       throw new Error(`nobody asked for this: ${answer._tag}`)
   }
 }

@@ -5,14 +5,14 @@ import type { KvCommand } from "../../src/kv/KvCommand.ts"
 import { StoreStateCodec } from "../../src/codec/StoreCodec.ts"
 import { none } from "../../src/sessions/Sessions.ts"
 import type { StoreCommand, StoreResult } from "../../src/sessions/Store.ts"
-import { present, type StoreReplica, StoreCluster } from "./StoreCluster.ts"
+import { latest, present, type StoreReplica, StoreCluster } from "./StoreCluster.ts"
 import { begin, get, put } from "./TestCluster.ts"
 
 const once = (key: string, command: KvCommand): StoreCommand => ({ session: { _tag: "Key", key }, command })
 
 const ready = Effect.fnUntraced(function* (cluster: StoreCluster, program = present) {
   yield* Effect.forEach(cluster.ids, (id) => cluster.start(id, program))
-  yield* cluster.until("version 2", () => cluster.versions().every((version) => version === 2))
+  yield* cluster.until(`version ${latest}`, () => cluster.versions().every((version) => version === latest))
   return yield* cluster.leader
 })
 

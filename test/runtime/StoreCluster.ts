@@ -2,6 +2,7 @@
  * Replicas of the store with sessions, each running one of two programs: the present one, and one from before there were
  * sessions. On memory disks and a memory network, under `TestClock`.
  */
+import { versionOf } from "../../src/raft/Machine.ts"
 import { assert } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Logger, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
@@ -38,11 +39,14 @@ export const present: Program = {
   unknownCommand
 }
 
+/** What `present` understands, and all agree on in the end. */
+export const latest = versionOf(StoreMachine)
+
 /** Knows version 1 of the commands and of the state, and nothing of later ones. */
 export const former: Program = {
   machine: { ...StoreMachine, version: 1 },
   codec: {
-    encode: (command) => ("session" in command ? undefined : KvCommandCodec.encode(command)),
+    encode: (command) => ("session" in command ? undefined : KvCommandCodec.encode(command, 1)),
     decode: KvCommandCodec.decode
   },
   state: {

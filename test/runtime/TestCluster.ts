@@ -8,7 +8,8 @@ import { TestClock } from "effect/testing"
 import { KvCommandCodec } from "../../src/codec/KvCommandCodec.ts"
 import { KvStateCodec } from "../../src/codec/KvStateCodec.ts"
 import type { KvCommand, KvResult } from "../../src/kv/KvCommand.ts"
-import { KvMachine, type KvState, unknownCommand } from "../../src/kv/KvMachine.ts"
+import { KvMachine, unknownCommand } from "../../src/kv/KvMachine.ts"
+import type { KvState } from "../../src/kv/KvState.ts"
 import type { KvAnswer, KvQuery } from "../../src/kv/KvQuery.ts"
 import { ReplicaId } from "../../src/raft/LogEntry.ts"
 import type { Options } from "../../src/raft/Options.ts"
@@ -53,6 +54,9 @@ export interface Place {
   readonly network: MemoryNetwork
 }
 
+/** The store with plain puts and deletes alone: a cluster that has no versions to agree on logs what its clients say. */
+export const plainMachine: typeof KvMachine = { ...KvMachine, version: 1 }
+
 export class TestCluster {
   readonly ids: ReadonlyArray<ReplicaId>
   readonly network: MemoryNetwork
@@ -83,7 +87,7 @@ export class TestCluster {
         this.options.around?.(place) ?? Layer.mergeAll(place.disk.layer, place.network.layer(id))
       ).pipe(Scope.provide(scope))
       const made = yield* Replicated.make({
-        machine: this.options.machineOf?.(id) ?? KvMachine,
+        machine: this.options.machineOf?.(id) ?? plainMachine,
         codec: KvCommandCodec,
         state: KvStateCodec,
         unknownCommand,

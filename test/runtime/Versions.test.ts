@@ -4,7 +4,7 @@ import { Cause, Effect, Exit } from "effect"
 import type { KvCommand } from "../../src/kv/KvCommand.ts"
 import type { ReplicaId } from "../../src/raft/LogEntry.ts"
 import type { StoreCommand } from "../../src/sessions/Store.ts"
-import { former, present, StoreCluster } from "./StoreCluster.ts"
+import { former, latest, present, StoreCluster } from "./StoreCluster.ts"
 import { begin, get, put, valueIn } from "./TestCluster.ts"
 
 const once = (key: string, command: KvCommand): StoreCommand => ({ session: { _tag: "Key", key }, command })
@@ -70,13 +70,13 @@ describe("a cluster of two programs", () => {
         assert.strictEqual(refused.error()?._tag, "NotUnderstood")
         yield* cluster.assertSame
       }
-      yield* cluster.until("version 2", () => cluster.versions().every((version) => version === 2))
+      yield* cluster.until(`version ${latest}`, () => cluster.versions().every((version) => version === latest))
       const first = yield* cluster.ended(cluster.all()[0]!.replicated.propose(once("k", put("x", "1"))))
       const again = yield* cluster.ended(cluster.all()[1]!.replicated.propose(once("k", put("x", "1"))))
       assert.deepStrictEqual(again.result(), { _tag: "Repeated", result: first.result() as never })
       yield* assertKept(cluster, ["before ", ...upgraded])
       yield* cluster.assertSame
-      assert.isTrue(cluster.lines.some((line) => line.includes("commands are of version 2 from now on")))
+      assert.isTrue(cluster.lines.some((line) => line.includes(`commands are of version ${latest} from now on`)))
     }).pipe(Effect.scoped, Effect.provide(cluster.logger))
   })
 
@@ -84,7 +84,7 @@ describe("a cluster of two programs", () => {
     const cluster = new StoreCluster(small)
     return Effect.gen(function* () {
       yield* startAll(cluster, present)
-      yield* cluster.until("version 2", () => cluster.versions().every((version) => version === 2))
+      yield* cluster.until(`version ${latest}`, () => cluster.versions().every((version) => version === latest))
       yield* write(cluster, "before ")
       const leader = yield* cluster.leader
       yield* cluster.ended(leader.replicated.propose(once("k", put("x", "1"))))
@@ -110,7 +110,7 @@ describe("a cluster of two programs", () => {
       assert.deepStrictEqual(new Set(cluster.versions()), new Set([1]))
       const next = yield* cluster.leader
       yield* cluster.ended(next.replicated.amend({ _tag: "Version", ceiling: undefined }))
-      yield* cluster.until("version 2", () => cluster.versions().every((version) => version === 2))
+      yield* cluster.until(`version ${latest}`, () => cluster.versions().every((version) => version === latest))
       const anew = yield* cluster.ended(next.replicated.propose(once("k", put("x", "1"))))
       assert.strictEqual(anew.result()?._tag, "Put")
       yield* cluster.assertSame
@@ -121,7 +121,7 @@ describe("a cluster of two programs", () => {
     const cluster = new StoreCluster()
     return Effect.gen(function* () {
       yield* startAll(cluster, present)
-      yield* cluster.until("version 2", () => cluster.versions().every((version) => version === 2))
+      yield* cluster.until(`version ${latest}`, () => cluster.versions().every((version) => version === latest))
       const leader = yield* cluster.leader
       const follower = cluster.all().find((one) => one !== leader)!
       // Into one batch: the command is in the mailbox with its bytes of version 2 when the limit is logged before it.
@@ -142,7 +142,7 @@ describe("a cluster of two programs", () => {
       const cluster = new StoreCluster({ snapshotLogEntries: 1000 })
       return Effect.gen(function* () {
         yield* startAll(cluster, present)
-        yield* cluster.until("version 2", () => cluster.versions().every((version) => version === 2))
+        yield* cluster.until(`version ${latest}`, () => cluster.versions().every((version) => version === latest))
         const leader = yield* cluster.leader
         const gone = cluster.ids.find((id) => id !== leader.id)!
         yield* cluster.ended(leader.replicated.amend({ _tag: "Version", ceiling: 1 }))
@@ -151,12 +151,12 @@ describe("a cluster of two programs", () => {
         // It has said what it understands; the others agree on that while it is away.
         yield* cluster.stop(gone)
         yield* cluster.ended(leader.replicated.amend({ _tag: "Version", ceiling: undefined }))
-        yield* cluster.until("version 2", () => cluster.versions().every((version) => version === 2))
+        yield* cluster.until(`version ${latest}`, () => cluster.versions().every((version) => version === latest))
         yield* cluster.ended(leader.replicated.propose(once("k", put("x", "1"))))
         yield* write(cluster, "meanwhile ")
 
         const old = yield* cluster.start(gone, former)
-        yield* cluster.until("it is outdated", () => old.replicated.status().outdatedBy === 2)
+        yield* cluster.until("it is outdated", () => old.replicated.status().outdatedBy === latest)
         assert.isTrue(cluster.lines.some((line) => line.startsWith("Error") && line.includes("newer version of Balsa")))
         const refused = [
           yield* cluster.ended(old.replicated.propose(put("x", "2"))),
@@ -173,7 +173,7 @@ describe("a cluster of two programs", () => {
         yield* cluster.stop(gone)
         const held = cluster.disks.get(gone)!.contents()
         const begun = yield* Effect.exit(cluster.start(gone, former))
-        assert.include(why(begun), "The log says that the cluster has agreed on version 2")
+        assert.include(why(begun), `The log says that the cluster has agreed on version ${latest}`)
         assert.include(why(begun), "nothing was changed")
         assert.deepStrictEqual(cluster.disks.get(gone)!.contents().entries, held.entries)
 
@@ -190,7 +190,7 @@ describe("a cluster of two programs", () => {
     const cluster = new StoreCluster(small)
     return Effect.gen(function* () {
       yield* startAll(cluster, present)
-      yield* cluster.until("version 2", () => cluster.versions().every((version) => version === 2))
+      yield* cluster.until(`version ${latest}`, () => cluster.versions().every((version) => version === latest))
       yield* write(cluster, "before ")
       yield* write(cluster, "after ")
       const { id } = cluster.all().find(({ replicated }) => replicated.status().role !== "Leader")!

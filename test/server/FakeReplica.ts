@@ -8,6 +8,8 @@ import type { Amendment } from "../../src/raft/Amendment.ts"
 import * as Configurations from "../../src/raft/Configuration.ts"
 import type { Configuration } from "../../src/raft/Configuration.ts"
 import type { KvAnswer, KvQuery } from "../../src/kv/KvQuery.ts"
+import type { KvState } from "../../src/kv/KvState.ts"
+import { WatchHub } from "../../src/kv/WatchHub.ts"
 import { ClusterTime, Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import type { Strength } from "../../src/runtime/Amendments.ts"
 import type { MembersStatus } from "../../src/runtime/Membership.ts"
@@ -29,18 +31,25 @@ export interface FakeReplica extends KvReplica {
   readonly amendments: Array<Amendment>
   /** What the last linearizable query asked. */
   lastQuery: KvQuery | undefined
+  /** All that is applied. */
+  readonly store: () => KvState
+  readonly hub: WatchHub
   /** The cluster's time, in milliseconds. */
   time: number
+  /** On which version of commands the cluster has agreed. */
+  version: number
   /** How often each door was used. */
   readonly calls: { propose: number; query: number; queryLocal: number }
 }
 
 export const make = (): FakeReplica => {
   let state = StoreMachine.initial
+  const hub = new WatchHub(state.value, { schedule: (turn) => setImmediate(turn) })
 
   const apply = (command: StoreCommand): StoreResult => {
-    const [next, result] = StoreMachine.apply(state, command, { time: ClusterTime(fake.time), version: 2 })
+    const [next, result] = StoreMachine.apply(state, command, { time: ClusterTime(fake.time), version: fake.version })
     state = next
+    hub.advance(state.value)
     return result
   }
   const answer = (query: KvQuery): KvAnswer => StoreMachine.query(state, query)
@@ -52,7 +61,10 @@ export const make = (): FakeReplica => {
     configuration: Configurations.of([ReplicaId("A")], [{ id: ReplicaId("A"), address: "10.0.0.1:7501" }]),
     amendments: [],
     lastQuery: undefined,
+    store: () => state.value,
+    hub,
     time: 0,
+    version: 3,
     calls: { propose: 0, query: 0, queryLocal: 0 },
     propose: (command) =>
       Effect.suspend(() => {
@@ -129,7 +141,7 @@ const healthyLeader: ReplicaStatus = {
   available: true,
   admitted: true,
   divergedAt: undefined,
-  commandVersion: 2,
+  commandVersion: 3,
   outdatedBy: undefined,
   diskFull: false,
   diskStuck: false,

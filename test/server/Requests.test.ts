@@ -57,17 +57,59 @@ const badRequests: ReadonlyArray<
   ["range", { key, countOnly: [] }, 400, 3, /"count_only"/],
   ["range", { key, sort_order: "NOPE" }, 400, 3, /"sort_order" must be one of NONE, ASCEND, DESCEND, not "NOPE"/],
   ["range", { key, sort_order: 7 }, 400, 3, /"sort_order"/],
-  ["range", { key, sort_order: "DESCEND" }, 501, 12, "balsa: sort_order DESCEND is not supported yet"],
-  ["range", { key, sortOrder: 2 }, 501, 12, /sort_order DESCEND/],
-  ["range", { key, sort_target: "MOD" }, 501, 12, "balsa: sort_target MOD is not supported yet"],
-  ["range", { key, sortTarget: 4 }, 501, 12, /sort_target VALUE/],
-  ["range", { key, min_mod_revision: "1" }, 501, 12, "balsa: min_mod_revision is not supported yet"],
-  ["range", { key, maxModRevision: 1 }, 501, 12, /max_mod_revision/],
-  ["range", { key, min_create_revision: 1 }, 501, 12, /min_create_revision/],
-  ["range", { key, max_create_revision: 1 }, 501, 12, /max_create_revision/],
-  ["put", { key, lease: "7" }, 501, 12, "balsa: lease is not supported yet"],
-  ["put", { key, ignore_value: true }, 501, 12, /ignore_value/],
-  ["put", { key, ignoreLease: true }, 501, 12, /ignore_lease/],
+  ["range", { key, sort_target: "NOPE" }, 400, 3, /"sort_target" must be one of KEY, VERSION, CREATE, MOD, VALUE/],
+  ["range", { key, sort_target: 7 }, 400, 3, /"sort_target"/],
+  ["range", { key, min_mod_revision: "x" }, 400, 3, /"min_mod_revision"/],
+  [
+    "range",
+    '{"key":"aw==","max_create_revision":123456789012345678901}',
+    400,
+    3,
+    /"max_create_revision".+ not 1234567/
+  ],
+  [
+    "put",
+    '{"key":12345678901234567890}',
+    400,
+    3,
+    'balsa: field "key" must be a base64 string, not 12345678901234567890'
+  ],
+  ["put", { key, lease: "9223372036854775808" }, 400, 3, /"lease" must be a 64-bit integer/],
+  ["put", '{"key":"aw==","lease":9223372036854775808}', 400, 3, /"lease" must be a 64-bit integer/],
+  ["put", { key, value: key, ignore_value: true }, 400, 3, "etcdserver: value is provided"],
+  ["put", { key, lease: 7, ignoreLease: true }, 400, 3, "etcdserver: lease is provided"],
+  ["compaction", { revision: "x" }, 400, 3, /"revision"/],
+  ["compaction", { revision: -1 }, 400, 11, "etcdserver: mvcc: required revision has been compacted"],
+  ["txn", { compare: {} }, 400, 3, 'balsa: field "compare" must be a list of objects, not an object'],
+  ["txn", { compare: [null] }, 400, 3, /"compare" must be a list of objects/],
+  ["txn", { success: [7] }, 400, 3, /"success" must be a list of objects/],
+  ["txn", { success: [{}] }, 400, 3, "etcdserver: key not found"],
+  ["txn", { success: [{ request_range: null }] }, 400, 3, "etcdserver: key not found"],
+  ["txn", { success: [{ request_range: [] }] }, 400, 3, /"request_range" must be an object, not an array/],
+  ["txn", { success: [{ request_put: { key }, request_range: { key } }] }, 400, 3, /an operation is one of/],
+  ["txn", { failure: [{ requestPut: { key: "?" } }] }, 400, 3, /"key": illegal base64/],
+  ["txn", { compare: [{ key, target: "NOPE" }] }, 400, 3, /"target" must be one of VERSION, CREATE, MOD, VALUE, LEASE/],
+  ["txn", { compare: [{ key, target: 9 }] }, 400, 3, /"target"/],
+  ["txn", { compare: [{ key, result: "NO" }] }, 400, 3, /"result" must be one of EQUAL, GREATER, LESS, NOT_EQUAL/],
+  ["txn", { compare: [{ key, version: "x" }] }, 400, 3, /"version" must be a 64-bit integer/],
+  ["txn", { compare: [{ result: "EQUAL" }] }, 400, 3, "etcdserver: key is not provided"],
+  ["txn", { success: [{ request_delete_range: {} }] }, 400, 3, "etcdserver: key is not provided"],
+  ["txn", { compare: [{ key, create_revision: "x" }] }, 400, 3, /"create_revision" must be a 64-bit integer/],
+  ["txn", { compare: [{ key, target: "MOD", value: 5 }] }, 400, 3, /"value" must be a base64 string/],
+  [
+    "txn",
+    { success: [{ request_put: { key } }, { request_put: { key } }] },
+    400,
+    3,
+    "etcdserver: duplicate key given in txn request"
+  ],
+  [
+    "txn",
+    { success: Array.from({ length: 129 }, () => ({ request_range: { key } })) },
+    400,
+    3,
+    "etcdserver: too many operations in txn request"
+  ],
   ["put", "xx", 400, 3, 'balsa: the body is not JSON: unexpected "x" at position 0'],
   ["put", '{"key": tru}', 400, 3, /unexpected "}" at position 11$/],
   ["put", '{"key":', 400, 3, /it ends at position 7$/],
@@ -90,6 +132,28 @@ describe("bad requests are refused with the reason, and do nothing", () => {
     expect(got.headers.get("content-type")).toBe("application/json")
     expect(server.replica.calls).toEqual({ propose: 0, query: 0, queryLocal: 0 })
   })
+})
+
+test("of two spellings the one in camelCase goes before the other, null included; white space is no fields", async () => {
+  const server = await start()
+  await server.post("/v3/kv/put", { key })
+  const previous = async (body: object) => JSON.parse((await server.post("/v3/kv/put", { key, ...body })).text).prev_kv
+  expect(await previous({ prev_kv: true })).toBeDefined()
+  expect(await previous({ prev_kv: true, prevKv: false })).toBeUndefined()
+  expect(await previous({ prev_kv: true, prevKv: null })).toBeUndefined()
+  expect(await previous({ prev_kv: false, prevKv: true })).toBeDefined()
+  expect(JSON.parse((await server.post("/v3/kv/put", " \r\n\t")).text).message).toBe("etcdserver: key is not provided")
+})
+
+test("who has no users says so, and is asked properly", async () => {
+  const server = await start()
+  const answer = async (body: object) => {
+    const { status, text } = await server.post("/v3/auth/authenticate", body)
+    return [status, JSON.parse(text)]
+  }
+  const message = "etcdserver: authentication is not enabled"
+  expect(await answer({ name: "u", password: "p" })).toEqual([412, { error: message, message, code: 9 }])
+  expect(await answer({ name: 5 })).toMatchObject([400, { code: 3 }])
 })
 
 test("numbers that mean none, or are larger than a number can say, reach the machine as it knows them", async () => {
@@ -126,7 +190,9 @@ describe("other methods and paths", () => {
     ["PUT", "/v3/kv/range?x=1", 405, "POST"],
     ["POST", "/health", 405, "GET, HEAD"],
     ["PROPFIND", "/readyz", 405, "GET, HEAD"],
-    ["POST", "/v3/kv/txn", 404, null],
+    ["GET", "/v3/kv/txn", 405, "POST"],
+    ["POST", "/v3/kv/lease/keepalive", 404, null],
+    ["POST", "/v3/maintenance/hashkv", 404, null],
     ["POST", "/v3//kv/put", 404, null],
     ["GET", "/", 404, null],
     ["GET", "/%zz", 404, null]
@@ -134,6 +200,7 @@ describe("other methods and paths", () => {
     const server = await start()
     const response = await fetch(server.url + path, { method })
     expect([response.status, response.headers.get("allow")]).toEqual([status, allow])
+    expect(response.headers.get("content-type")).toBe("text/plain; charset=utf-8")
     expect(await response.text()).toBe(status === 404 ? "Not Found\n" : "Method Not Allowed\n")
   })
 })

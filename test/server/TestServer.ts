@@ -43,6 +43,8 @@ export const start = async (
   const replica = FakeReplica.make()
   const gateway = Gateway.layer({
     replica,
+    store: replica.store,
+    hub: replica.hub,
     cluster: "test",
     members: () => [memberA],
     founding: { voters: [ReplicaId("A")], recovery: undefined },

@@ -166,6 +166,31 @@ describe("sessions", () => {
     assert.deepStrictEqual(later.migrate!(state, 1), { value: 1, sessions: Sessions.none })
   })
 
+  it("results go that an earlier version does not know, and their commands are not applied again", () => {
+    const later = Sessions.over(counting, {
+      since: 1,
+      identify: () => 1,
+      weigh: () => 1,
+      isKnown: (result, version) => version > 1 || result.count < 2
+    })
+    let state = later.initial
+    const register = commandOf({ name: "c", sequence: 0, word: "", weight: 1 })
+    for (const [n, command] of [key("k", "a"), key("l", "a"), register, client("c", 1, "a")].entries()) {
+      state = later.apply(state, command, at(n, 2))[0]
+    }
+    const down = later.migrate!(state, 1)
+    const repeated = [key("k", "a"), key("l", "a"), client("c", 1, "a")].map((command) =>
+      later.apply(down, command, at(9, 1))
+    )
+    for (const [after] of repeated) assert.strictEqual(after, down)
+    assert.deepStrictEqual(
+      repeated.map(([, result]) => result),
+      [counted(1), undefined, undefined].map((result) => ({ _tag: "Repeated" as const, result }))
+    )
+    assert.strictEqual(down.sessions.keys.bytes, state.sessions.keys.bytes)
+    assert.strictEqual(later.migrate!(state, 2).sessions.keys, state.sessions.keys)
+  })
+
   it("what differs in its command, its name or its result differs in its digest", () => {
     const commands = [
       key("k", "a"),

@@ -8,7 +8,6 @@ import { subject } from "../../src/sim/Register.ts"
 import * as Replay from "../../src/sim/Replay.ts"
 import { shrink } from "../../src/sim/Shrink.ts"
 import * as Simulation from "../../src/sim/Simulation.ts"
-import * as Store from "../../src/sim/Store.ts"
 import { erase } from "../../src/sim/Subject.ts"
 
 const run = (seed: number, cuts: Cuts = {}): Simulation.Outcome =>
@@ -33,14 +32,6 @@ describe("whole clusters under faults, then with a majority healed", () => {
   }
 
   it("takes every path that has a name", () => expect(Marks.missing(marks)).toEqual([]))
-})
-
-describe("the key-value store in a cluster", () => {
-  it("seeds 1 to 60", () => {
-    for (let seed = 1; seed <= 60; seed++) {
-      expect(explain(Simulation.run({ seed, subject: erase(Store.subject) }))).toBe("")
-    }
-  })
 })
 
 describe("a seed is a run", () => {

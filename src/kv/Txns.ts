@@ -1,0 +1,257 @@
+/**
+ * Transactions, as etcd carries them out: all compares, those of nested ones as well, are about the store before; then
+ * what is to be done is checked as a whole; then it is done, and each operation sees those before it.
+ */
+import { bounds, isSingle, type KeyValue } from "./KeyValue.ts"
+import type {
+  Compare,
+  DeleteRange,
+  DeleteRangeResult,
+  Operation,
+  OperationResult,
+  Merge,
+  MergeResult,
+  Put,
+  PutResult,
+  Rejected,
+  Rejection,
+  TimeToLive,
+  TimeToLiveResult,
+  Txn,
+  TxnResult
+} from "./KvCommand.ts"
+import type { RangeQuery } from "./KvQuery.ts"
+import type { KvState } from "./KvState.ts"
+import * as Leases from "./Leases.ts"
+import * as OrderedMap from "./OrderedMap.ts"
+import * as Ranging from "./Ranging.ts"
+import * as Writing from "./Writing.ts"
+
+/** Why a revision cannot be read in this state; 0 is the present. As etcd has it, one below 0 was compacted, but -1 not at first. */
+export const unreadable = ({ revision, compacted }: KvState, asked: number): Rejection | undefined => {
+  if (asked > revision) return "FutureRevision"
+  return asked !== 0 && asked < (compacted === 0 ? -1 : compacted) ? "Compacted" : undefined
+}
+
+/** What a put may not do. etcd looks at the lease first, but in a transaction at the key. */
+export const putProblem = (state: Held, put: Put, leaseFirst: boolean): Rejection | undefined => {
+  const needsKey = put.ignoreValue === true || put.ignoreLease === true
+  const noKey = needsKey && OrderedMap.get(state.keys, put.key) === undefined ? "KeyNotFound" : undefined
+  const { lease = 0n } = put
+  const noLease = lease !== 0n && Leases.get(state.leases, lease) === undefined ? "LeaseNotFound" : undefined
+  return leaseFirst ? (noLease ?? noKey) : (noKey ?? noLease)
+}
+
+/** The way through a transaction: which branch is taken, here and in those nested in it. */
+interface Path {
+  readonly succeeded: boolean
+  readonly operations: ReadonlyArray<Operation>
+  /** One for each operation; `undefined` where it is no transaction. */
+  readonly nested: ReadonlyArray<Path | undefined>
+}
+
+/** What there is, before a command or in the middle of it. */
+type Held = Pick<KvState, "keys" | "leases">
+
+const pathOf = (state: KvState, { compares, success, failure }: Txn): Path => {
+  const succeeded = compares.every((compare) => holds(state, compare))
+  const operations = succeeded ? success : failure
+  const nested = operations.map((operation) => (operation._tag === "Txn" ? pathOf(state, operation) : undefined))
+  return { succeeded, operations, nested }
+}
+
+/** As etcd looks: for puts throughout, nested ones included, and then for ranges. */
+const problemOf = (state: KvState, path: Path): Rejection | undefined =>
+  firstProblem(path, (operation) => (operation._tag === "Put" ? putProblem(state, operation, false) : undefined)) ??
+  firstProblem(path, (operation) => (operation._tag === "Range" ? unreadable(state, operation.revision) : undefined))
+
+const firstProblem = (
+  { operations, nested }: Path,
+  problemWith: (operation: Operation) => Rejection | undefined
+): Rejection | undefined => {
+  for (const [at, operation] of operations.entries()) {
+    const path = nested[at]
+    const problem = path === undefined ? problemWith(operation) : firstProblem(path, problemWith)
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
+
+/** Carries it out, unless there is something against it: then nothing has changed. */
+export const txn = (writing: Writing.Writing, command: Txn): TxnResult | Rejection => {
+  if (command.inOrder === true) return inOrder(writing, command)
+  const path = pathOf(writing.before, command)
+  return problemOf(writing.before, path) ?? follow(writing, path)
+}
+
+const follow = (writing: Writing.Writing, { succeeded, operations, nested }: Path): TxnResult => {
+  const responses = operations.map((operation, at) => carryOut(writing, operation, nested[at]))
+  return { _tag: "Txn", revision: Writing.revisionOf(writing), succeeded, responses }
+}
+
+/** Each operation, and each compare, is about what those before it have made. */
+const inOrder = (writing: Writing.Writing, { compares, success, failure }: Txn): TxnResult => {
+  const succeeded = compares.every((compare) => holds(writing, compare))
+  const responses = (succeeded ? success : failure).map((operation): OperationResult => {
+    if (operation._tag === "Txn") return inOrder(writing, operation)
+    const problem =
+      operation._tag === "Put"
+        ? putProblem(writing, operation, true)
+        : operation._tag === "Range"
+          ? unreadable(writing.before, operation.revision)
+          : undefined
+    return problem === undefined ? carryOut(writing, operation, undefined) : rejected(writing.before, problem)
+  })
+  return { _tag: "Txn", revision: Writing.revisionOf(writing), succeeded, responses }
+}
+
+export const rejected = ({ revision, compacted }: KvState, reason: Rejection): Rejected => ({
+  _tag: "Rejected",
+  revision,
+  reason,
+  compacted
+})
+
+const carryOut = (writing: Writing.Writing, operation: Operation, path: Path | undefined): OperationResult => {
+  switch (operation._tag) {
+    case "Range":
+      return rangeWithin(writing, operation)
+    case "Put":
+      return put(writing, operation)
+    case "DeleteRange":
+      return deleteRange(writing, operation)
+    case "Merge":
+      return merge(writing, operation)
+    case "TimeToLive":
+      return timeToLive(writing, operation)
+    case "Txn":
+      return follow(writing, path!)
+  }
+}
+
+const rangeWithin = (writing: Writing.Writing, query: RangeQuery) => {
+  if (query.revision <= 0) return Ranging.range(Writing.view(writing), query)
+  return { ...Ranging.range(writing.before, query), revision: Writing.revisionOf(writing) }
+}
+
+/** There is nothing against it: see `putProblem`. */
+export const put = (writing: Writing.Writing, command: Put): PutResult => {
+  const { key, prevKv, ignoreValue = false, ignoreLease = false } = command
+  const known = ignoreValue || ignoreLease ? OrderedMap.get(writing.keys, key) : undefined
+  const value = (ignoreValue ? known?.value : undefined) ?? Writing.owned(command.value)
+  const lease = leaseFor(writing, command, ignoreLease ? keptLease(writing, known) : command.lease)
+  const prev = Writing.put(writing, key, value, lease)
+  return { _tag: "Put", revision: Writing.revisionOf(writing), prevKv: prevKv ? prev : undefined }
+}
+
+/** A key that only names its lease has none. */
+const keptLease = ({ leases }: Writing.Writing, known: KeyValue | undefined): bigint =>
+  known !== undefined && Leases.holds(leases, known.lease, known.key) ? known.lease : 0n
+
+const leaseFor = (writing: Writing.Writing, { ttlMillis }: Put, lease = 0n): bigint =>
+  ttlMillis === undefined ? lease : Writing.ownLease(writing, ttlMillis)
+
+/** Its lease stays, so what was to go goes at the same time. */
+export const merge = (writing: Writing.Writing, { key, by }: Merge): MergeResult => {
+  const known = OrderedMap.get(writing.keys, key)
+  const value = by._tag === "Add" ? sum(known?.value, by.amount) : joined(known?.value, by.bytes)
+  if (typeof value !== "string") Writing.put(writing, key, value, keptLease(writing, known))
+  return { _tag: "Merge", revision: Writing.revisionOf(writing), value }
+}
+
+const timeToLive = (writing: Writing.Writing, { key }: TimeToLive): TimeToLiveResult => {
+  const kv = OrderedMap.get(writing.keys, key)
+  const lease = kv === undefined ? undefined : Leases.get(writing.leases, kv.lease)
+  const none = kv === undefined ? -2 : -1
+  const ttlMillis = lease === undefined ? none : Math.max(0, lease.expiresAt - writing.time)
+  return { _tag: "TimeToLive", revision: Writing.revisionOf(writing), ttlMillis }
+}
+
+const lowest = -(1n << 63n)
+const highest = (1n << 63n) - 1n
+/** As Redis has them: no space, no plus sign, no zero in front. */
+const integer = /^(?:0|-?[1-9][0-9]{0,18})$/
+
+const sum = (value: Uint8Array | undefined, amount: bigint): MergeResult["value"] => {
+  const text = value === undefined ? "0" : String.fromCharCode(...value.subarray(0, 21))
+  if (!integer.test(text)) return "NotANumber"
+  const known = BigInt(text)
+  if (known < lowest || known > highest) return "NotANumber"
+  const next = known + amount
+  if (next < lowest || next > highest) return "Overflow"
+  return Uint8Array.from(next.toString(), (digit) => digit.charCodeAt(0))
+}
+
+const joined = (value: Uint8Array | undefined, more: Uint8Array): Uint8Array => {
+  if (value === undefined) return Writing.owned(more)
+  const all = new Uint8Array(value.length + more.length)
+  all.set(value)
+  all.set(more, value.length)
+  return all
+}
+
+export const deleteRange = (writing: Writing.Writing, command: DeleteRange): DeleteRangeResult => {
+  const found = isSingle(command) ? removeOne(writing, command) : removeMany(writing, command)
+  return {
+    _tag: "DeleteRange",
+    revision: Writing.revisionOf(writing),
+    deleted: found.length,
+    prevKvs: command.prevKv ? found : []
+  }
+}
+
+/** A single key leaves by the way that keeps the tree dense. */
+const removeOne = (writing: Writing.Writing, { key }: DeleteRange): ReadonlyArray<KeyValue> => {
+  const prev = Writing.remove(writing, key)
+  return prev === undefined ? [] : [prev]
+}
+
+const removeMany = (writing: Writing.Writing, command: DeleteRange): ReadonlyArray<KeyValue> => {
+  const interval = bounds(command)
+  const found = Ranging.collect(writing.keys, ...interval, Number.POSITIVE_INFINITY)
+  if (found.length > 0) Writing.removeAll(writing, interval, found)
+  return found
+}
+
+const holds = (state: Held, compare: Compare): boolean => {
+  if (isSingle(compare)) return holdsFor(compare, OrderedMap.get(state.keys, compare.key))
+  let isEmpty = true
+  let holdsForAll = true
+  OrderedMap.walk(state.keys, ...bounds(compare), (kv) => {
+    isEmpty = false
+    holdsForAll = holdsFor(compare, kv)
+    return holdsForAll
+  })
+  return isEmpty ? holdsFor(compare, undefined) : holdsForAll
+}
+
+const holdsFor = ({ target, result }: Compare, kv: KeyValue | undefined): boolean => {
+  switch (target._tag) {
+    case "Value":
+      return kv !== undefined && satisfies(Ranging.compareBytes(kv.value, target.value), result)
+    case "Lease":
+      return satisfies(order(kv?.lease ?? 0n, target.lease), result)
+    case "Version":
+      return satisfies(order(kv?.version ?? 0, target.number), result)
+    case "CreateRevision":
+      return satisfies(order(kv?.createRevision ?? 0, target.number), result)
+    case "ModRevision":
+      return satisfies(order(kv?.modRevision ?? 0, target.number), result)
+  }
+}
+
+const order = <N extends number | bigint>(one: N, other: N): number => (one < other ? -1 : one > other ? 1 : 0)
+
+/** How what is there compares with what is asked for. */
+const satisfies = (order: number, result: Compare["result"]): boolean => {
+  switch (result) {
+    case "Equal":
+      return order === 0
+    case "NotEqual":
+      return order !== 0
+    case "Greater":
+      return order > 0
+    case "Less":
+      return order < 0
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * What one command is doing to the store: changes of keys that become one revision, all of them or none. It is changed
+ * in place and must not be used after `finish`; the state that it began with stays as it was.
+ */
+import { ClusterTime } from "../raft/LogEntry.ts"
+import * as History from "./History.ts"
+import type { Key, KeyValue } from "./KeyValue.ts"
+import { type KvState, weighPair } from "./KvState.ts"
+import * as Leases from "./Leases.ts"
+import * as OrderedMap from "./OrderedMap.ts"
+
+export interface Writing {
+  readonly before: KvState
+  readonly time: ClusterTime
+  readonly owner: OrderedMap.Owner
+  keys: KvState["keys"]
+  deletions: KvState["deletions"]
+  leases: Leases.Leases
+  liveBytes: number
+  historyBytes: number
+  readonly changes: Array<History.Change>
+}
+
+export const begin = (before: KvState, time: ClusterTime): Writing => ({
+  before,
+  time,
+  owner: OrderedMap.owner(),
+  keys: before.keys,
+  deletions: before.deletions,
+  leases: before.leases,
+  liveBytes: before.liveBytes,
+  historyBytes: before.historyBytes,
+  changes: []
+})
+
+/** The revision as a read within the command sees it: a new one as soon as something has changed. */
+export const revisionOf = ({ before, changes }: Writing): number => before.revision + (changes.length > 0 ? 1 : 0)
+
+/** What a read within the command sees. A past revision is to be read in the state before it. */
+export const view = (writing: Writing): Pick<KvState, "keys" | "deletions" | "history" | "revision"> => ({
+  keys: writing.keys,
+  deletions: writing.deletions,
+  history: writing.before.history,
+  revision: revisionOf(writing)
+})
+
+/** A lease for the key that is put next, which goes by itself after so long. */
+export const ownLease = (writing: Writing, ttlMillis: number): bigint => {
+  const [leases, id] = Leases.own(writing.leases, ClusterTime(writing.time + ttlMillis), ttlMillis)
+  writing.leases = leases
+  return id
+}
+
+/** Gives what was there before. `value` is kept for ever: see `owned`. A lease that is not there takes no keys. */
+export const put = (writing: Writing, key: Key, value: Uint8Array, lease: bigint): KeyValue | undefined => {
+  const revision = writing.before.revision + 1
+  const known = OrderedMap.get(writing.keys, key)
+  const deleted = known === undefined ? OrderedMap.get(writing.deletions, key) : undefined
+  const earlier = earlierIn(writing, key, known ?? deleted)
+  const kv: KeyValue = {
+    key,
+    value,
+    createRevision: known === undefined ? revision : known.createRevision,
+    modRevision: revision,
+    // Two puts in one command are one to all others.
+    version: known === undefined ? 1 : known.modRevision === revision ? known.version : known.version + 1,
+    lease
+  }
+  writing.keys = OrderedMap.set(writing.keys, key, kv, writing.owner)
+  if (deleted !== undefined) writing.deletions = OrderedMap.remove(writing.deletions, key, writing.owner)
+  const oldLease = known?.lease ?? 0n
+  if (oldLease !== 0n && oldLease !== lease) writing.leases = Leases.detach(writing.leases, oldLease, key)
+  // Also where the key has it already: that may have been an earlier one of this name (see KvMachine.migrate).
+  if (lease !== 0n) writing.leases = Leases.attach(writing.leases, lease, key)
+  writing.liveBytes += weighPair(kv) - (known === undefined ? 0 : weighPair(known))
+  const since = earlier === undefined ? { prev: known, deleted } : beginningOf(writing.changes[earlier]!)
+  note(writing, { _tag: "Put", kv, ...since }, earlier)
+  return known
+}
+
+/** Gives what was there; `undefined`, and nothing changes, where there is no such key. */
+export const remove = (writing: Writing, key: Key): KeyValue | undefined => {
+  const known = OrderedMap.get(writing.keys, key)
+  if (known === undefined) return undefined
+  writing.keys = OrderedMap.remove(writing.keys, key, writing.owner)
+  noteRemoved(writing, known)
+  return known
+}
+
+/** Removes all of [from, to), which `found` is in the order of keys. */
+export const removeAll = (
+  writing: Writing,
+  [from, to]: readonly [from: Key, to: Key | undefined],
+  found: ReadonlyArray<KeyValue>
+): void => {
+  writing.keys = OrderedMap.removeRange(writing.keys, from, to)
+  for (const kv of found) noteRemoved(writing, kv)
+}
+
+const noteRemoved = (writing: Writing, known: KeyValue): void => {
+  const { key } = known
+  const earlier = earlierIn(writing, key, known)
+  const { prev, deleted } =
+    earlier === undefined ? { prev: known, deleted: undefined } : beginningOf(writing.changes[earlier]!)
+  if (known.lease !== 0n) writing.leases = Leases.detach(writing.leases, known.lease, key)
+  writing.liveBytes -= weighPair(known)
+  if (prev === undefined) {
+    // It came and went within one command: to all others nothing has changed.
+    writing.historyBytes -= weighChange(writing.changes[earlier!]!)
+    writing.changes.splice(earlier!, 1)
+    if (deleted !== undefined) writing.deletions = OrderedMap.set(writing.deletions, key, deleted, writing.owner)
+    return
+  }
+  const change: History.Deletion = { _tag: "Delete", key, modRevision: writing.before.revision + 1, prev }
+  writing.deletions = OrderedMap.set(writing.deletions, key, change, writing.owner)
+  note(writing, change, earlier)
+}
+
+/** Where this command has changed the key already, which only what came with it in one transaction can have. */
+const earlierIn = (
+  writing: Writing,
+  key: Key,
+  newest: { readonly modRevision: number } | undefined
+): number | undefined => {
+  if (newest === undefined || newest.modRevision <= writing.before.revision) return undefined
+  return writing.changes.findIndex((change) => History.keyOf(change) === key)
+}
+
+/** What the key was before the command. */
+const beginningOf = (change: History.Change): Pick<Extract<History.Change, { _tag: "Put" }>, "prev" | "deleted"> =>
+  change._tag === "Put" ? { prev: change.prev, deleted: change.deleted } : { prev: change.prev, deleted: undefined }
+
+const note = (writing: Writing, change: History.Change, earlier: number | undefined): void => {
+  if (earlier === undefined) writing.changes.push(change)
+  else {
+    writing.historyBytes -= weighChange(writing.changes[earlier]!)
+    writing.changes[earlier] = change
+  }
+  writing.historyBytes += weighChange(change)
+}
+
+/** What a record takes for each change beside the pair that was there before, about. */
+const changeBytes = 96
+
+/** What only the history keeps for the sake of a change, about. */
+export const weighChange = ({ prev }: History.Change): number =>
+  changeBytes + (prev === undefined ? 0 : weighPair(prev))
+
+/** The state after it: one revision later if keys have changed, the same revision otherwise. */
+export const finish = (writing: Writing): KvState => {
+  const { before, time, keys, deletions, leases, liveBytes, historyBytes, changes } = writing
+  if (changes.length === 0) return leases === before.leases ? before : { ...before, leases }
+  const revision = before.revision + 1
+  const history = History.append(before.history, { revision, time, changes })
+  return {
+    revision,
+    keys,
+    compacted: before.compacted,
+    history,
+    trimmed: before.trimmed,
+    deletions,
+    leases,
+    liveBytes,
+    historyBytes
+  }
+}
+
+const noBytes = new Uint8Array(0)
+
+/**
+ * A value that may be kept for ever. What arrives is often a small view into a large network or file
+ * buffer, all of which would stay in memory as long as the view; so unless the view is at
+ * least half of its buffer, its bytes are copied into one of their own.
+ */
+export const owned = (value: Uint8Array): Uint8Array => {
+  if (value.byteLength === 0) return noBytes
+  return value.buffer.byteLength <= 2 * value.byteLength ? value : new Uint8Array(value)
+}

@@ -1,0 +1,83 @@
+/**
+ * How routes change the store: every write of the gateway goes by here, so that what holds for all of them, the quota above all,
+ * holds for each.
+ */
+import { Effect } from "effect"
+import type { KvCommand, KvResult, Operation } from "../kv/KvCommand.ts"
+import type { KvState } from "../kv/KvState.ts"
+import type { StoreCommand, StoreResult } from "../sessions/Store.ts"
+import * as GatewayError from "./GatewayError.ts"
+import type { KvReplica } from "./KvReplica.ts"
+import * as StoreError from "./StoreError.ts"
+
+/** etcd's: what keys and values may take until only deletions are let in. */
+export const defaultQuotaBytes = 2 * 1024 * 1024 * 1024
+
+export interface WritesOptions {
+  readonly replica: KvReplica
+  /** What the replica has applied and carried out. */
+  readonly store: () => KvState
+  /** 0 is none. */
+  readonly quotaBytes: number
+}
+
+/** What a command gives that the store carries out. */
+export type Outcome<C extends KvCommand> = Extract<KvResult, { readonly _tag: C["_tag"] }>
+
+export interface Writes {
+  readonly propose: (command: StoreCommand) => Effect.Effect<StoreResult, GatewayError.GatewayError>
+  /** A refusal of the store is a failure here. */
+  readonly carryOut: <C extends KvCommand>(command: C) => Effect.Effect<Outcome<C>, GatewayError.GatewayError>
+}
+
+export const isFull = ({ store, quotaBytes }: Pick<WritesOptions, "store" | "quotaBytes">): boolean =>
+  quotaBytes > 0 && store().liveBytes >= quotaBytes
+
+export const make = (options: WritesOptions): Writes => {
+  const propose = (command: StoreCommand): Effect.Effect<StoreResult, GatewayError.GatewayError> =>
+    Effect.suspend(() =>
+      isFull(options) && takesSpace(command)
+        ? Effect.fail(quotaExceeded(options.quotaBytes, "session" in command))
+        : Effect.mapError(options.replica.propose(command), GatewayError.ofRequestError)
+    )
+
+  const carryOut = <C extends KvCommand>(command: C): Effect.Effect<Outcome<C>, GatewayError.GatewayError> =>
+    Effect.flatMap(propose(command), (result) => {
+      if (result._tag === "Rejected") return Effect.fail(StoreError.ofRejection(result.reason))
+      if (result._tag === "UnknownCommand") return Effect.fail(GatewayError.unknownCommand)
+      return Effect.succeed(result as Outcome<C>)
+    })
+
+  return { propose, carryOut }
+}
+
+/** One under an `Idempotency-Key` may have been carried out when there was room. */
+const quotaExceeded = (quotaBytes: number, wasAskedBefore: boolean): GatewayError.GatewayError => ({
+  ...GatewayError.noSpace(
+    `keys and values take more than the quota of ${quotaBytes} bytes; deletions are let in and make room at once`
+  ),
+  outcomeUnknown: wasAskedBefore
+})
+
+const takesSpace = (command: StoreCommand): boolean => {
+  if ("command" in command) return takesSpaceByItself(command.command)
+  return "_tag" in command && takesSpaceByItself(command)
+}
+
+const takesSpaceByItself = (command: KvCommand): boolean => {
+  switch (command._tag) {
+    case "Put":
+    case "Merge":
+    case "LeaseGrant":
+      return true
+    case "Txn":
+      return [...command.success, ...command.failure].some(putsAnything)
+    default:
+      return false
+  }
+}
+
+const putsAnything = (operation: Operation): boolean =>
+  operation._tag === "Put" ||
+  operation._tag === "Merge" ||
+  (operation._tag === "Txn" && [...operation.success, ...operation.failure].some(putsAnything))
