@@ -1,4 +1,4 @@
-/** A watch of a real etcd while its connections are cut and its leaders die: every revision once, in order. */
+/** A watch of a real etcd, and of a real Balsa, while its connections are cut and its leaders die: every revision once, in order. */
 import { Effect, Fiber, Stream } from "effect"
 import { assert, describe } from "vitest"
 import * as Client from "../../src/client/Client.ts"
@@ -9,7 +9,7 @@ import { Watch } from "../../src/client/Watch.ts"
 import { stream } from "../../src/sim/Random.ts"
 import { itNeeds } from "../faults/Probe.ts"
 import { Proxy } from "../process/Proxy.ts"
-import { etcd, EtcdCluster } from "./EtcdCluster.ts"
+import { stores } from "./AskStores.ts"
 
 interface Seen {
   readonly revision: number
@@ -54,10 +54,10 @@ const writeAll = (prefix: string, count: number, random: ReturnType<typeof strea
 
 const writeEnd = (prefix: string) => Effect.flatMap(Kv, (kv) => Effect.retry(kv.put(`${prefix}end`, ""), { times: 50 }))
 
-describe("a watch of a real etcd", () => {
-  itNeeds([etcd], "sees every revision once and in order while a proxy cuts its connections at random", async () => {
+describe.each(stores)("a watch of a real $name", ({ needs, start }) => {
+  itNeeds(needs, "sees every revision once and in order while a proxy cuts its connections at random", async () => {
     const random = stream(7, "cuts")
-    await using cluster = await EtcdCluster.start(1)
+    await using cluster = await start(1)
     const proxy = await Proxy.listen(cluster.ports[0]!)
     try {
       const direct = Client.layer({ endpoints: cluster.endpoints })
@@ -88,9 +88,9 @@ describe("a watch of a real etcd", () => {
     }
   })
 
-  itNeeds([etcd], "goes on with another member when its own dies, leader or not", async () => {
+  itNeeds(needs, "goes on with another member when its own dies, leader or not", async () => {
     const random = stream(8, "leaders")
-    await using cluster = await EtcdCluster.start(3)
+    await using cluster = await start(3)
     const { endpoints } = cluster
     const layer = Client.layer({ endpoints, timeoutMillis: 10_000, backoff: { firstMillis: 5, maxMillis: 100 } })
     const program = Effect.gen(function* () {
