@@ -42,6 +42,7 @@ describe("a client of promises", () => {
     assert.match(await refused({ endpoints: ["localhost"] }), /"localhost" is not HOST:PORT/)
     assert.match(await refused({ endpoints: ["https://h:1"] }), /TLS/)
     assert.match(await refused({ endpoints: ["h:1"], timeoutMillis: 0 }), /timeoutMillis: 0/)
+    assert.match(await refused({ endpoints: ["h:1"], token: "a\nb" }), /^token: /)
   })
 
   itConnects("puts, reads, lists, deletes, and rejects with typed errors", async (client) => {

@@ -11,6 +11,9 @@ import { itNeeds } from "../faults/Probe.ts"
 import { Proxy } from "../process/Proxy.ts"
 import { stores } from "./AskStores.ts"
 
+/** A write that a dying leader took waits for seven seconds at etcd. */
+const patienceMillis = 180_000
+
 interface Seen {
   readonly revision: number
   readonly key: string
@@ -55,66 +58,76 @@ const writeAll = (prefix: string, count: number, random: ReturnType<typeof strea
 const writeEnd = (prefix: string) => Effect.flatMap(Kv, (kv) => Effect.retry(kv.put(`${prefix}end`, ""), { times: 50 }))
 
 describe.each(stores)("a watch of a real $name", ({ needs, start }) => {
-  itNeeds(needs, "sees every revision once and in order while a proxy cuts its connections at random", async () => {
-    const random = stream(7, "cuts")
-    await using cluster = await start(1)
-    const proxy = await Proxy.listen(cluster.ports[0]!)
-    try {
-      const direct = Client.layer({ endpoints: cluster.endpoints })
-      const through = Client.layer({
-        endpoints: [`127.0.0.1:${proxy.port}`],
-        backoff: { firstMillis: 1, maxMillis: 5 }
-      })
-      let cuts = 0
-      const onBatch = (): void => {
-        if (!random.chance(0.4)) return
-        cuts++
-        // What comes next is cut in its midst.
-        proxy.tear()
-      }
-      const [seen, written] = await Effect.runPromise(
-        Effect.all(
-          [
-            follow("cut/", 2, onBatch).pipe(Effect.provide(through)),
-            writeAll("cut/", 150, random).pipe(Effect.tap(writeEnd("cut/")), Effect.provide(direct))
-          ],
-          { concurrency: 2 }
+  itNeeds(
+    needs,
+    "sees every revision once and in order while a proxy cuts its connections at random",
+    async () => {
+      const random = stream(7, "cuts")
+      await using cluster = await start(1)
+      const proxy = await Proxy.listen(cluster.ports[0]!)
+      try {
+        const direct = Client.layer({ endpoints: cluster.endpoints })
+        const through = Client.layer({
+          endpoints: [`127.0.0.1:${proxy.port}`],
+          backoff: { firstMillis: 1, maxMillis: 5 }
+        })
+        let cuts = 0
+        const onBatch = (): void => {
+          if (!random.chance(0.4)) return
+          cuts++
+          // What comes next is cut in its midst.
+          proxy.tear()
+        }
+        const [seen, written] = await Effect.runPromise(
+          Effect.all(
+            [
+              follow("cut/", 2, onBatch).pipe(Effect.provide(through)),
+              writeAll("cut/", 150, random).pipe(Effect.tap(writeEnd("cut/")), Effect.provide(direct))
+            ],
+            { concurrency: 2 }
+          )
         )
-      )
-      assert.deepEqual(seen.slice(0, -1), written)
-      assert.isAbove(cuts, 15)
-    } finally {
-      await proxy.close()
-    }
-  })
-
-  itNeeds(needs, "goes on with another member when its own dies, leader or not", async () => {
-    const random = stream(8, "leaders")
-    await using cluster = await start(3)
-    const { endpoints } = cluster
-    const layer = Client.layer({ endpoints, timeoutMillis: 10_000, backoff: { firstMillis: 5, maxMillis: 100 } })
-    const program = Effect.gen(function* () {
-      const watching = yield* Effect.forkChild(follow("lead/", 2, () => {}))
-      const written: Array<Seen> = []
-      for (let round = 0; round < 2; round++) {
-        written.push(...(yield* writeAll(`lead/${round}/`, 20, random)))
-        const leader = yield* Effect.promise(() => cluster.leader())
-        yield* Effect.promise(() => cluster.kill(leader))
-        written.push(...(yield* writeAll(`lead/${round}/without/`, 20, random)))
-        cluster.run(leader)
-        yield* Effect.promise(() => cluster.healthy(leader))
+        assert.deepEqual(seen.slice(0, -1), written)
+        assert.isAbove(cuts, 15)
+      } finally {
+        await proxy.close()
       }
-      yield* writeEnd("lead/")
-      return { seen: yield* Fiber.join(watching), written }
-    })
-    const { seen, written } = await Effect.runPromise(program.pipe(Effect.provide(layer)))
-    const revisions = seen.map(({ revision }) => revision)
-    assert.deepEqual(
-      revisions,
-      revisions.toSorted((a, b) => a - b)
-    )
-    const names = seen.map(({ revision, key }) => `${revision} ${key}`)
-    assert.strictEqual(new Set(names).size, names.length, "nothing twice")
-    for (const { revision, key } of written) assert.include(names, `${revision} ${key}`)
-  })
+    },
+    patienceMillis
+  )
+
+  itNeeds(
+    needs,
+    "goes on with another member when its own dies, leader or not",
+    async () => {
+      const random = stream(8, "leaders")
+      await using cluster = await start(3)
+      const { endpoints } = cluster
+      const layer = Client.layer({ endpoints, timeoutMillis: 10_000, backoff: { firstMillis: 5, maxMillis: 100 } })
+      const program = Effect.gen(function* () {
+        const watching = yield* Effect.forkChild(follow("lead/", 2, () => {}))
+        const written: Array<Seen> = []
+        for (let round = 0; round < 2; round++) {
+          written.push(...(yield* writeAll(`lead/${round}/`, 20, random)))
+          const leader = yield* Effect.promise(() => cluster.leader())
+          yield* Effect.promise(() => cluster.kill(leader))
+          written.push(...(yield* writeAll(`lead/${round}/without/`, 20, random)))
+          cluster.run(leader)
+          yield* Effect.promise(() => cluster.healthy(leader))
+        }
+        yield* writeEnd("lead/")
+        return { seen: yield* Fiber.join(watching), written }
+      })
+      const { seen, written } = await Effect.runPromise(program.pipe(Effect.provide(layer)))
+      const revisions = seen.map(({ revision }) => revision)
+      assert.deepEqual(
+        revisions,
+        revisions.toSorted((a, b) => a - b)
+      )
+      const names = seen.map(({ revision, key }) => `${revision} ${key}`)
+      assert.strictEqual(new Set(names).size, names.length, "nothing twice")
+      for (const { revision, key } of written) assert.include(names, `${revision} ${key}`)
+    },
+    patienceMillis
+  )
 })
