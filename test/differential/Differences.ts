@@ -173,13 +173,6 @@ const store: ReadonlyArray<Listed> = [
     balsa: "400, says so",
     reason: "everything has a limit",
     is: (trial) => isRefused(trial) && trial.input.what === "60 levels"
-  },
-  {
-    request: "a lease with a negative `ID`",
-    etcd: "granted",
-    balsa: "400: the ID is from 1 to 2^63 - 1",
-    reason: "no client asks for one, and it would be another kind of number in the log",
-    is: (trial) => trial.input.route.path === "/v3/lease/grant" && isRefused(trial)
   }
 ]
 
