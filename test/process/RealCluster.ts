@@ -214,7 +214,7 @@ export const eventually = async <A>(
  * that the system gives to outgoing connections: one of these could take the port of a replica
  * that is down, and a replica that dials it could then even be connected with itself.
  */
-export export const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
+export const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
   const servers: Array<Server> = []
   while (servers.length < count) {
     const server = createServer().listen(12_000 + Math.floor(Math.random() * 20_000), "127.0.0.1")
