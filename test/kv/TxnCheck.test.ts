@@ -109,6 +109,9 @@ test.each<readonly [string, Txn, TxnCheck.TxnProblem]>([
     "ValueProvided"
   ],
   ["a lease to be ignored", txn([{ ...put("a"), lease: 7n, ignoreLease: true } as Operation]), "LeaseProvided"],
+  ["an operation that is none", txn([], [txn([], [TxnCheck.nothing])]), "NoOperation"],
+  ["one that is none after one without a key", txn([put(""), TxnCheck.nothing]), "KeyNotProvided"],
+  ["one that is none before one without a key", txn([TxnCheck.nothing, put("")]), "NoOperation"],
   ["the first of several", txn([put(""), put("a"), put("a")]), "KeyNotProvided"]
 ])("%s", (_, one, expected) => {
   expect(TxnCheck.problemOf(one)).toBe(expected)
