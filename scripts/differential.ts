@@ -4,7 +4,7 @@
  * It runs dist/main.js, or the program that BALSA_PROGRAM names, and the etcd that is installed, or that ETCD_PROGRAM names.
  */
 import { parseArgs } from "node:util"
-import { write } from "../test/differential/bad-input/Page.ts"
+import { write } from "../test/differential/Page.ts"
 import { campaign } from "../test/differential/Campaign.ts"
 import type { Pair } from "../test/differential/Run.ts"
 import * as Servers from "../test/differential/Servers.ts"
@@ -121,6 +121,7 @@ const outcome = await campaign({
 for (const [name, count] of outcome.known) console.log(`known: ${name}, ${count} times`)
 const seconds = ((performance.now() - began) / 1000).toFixed(0)
 const differences = `${outcome.found.length} ${outcome.found.length === 1 ? "difference" : "differences"}`
+if (outcome.disturbed > 0) console.log(`begun anew because a server was not there: ${outcome.disturbed} times`)
 console.log(`${outcome.compared} sequences in ${seconds} s: ${differences}, seen again ${outcome.repeated} times`)
 await Promise.all(started.map((one) => one.stop()))
 process.exit(outcome.found.length > 0 ? 1 : 0)

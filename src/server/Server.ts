@@ -14,7 +14,6 @@ import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
 import { leaderOf } from "../raft/ServerState.ts"
 import * as Membership from "../runtime/Membership.ts"
-import { divergedMessage } from "../runtime/Refusals.ts"
 import * as Replicated from "../runtime/Replicated.ts"
 import { StoreMachine, unknownCommand } from "../sessions/Store.ts"
 import * as FileStorage from "../storage/FileStorage.ts"
@@ -98,7 +97,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   // It knows whom to take, though --peers does not say it.
   if (options.join !== undefined && owner.joined === undefined)
     transport.setMembers(Membership.addressesOf(founders, addresses, transport))
-  let tellWatchers = (_diverged: boolean): void => {}
+  let tellWatchers = (_silence: string | undefined, _store: KvState): void => {}
   const { replicated, run, state, image, clusterTime } = yield* Replicated.make({
     machine: StoreMachine,
     codec: StoreCommandCodec,
@@ -109,7 +108,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
     raft: raftOptions(options),
     joined: owner.joined !== undefined,
     addresses,
-    onCarriedOut: ({ after }) => tellWatchers(after.diverged !== undefined)
+    onCarriedOut: ({ after }) => tellWatchers(Replicated.silenceOf(after), after.stateMachine.value.value)
   }).pipe(Effect.provide(disk), Effect.provide(network))
   // A replica that has not caught up does not know yet of which epoch it is.
   epoch = () => (state().admitted ? state().stateMachine.epoch : undefined)
@@ -125,7 +124,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   const running = yield* Scope.fork(yield* Effect.scope)
   const store = (): KvState => image().value.value
   const hub = new WatchHub(store(), { schedule: (turn) => setImmediate(turn) })
-  tellWatchers = (diverged) => (diverged ? hub.end(divergedMessage) : hub.advance(store()))
+  tellWatchers = (silence, store) => (silence === undefined ? hub.advance(store) : hub.end(silence))
   const gateway = Gateway.layer({
     replica: replicated,
     cluster,

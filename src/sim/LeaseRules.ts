@@ -29,6 +29,10 @@ export const brokenLease = (
       return `${result.id} is not granted`
     if (granted.expiresAt !== time + result.ttlSeconds * 1000) return `${result.id} ends at ${granted.expiresAt}`
   }
+  if (command._tag === "Put" && command.ttlMillis !== undefined && result._tag === "Put") {
+    const own = Leases.get(after.leases, OrderedMap.get(after.keys, command.key)?.lease ?? 0n)
+    if (own?.expiresAt !== time + command.ttlMillis) return `${command.key} ends at ${own?.expiresAt}`
+  }
   Leases.walk(after.leases, (lease) => {
     broken ??= brokenKeys(lease, before, after)
     return broken === undefined
@@ -55,6 +59,8 @@ const brokenTenure = (
     const ends = isKept ? time + ttlSeconds * 1000 : expiresAt
     return now.expiresAt === ends ? undefined : `${id} ends at ${now.expiresAt} instead of ${ends}`
   }
+  const { isOwn } = lease
+  if (isOwn && Leases.keysOf(lease).every((key) => OrderedMap.get(after.keys, key)?.lease !== id)) return undefined
   if (about === "LeaseExpire") {
     if (expiresAt > time) return `${id} has gone ${expiresAt - time} ms before its time (I19)`
   } else if (about !== "LeaseRevoke") return `${id} has gone, and ${command._tag} is no reason (I19)`

@@ -3,7 +3,7 @@ import type { Changes } from "../kv/History.ts"
 import * as History from "../kv/History.ts"
 import type { KeyValue } from "../kv/KeyValue.ts"
 import { historySince, type KvCommand, type KvResult } from "../kv/KvCommand.ts"
-import { KvMachine } from "../kv/KvMachine.ts"
+import { KvMachine, unknownCommand } from "../kv/KvMachine.ts"
 import type { KvAnswer, KvQuery } from "../kv/KvQuery.ts"
 import type { KvState } from "../kv/KvState.ts"
 import * as Leases from "../kv/Leases.ts"
@@ -11,8 +11,8 @@ import * as OrderedMap from "../kv/OrderedMap.ts"
 import { ClusterTime } from "../raft/LogEntry.ts"
 import type { Context } from "../raft/Machine.ts"
 import { mix, text } from "./Random.ts"
-import * as PlainHub from "./PlainHub.ts"
 import * as StoreChoice from "./StoreChoice.ts"
+import * as StoreHub from "./StoreHub.ts"
 import { rule } from "./StoreRules.ts"
 import { inWords, type Subject } from "./Subject.ts"
 
@@ -21,11 +21,26 @@ type Store = Subject<KvState, KvCommand, KvResult, KvQuery, KvAnswer>
 /** No lease is shorter than two seconds, for which elections here are too quick and runs too short: so its seconds are. */
 const quick = (context: Context): Context => ({ ...context, time: ClusterTime(context.time * 5) })
 
+/** What was understood from the beginning. Anything else means nothing yet, where bytes are read (runtime/ByteMachine.ts). */
+const isPlain = (command: KvCommand): boolean =>
+  command._tag === "DeleteRange" ||
+  (command._tag === "Put" &&
+    (command.lease ?? 0n) === 0n &&
+    command.ignoreValue !== true &&
+    command.ignoreLease !== true &&
+    command.ttlMillis === undefined)
+
 /** The store, or one with a bug in it. */
-export const over = (machine: Store["machine"], hub: NonNullable<Store["hub"]> = PlainHub.make): Store => ({
+export const over = (machine: Store["machine"], hub: NonNullable<Store["hub"]> = StoreHub.make): Store => ({
   name: "store",
   hub,
-  machine: { ...machine, apply: (state, command, context) => machine.apply(state, command, quick(context)) },
+  machine: {
+    ...machine,
+    apply: (state, command, context) =>
+      context.version < historySince && !isPlain(command)
+        ? [state, unknownCommand(state)]
+        : machine.apply(state, command, quick(context))
+  },
   // In most clusters there is history from the beginning; in some it begins when the last program is replaced, if ever.
   versions: (random) => (random.chance(0.25) ? [historySince - 1, historySince] : [historySince, historySince + 1]),
   command: StoreChoice.command,
@@ -57,8 +72,17 @@ const pairs = new WeakMap<KeyValue, number>()
 const records = new WeakMap<Changes, number>()
 
 const ofState = (state: KvState): number => {
-  const { revision, compacted, trimmed, history, deletions, liveBytes, historyBytes } = state
-  let digest = [revision, compacted, trimmed, history.first, history.length, liveBytes, historyBytes].reduce(mix, 0)
+  const { revision, compacted, trimmed, history, deletions, liveBytes, historyBytes, leases } = state
+  let digest = [
+    revision,
+    compacted,
+    trimmed,
+    history.first,
+    history.length,
+    liveBytes,
+    historyBytes,
+    leases.owns
+  ].reduce(mix, 0)
   OrderedMap.walk(state.keys, "", undefined, (kv) => {
     digest = mix(digest, remembered(pairs, kv, ofPair))
     return true
@@ -70,9 +94,9 @@ const ofState = (state: KvState): number => {
     digest = mix(mix(mix(digest, text(key)), modRevision), remembered(pairs, prev, ofPair))
     return true
   })
-  Leases.walk(state.leases, (lease) => {
+  Leases.walk(leases, (lease) => {
     const { id, ttlSeconds, expiresAt } = lease
-    digest = mix(mix(mix(digest, ofId(id)), ttlSeconds), expiresAt)
+    digest = [ofId(id), ttlSeconds * 1000, expiresAt, lease.isOwn ? 1 : 0].reduce(mix, digest)
     for (const key of Leases.keysOf(lease)) digest = mix(digest, text(key))
     return true
   })

@@ -2,7 +2,7 @@
  * What clients ask of the key-value store: all kinds of commands and reads over a few keys, leases and revisions, so
  * that they meet. Half of it goes by what the store holds just now, or what is asked for would mostly be refused.
  */
-import type { Compare, KvCommand, LeaseCommand, Operation, Put, Txn } from "../kv/KvCommand.ts"
+import type { Compare, KvCommand, LeaseCommand, Merge, Operation, Put, Txn } from "../kv/KvCommand.ts"
 import type { KeyRange } from "../kv/KeyValue.ts"
 import type { KvQuery, RangeQuery } from "../kv/KvQuery.ts"
 import type { KvState } from "../kv/KvState.ts"
@@ -44,6 +44,7 @@ const put = (random: Random, number: number, key: string, state: KvState): Put =
   const one: Put = { _tag: "Put", key, value: bytesOf(number), prevKv: random.chance(0.5) }
   if (random.chance(0.08)) return { ...one, value: new Uint8Array(0), ignoreValue: true, lease: leaseOf(random, state) }
   if (random.chance(0.08)) return { ...one, ignoreLease: true }
+  if (random.chance(0.12)) return { ...one, ttlMillis: 1 + random.below(4000) }
   return { ...one, lease: leaseOf(random, state) }
 }
 
@@ -90,7 +91,36 @@ const compare = (random: Random, state: KvState): Compare => ({
 const some = <A>(random: Random, most: number, one: () => A): ReadonlyArray<A> =>
   Array.from({ length: random.below(most + 1) }, one)
 
-/** Each key is put once at most, whichever way is taken. */
+const merge = (random: Random): Merge => ({
+  _tag: "Merge",
+  key: random.pick(["n", "n", "m", keyOf(random)]),
+  by: random.chance(0.7)
+    ? { _tag: "Add", amount: random.pick([1n, -2n, 0x7fff_ffff_ffff_ffffn]) }
+    : { _tag: "Append", bytes: Uint8Array.of(0x30 + random.below(10)) }
+})
+
+/** Whatever there is, as often as one likes: each sees what those before it have made. */
+const inOrder = (random: Random, number: number, state: KvState, depth = 2): Txn => {
+  const operation = (): Operation => {
+    const kind = random.below(10)
+    if (kind < 3) return put(random, number, keyOf(random), state)
+    if (kind < 5) return { _tag: "DeleteRange", ...keyRange(random), prevKv: random.chance(0.5) }
+    if (kind === 5) return merge(random)
+    if (kind === 6) return { _tag: "TimeToLive", key: keyOf(random) }
+    if (kind === 7 && depth > 0) return inOrder(random, number, state, depth - 1)
+    return range(random, state)
+  }
+  return { ...conditional(random, state, operation, 4), inOrder: true }
+}
+
+const conditional = (random: Random, state: KvState, operation: () => Operation, most: number): Txn => ({
+  _tag: "Txn",
+  compares: some(random, 2, () => compare(random, state)),
+  success: some(random, most, operation),
+  failure: some(random, most, operation)
+})
+
+/** Each key is put once at most, whichever way is taken, and what is put is not deleted. */
 const txn = (random: Random, number: number, state: KvState, free = [...new Set(common)], depth = 2): Txn => {
   const operation = (): Operation => {
     const key = random.chance(0.5) ? free.shift() : undefined
@@ -102,8 +132,7 @@ const txn = (random: Random, number: number, state: KvState, free = [...new Set(
     if (depth > 0 && random.chance(0.25)) return txn(random, number, state, free, depth - 1)
     return range(random, state)
   }
-  const compares = some(random, 2, () => compare(random, state))
-  return { _tag: "Txn", compares, success: some(random, 3, operation), failure: some(random, 3, operation) }
+  return conditional(random, state, operation, 3)
 }
 
 /** Mostly about one that is not there, or about the first that will be over: as a client and a leader would. */
@@ -123,10 +152,12 @@ const lease = (random: Random, { leases: held }: KvState): LeaseCommand => {
 
 export const command = (random: Random, number: number, state: KvState): KvCommand => {
   const kind = random.below(100)
-  if (kind < 45) return put(random, number, keyOf(random), state)
+  if (kind < 42) return put(random, number, keyOf(random), state)
+  if (kind < 45) return merge(random)
   if (kind < 50) return put(random, number, random.pick(others), state)
   if (kind < 60) return { _tag: "DeleteRange", ...keyRange(random), prevKv: random.chance(0.5) }
-  if (kind < 74) return txn(random, number, state)
+  if (kind < 70) return txn(random, number, state)
+  if (kind < 74) return inOrder(random, number, state)
   if (kind < 78) return { _tag: "Compact", revision: Math.max(0, state.revision + random.pick([1, 0, 0, -1, -3, -8])) }
   return lease(random, state)
 }
@@ -135,8 +166,7 @@ export const command = (random: Random, number: number, state: KvState): KvComma
 const reading = (random: Random, state: KvState, depth = 1): Txn => {
   const operation = (): Operation =>
     depth > 0 && random.chance(0.3) ? reading(random, state, depth - 1) : range(random, state)
-  const compares = some(random, 2, () => compare(random, state))
-  return { _tag: "Txn", compares, success: some(random, 2, operation), failure: some(random, 2, operation) }
+  return conditional(random, state, operation, 2)
 }
 
 export const query = (random: Random, state: KvState): KvQuery => {

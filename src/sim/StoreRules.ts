@@ -44,13 +44,13 @@ export const rule = (
   result: KvResult,
   context: Context
 ): string | undefined =>
-  brokenRevision(before, after, result) ??
+  brokenRevision(before, after, result, command._tag === "Txn") ??
   brokenRecord(before, after, context) ??
   brokenPast(before, after, command, context) ??
   brokenLease(before, after, command, result, context)
 
-/** One command is one revision, or none where it changes nothing; what is refused changes nothing. */
-const brokenRevision = (before: KvState, after: KvState, result: KvResult): string | undefined => {
+/** One command is one revision, or none where it changes nothing; what is refused changes nothing. A transaction may delete a key and put it anew. */
+const brokenRevision = (before: KvState, after: KvState, result: KvResult, isTxn: boolean): string | undefined => {
   if (after.revision < before.revision) return `revision ${after.revision} after ${before.revision}`
   const changed = difference(before, after)
   const revisions = after.revision - before.revision
@@ -59,12 +59,11 @@ const brokenRevision = (before: KvState, after: KvState, result: KvResult): stri
   if (result.revision !== after.revision) return `an answer at ${result.revision} of a store at ${after.revision}`
   for (const { key, kv, prev } of changed) {
     if (kv === undefined) continue
-    const isRight =
-      kv.key === key &&
-      kv.modRevision === after.revision &&
-      kv.createRevision === (prev?.createRevision ?? after.revision) &&
-      kv.version === (prev?.version ?? 0) + 1
-    if (!isRight) return `${key} of version ${kv.version} at ${kv.createRevision} and ${kv.modRevision}`
+    const { createRevision, version } = kv
+    const goesOn = createRevision === prev?.createRevision && version === prev.version + 1
+    const isNew = createRevision === after.revision && version === 1 && (prev === undefined || isTxn)
+    if (kv.key !== key || kv.modRevision !== after.revision || !(goesOn || isNew))
+      return `${key} of version ${kv.version} at ${kv.createRevision} and ${kv.modRevision}`
   }
   return undefined
 }

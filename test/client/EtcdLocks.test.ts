@@ -6,6 +6,7 @@ import { assert, describe } from "vitest"
 import { Election } from "../../src/client/Election.ts"
 import { prefixRange } from "../../src/client/KeyRange.ts"
 import { Kv } from "../../src/client/Kv.ts"
+import { Lease } from "../../src/client/Lease.ts"
 import { Lock } from "../../src/client/Lock.ts"
 import * as Txn from "../../src/client/Txn.ts"
 import { Watch } from "../../src/client/Watch.ts"
@@ -91,6 +92,24 @@ describe("locks and elections of a real etcd", () => {
       )
       assert.isDefined(yield* Effect.scoped(lock.tryAcquire("lock/b")))
     })
+  )
+
+  itAsks(
+    "share a lease that outlives them",
+    Effect.gen(function* () {
+      const lock = yield* Lock
+      const lease = yield* (yield* Lease).make({ ttlSeconds: 30 })
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* lock.acquire("lock/e", { lease })
+          yield* lock.acquire("lock/f", { lease })
+          assert.isUndefined(yield* Effect.scoped(lock.tryAcquire("lock/f")))
+        })
+      )
+      assert.isFalse(yield* lease.isLost)
+      assert.isDefined(yield* Effect.scoped(lock.tryAcquire("lock/e")))
+      assert.isDefined(yield* Effect.scoped(lock.tryAcquire("lock/f")))
+    }).pipe(Effect.scoped)
   )
 
   itAsks(

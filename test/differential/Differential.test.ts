@@ -4,11 +4,14 @@
  */
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { campaign } from "./Campaign.ts"
+import { report } from "./Report.ts"
+import { run } from "./Run.ts"
+import { scenarios } from "./Scenarios.ts"
 import { type Started, startBalsa, startEtcd } from "./Servers.ts"
 
 const sequences = 300
-const least = 60
-const seconds = 25
+const least = 50
+const seconds = 20
 
 let started: ReadonlyArray<Started> = []
 
@@ -32,4 +35,9 @@ test("what etcd answers to some hundred sequences, Balsa answers too", async () 
   })
   expect(outcome.found.map((lines) => lines.join("\n"))).toEqual([])
   expect(outcome.compared).toBeGreaterThanOrEqual(least)
+})
+
+test.each(scenarios)("%s", async (_, sequence) => {
+  const difference = await run({ etcd: started[0]!.side, balsa: started[1]!.side }, sequence)
+  expect(difference === undefined ? "" : report(difference, sequence.seed).join("\n")).toBe("")
 })

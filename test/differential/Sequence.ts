@@ -1,7 +1,7 @@
 /** What is done to both servers, one step after the other, by nobody else meanwhile. */
 import type { Template } from "./Template.ts"
 
-export type Step = Call | Watch
+export type Step = Call | Watch | Expire
 
 export interface Call {
   readonly kind: "call"
@@ -32,6 +32,12 @@ export interface Create {
   readonly noDelete: boolean
   /** The number of the first revision that is watched, in changes of the sequence; 0 is from now on. */
   readonly from: number
+}
+
+/** Waits until the lease with this number has ended by itself, on both. */
+export interface Expire {
+  readonly kind: "expire"
+  readonly lease: number
 }
 
 export interface Sequence {

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { shorten } from "../Report.ts"
 import { type Started, startBalsa, startEtcd } from "../Servers.ts"
-import { find, type Listed, listed } from "./Differences.ts"
+import { find, type Listed, listed } from "../Differences.ts"
 import { type Input, table, tableOfHarms } from "./Table.ts"
 import { attemptAll, type Trial } from "./Trial.ts"
 

@@ -1,10 +1,9 @@
 /** The table of docs/etcd-compatibility.md that is made of the list of differences. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { known } from "../Known.ts"
 import { listed } from "./Differences.ts"
 
-const file = fileURLToPath(new URL("../../../docs/etcd-compatibility.md", import.meta.url))
+const file = fileURLToPath(new URL("../../docs/etcd-compatibility.md", import.meta.url))
 const begin = "<!-- differences: made by `npm run differential -- --page` -->"
 const end = "<!-- end of differences -->"
 
@@ -19,7 +18,7 @@ export const page = (): { readonly is: string; readonly shouldBe: string } => {
 export const write = (): void => writeFileSync(file, page().shouldBe)
 
 const table = (): string => {
-  const rows = [...listed, ...known].map(({ request, etcd, balsa, reason }) => [request, etcd, balsa, reason])
+  const rows = listed.map(({ request, etcd, balsa, reason }) => [request, etcd, balsa, reason])
   const head = ["Request", "etcd 3.4.23", "Balsa", "Why"]
   const widths = head.map((_, at) => Math.max(...[head, ...rows].map((row) => row[at]!.length)))
   const line = (cells: ReadonlyArray<string>): string =>

@@ -3,15 +3,18 @@
  * difference against it, and fail if one is not on it, or if one that is on it is none any more; and
  * docs/etcd-compatibility.md has its table from it.
  */
-import type { Trial } from "./Trial.ts"
+import type { Trial } from "./bad-input/Trial.ts"
+import type { Difference } from "./Run.ts"
 
 export interface Listed {
   readonly request: string
   readonly etcd: string
   readonly balsa: string
   readonly reason: string
-  /** `undefined` where it is not among what is sent here: it is told in the page alone. */
+  /** Among bad requests; `undefined` where none of them shows it. */
   readonly is: ((trial: Trial) => boolean) | undefined
+  /** Among random sequences. */
+  readonly isIn?: (difference: Difference) => boolean
 }
 
 /** How Go tells of JSON that it does not like. */
@@ -76,6 +79,40 @@ const reading: ReadonlyArray<Listed> = [
   }
 ]
 
+const streams: ReadonlyArray<Listed> = [
+  {
+    request: "a request to watch that asks for nothing",
+    etcd: "no answer, and the stream stays open",
+    balsa: "400, says what it can ask for",
+    reason: "whoever sent it would wait for ever",
+    is: (trial) => isRefused(trial) && trial.etcd.text === "silence"
+  },
+  {
+    request: "null among `filters`",
+    etcd: "taken for NOPUT",
+    balsa: "400, names the field",
+    reason: "it does not say which",
+    is: (trial) => isRefused(trial) && /filters(\[0\])?: (\[null\]|null)$/.test(trial.input.what)
+  },
+  {
+    request: "a number among `filters` that is beyond 32 bits, or below 0",
+    etcd: "500",
+    balsa: "ignored, as are other numbers that mean nothing",
+    reason: "one rule for all that mean nothing",
+    is: ({ input, etcd, balsa }) => /filters/.test(input.what) && etcd.status === 500 && balsa.text.includes("created")
+  },
+  {
+    request: "a wrong request behind a good one in one body",
+    etcd: "the stream ends without a word",
+    balsa: "the last line is the error",
+    reason: "it was not carried out, and that has to be told",
+    is: ({ input, etcd, balsa }) =>
+      input.route.path === "/v3/lease/keepalive" &&
+      balsa.text.startsWith(etcd.text.slice(0, 20)) &&
+      balsa.text.includes('{"error":{"grpc_code":3')
+  }
+]
+
 const serving: ReadonlyArray<Listed> = [
   {
     request: "OPTIONS, and `Access-Control-*` headers",
@@ -131,11 +168,11 @@ const serving: ReadonlyArray<Listed> = [
 
 const store: ReadonlyArray<Listed> = [
   {
-    request: "a lease with a negative `ID`",
-    etcd: "granted",
-    balsa: "400: the ID is from 1 to 2^63 - 1",
-    reason: "no client asks for one, and it would be another kind of number in the log",
-    is: (trial) => trial.input.route.path === "/v3/lease/grant" && isRefused(trial)
+    request: "transactions nested deeper than 16 levels",
+    etcd: "carried out",
+    balsa: "400, says so",
+    reason: "everything has a limit",
+    is: (trial) => isRefused(trial) && trial.input.what === "60 levels"
   }
 ]
 
@@ -182,6 +219,71 @@ const maintenance: ReadonlyArray<Listed> = [
   }
 ]
 
-export const listed: ReadonlyArray<Listed> = [...reading, ...serving, ...store, ...maintenance]
+/** What no bad request shows. */
+const told: ReadonlyArray<Listed> = (
+  [
+    [
+      "a write whose outcome is unknown",
+      "only the text says so",
+      '`"outcome_unknown":true`, and `reason` in words',
+      "a client has to know whether it may ask again"
+    ],
+    [
+      "wrong method",
+      "405; `Allow` only on `/health` and `/version`",
+      "405, always with `Allow`; HEAD is served where GET is",
+      "as HTTP has it"
+    ],
+    ["`/v3beta/...`", "the same as `/v3/...`", "404", "nobody should begin with it"],
+    ["`Content-Type` of `/health`", "`text/plain`", "`application/json`", "it is JSON"],
+    ["`/version`", "`3.4.23`, `3.4.0`", "`3.4.0` twice, and Balsa's own in `balsa`", "clients choose by it"],
+    [
+      "`dbSize`, `dbSizeInUse` in status",
+      "bytes of the file, and of it in use",
+      "what is stored, as Balsa counts it",
+      "there is no file of that kind"
+    ],
+    [
+      "a member added without `isLearner`",
+      "votes at once",
+      "is a learner first, and promoted by itself when it has caught up",
+      "until then it would only be waited for"
+    ],
+    [
+      "a member added that does not run yet",
+      "added",
+      '412, `etcdserver: unhealthy cluster`: start it first, or add `"force":true`',
+      "it may never come, and a majority is harder to reach"
+    ],
+    [
+      "adding what is a member at the same address, promoting a voter",
+      "refused",
+      "nothing to do, and so it succeeds",
+      "asking twice is harmless"
+    ],
+    [
+      "a `serializable` answer",
+      "says nothing of its age",
+      "headers `balsa-applied-index`, and `balsa-leader-heard-millis` unless no leader is known; see below",
+      "how old it may be is what one wants to know"
+    ],
+    [
+      "`peerURLs` in the member list",
+      "HTTP addresses",
+      "addresses of Balsa's own protocol, written as `http://`",
+      "peers do not speak HTTP"
+    ],
+    [
+      "a transaction that deletes to the end of all keys, then puts one of them with `ignore_value` or `ignore_lease`",
+      "panics (3.4.23)",
+      "400 `etcdserver: key not found`, nothing is done",
+      "a bug that is not to be copied"
+    ]
+  ] as const
+).map(([request, etcd, balsa, reason]) => ({ request, etcd, balsa, reason, is: undefined }))
+
+export const listed: ReadonlyArray<Listed> = [...reading, ...streams, ...serving, ...store, ...maintenance, ...told]
 
 export const find = (trial: Trial): Listed | undefined => listed.find(({ is }) => is?.(trial))
+
+export const findIn = (difference: Difference): Listed | undefined => listed.find(({ isIn }) => isIn?.(difference))
