@@ -4,6 +4,7 @@
  * It runs dist/main.js, or the program that BALSA_PROGRAM names, and the etcd that is installed, or that ETCD_PROGRAM names.
  */
 import { parseArgs } from "node:util"
+import { write } from "../test/differential/Page.ts"
 import { campaign } from "../test/differential/Campaign.ts"
 import type { Pair } from "../test/differential/Run.ts"
 import * as Servers from "../test/differential/Servers.ts"
@@ -18,34 +19,52 @@ npm run differential -- --replicas 1                      Balsa of one replica, 
 npm run differential -- --lanes 4                         so many pairs of servers at once (2)
 npm run differential -- --against-itself                  etcd and another etcd: they must not differ
 npm run differential -- --etcd URL --balsa URL[,URL...]   servers that run, which must be empty, and are emptied
+npm run differential -- --page                            writes the differences that are meant into docs/etcd-compatibility.md
 
 A difference is shown as the smallest sequence that was found, as curl commands, with both answers.
 It ends with 1 where the two differ, with 2 where it was not understood, and with 3 where there is no etcd.`
 
-const { values } = parseArgs({
-  options: {
-    help: { type: "boolean", short: "h", default: false },
-    sequences: { type: "string" },
-    minutes: { type: "string" },
-    seed: { type: "string" },
-    replicas: { type: "string", default: "3" },
-    lanes: { type: "string", default: "2" },
-    "max-reports": { type: "string", default: "10" },
-    "against-itself": { type: "boolean", default: false },
-    etcd: { type: "string" },
-    balsa: { type: "string" }
+const misused = (why: string): never => {
+  console.error(why)
+  console.error("see: npm run differential -- --help")
+  process.exit(2)
+}
+
+const read = () =>
+  parseArgs({
+    options: {
+      help: { type: "boolean", short: "h", default: false },
+      sequences: { type: "string" },
+      minutes: { type: "string" },
+      seed: { type: "string" },
+      replicas: { type: "string", default: "3" },
+      lanes: { type: "string", default: "2" },
+      "max-reports": { type: "string", default: "10" },
+      page: { type: "boolean", default: false },
+      "against-itself": { type: "boolean", default: false },
+      etcd: { type: "string" },
+      balsa: { type: "string" }
+    }
+  })
+
+const valuesOf = (): ReturnType<typeof read>["values"] => {
+  try {
+    return read().values
+  } catch (error) {
+    return misused((error as Error).message)
   }
-})
+}
+
+const values = valuesOf()
 
 if (values.help) {
   console.log(usage)
   process.exit(0)
 }
 
-const misused = (why: string): never => {
-  console.error(why)
-  console.error("see: npm run differential -- --help")
-  process.exit(2)
+if (values.page) {
+  write()
+  process.exit(0)
 }
 
 const wholeNumber = (name: string, text: string, least = 1): number => {
@@ -60,6 +79,7 @@ const sequences = wholeNumber("sequences", values.sequences ?? (values.minutes =
 const minutes = values.minutes === undefined ? Number.POSITIVE_INFINITY : Number(values.minutes)
 if (!(minutes > 0)) misused(`--minutes takes a number above 0, not "${values.minutes}"`)
 const replicas = wholeNumber("replicas", values.replicas)
+if (replicas > Servers.mostReplicas) misused(`--replicas takes ${Servers.mostReplicas} at most, not ${replicas}`)
 const lanes = values.etcd === undefined && values.balsa === undefined ? wholeNumber("lanes", values.lanes) : 1
 const maxReports = wholeNumber("max-reports", values["max-reports"])
 
@@ -113,6 +133,7 @@ const outcome = await campaign({
 for (const [name, count] of outcome.known) console.log(`known: ${name}, ${count} times`)
 const seconds = ((performance.now() - began) / 1000).toFixed(0)
 const differences = `${outcome.found.length} ${outcome.found.length === 1 ? "difference" : "differences"}`
+if (outcome.disturbed > 0) console.log(`begun anew because a server was not there: ${outcome.disturbed} times`)
 console.log(`${outcome.compared} sequences in ${seconds} s: ${differences}, seen again ${outcome.repeated} times`)
 await Promise.all(started.map((one) => one.stop()))
 process.exit(outcome.found.length > 0 ? 1 : 0)

@@ -48,6 +48,7 @@ export {
   Unauthorized
 } from "./client/Refusal.ts"
 export * as Txn from "./client/Txn.ts"
+export { type Codec, type Entry, type EntryEvent, ValueRefused, ValueUnreadable } from "./client/Values.ts"
 export * as Values from "./client/Values.ts"
 export { Watch, type WatchError, type WatchService } from "./client/Watch.ts"
 export type { WatchOptions } from "./client/WatchConnection.ts"

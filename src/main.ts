@@ -20,6 +20,7 @@ const onSignal = (signal: NodeJS.Signals): void => {
     process.exit(1)
   }
   stopping = true
+  host.signal.received = signal
   setTimeout(() => {
     process.stderr.write(`balsa: still stopping after ${stopMillis / 1000} s: ending at once\n`)
     process.exit(1)

@@ -1,9 +1,10 @@
 /** What every client command takes: where the cluster is, how long to wait, how to print. */
-import { type Option, Result } from "effect"
+import { Effect, type Option, Ref, Result } from "effect"
 import * as Flag from "effect/cli/Flag"
+import * as Backoff from "../client/Backoff.ts"
 import * as Endpoint from "../client/Endpoint.ts"
 import type { Cluster } from "../client/Gateway.ts"
-import type { Environment } from "./Host.ts"
+import { type Environment, Host } from "./Host.ts"
 import * as Setting from "./Setting.ts"
 import type { UsageError } from "./UsageError.ts"
 
@@ -67,6 +68,29 @@ export const parse = (
     const output = yield* parseOutput(command, flags.output, environment)
     return { endpoints, timeoutMillis: yield* Setting.millis(timeout, command), output }
   })
+
+/** As `parse`, with the environment of this process. */
+export const resolve = (
+  command: string,
+  flags: ClientFlags,
+  usualTimeout?: string
+): Effect.Effect<ClientOptions, UsageError> =>
+  Effect.flatMap(Host, (host) => Effect.fromResult(parse(command, flags, host.environment, usualTimeout)))
+
+/** Whether somebody said how long, for commands that would otherwise wait for as long as it makes sense. */
+export const choosesTimeout = (flags: ClientFlags, environment: Environment): boolean =>
+  Setting.from("timeout", flags.timeout, environment, "BALSA_TIMEOUT") !== undefined
+
+/** For commands that last: what they ask is asked again while a leader is elected, and first where it was answered last. */
+export const patient = (cluster: Cluster): Effect.Effect<Cluster> =>
+  Effect.map(Ref.make<Endpoint.Endpoint | undefined>(undefined), (preferred) => ({
+    ...cluster,
+    backoff: Backoff.defaults,
+    preferred
+  }))
+
+/** Whether lines of JSON are wanted, for commands that print one thing. */
+export const isJson = ({ output }: Pick<ClientOptions, "output">): boolean => output === "json" || output === "jsonl"
 
 /** For commands that ask nobody, and have no other of these flags. */
 export const parseOutput = (

@@ -20,4 +20,8 @@ export const render = (facts: ReadonlyArray<Fact>, format: OutputFormat): string
 }
 
 const show = (value: Fact[1]): string =>
-  Array.isArray(value) ? value.join(", ") : value === null ? "-" : String(value)
+  Array.isArray(value) && value.length > 0
+    ? value.join(", ")
+    : value === null || Array.isArray(value)
+      ? "-"
+      : String(value)

@@ -16,7 +16,9 @@ const environment = `ENVIRONMENT
       as the flags of balsa serve: --id, --peers, and so on; the first three and
       BALSA_DATA_DIR also for restore, recover and storage
   BALSA_ENDPOINTS, BALSA_OUTPUT, BALSA_TIMEOUT
-      as the flags of put, get, del, status, member, snapshot, restore, recover and storage
+      as the flags of every command that asks a cluster, of restore, recover and storage
+  XDG_STATE_HOME
+      where balsa shell keeps its history; ~/.local/state if unset
   NO_COLOR, FORCE_COLOR
       switch colour off or on (as --no-color does)`
 

@@ -1,5 +1,5 @@
 /** `balsa member`: who the members are, and changing them while the cluster runs. */
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -13,6 +13,7 @@ import * as MemberChanges from "./MemberChanges.ts"
 import * as MemberOutput from "./MemberOutput.ts"
 import { planCommand } from "./MemberPlan.ts"
 import * as MemberWaiting from "./MemberWaiting.ts"
+import { NotFound } from "./NotFound.ts"
 import { UsageError } from "./UsageError.ts"
 
 const idArgument = Argument.String("ID").pipe(Argument.withDescription("The replica's name"))
@@ -31,8 +32,7 @@ const address = Flag.String("address").pipe(
   Flag.withDescription("Where peers reach it: its --listen-peer")
 )
 
-const optionsOf = (command: string, flags: ClientOptions.ClientFlags) =>
-  Effect.flatMap(Host, (host) => Effect.fromResult(ClientOptions.parse(command, flags, host.environment)))
+const optionsOf = ClientOptions.resolve
 
 const show = Effect.fnUntraced(function* (members: Members.Members, output: ClientOptions.OutputFormat | undefined) {
   const host = yield* Host
@@ -83,7 +83,12 @@ const addCommand = Command.make(
       Flag.withDefault(false)
     ),
     force,
-    ...ClientOptions.clientFlags
+    ...ClientOptions.clientFlags,
+    timeout: ClientOptions.clientFlags.timeout.pipe(
+      Flag.withDescription(
+        `How long to wait for an answer, ${ClientOptions.defaultTimeout} if left out, and until it votes, as long as it comes forward if left out (BALSA_TIMEOUT)`
+      )
+    )
   },
   Effect.fnUntraced(function* (input) {
     const host = yield* Host
@@ -94,7 +99,8 @@ const addCommand = Command.make(
     const added = yield* amend(options, [change], input.force)
     if (input.learner || input.noWait) return yield* show(added, options.output)
     yield* host.err(`${id} is a learner at ${at}, and becomes a voter once it has caught up`)
-    yield* show(yield* MemberWaiting.untilVoter(options, id, host), options.output)
+    const maxMillis = ClientOptions.choosesTimeout(input, host.environment) ? options.timeoutMillis : undefined
+    yield* show(yield* MemberWaiting.untilVoter(options, id, host, maxMillis), options.output)
   })
 ).pipe(
   Command.withDescription(
@@ -114,9 +120,20 @@ const simple = (kind: "promote" | "demote" | "remove", description: string, shor
     Effect.fnUntraced(function* (input) {
       const options = yield* optionsOf(`member ${kind}`, input)
       const name = yield* Effect.fromResult(MemberChanges.nameOf(`member ${kind}`, input.id))
-      yield* show(yield* amend(options, [{ type: kind, name }], input.force), options.output)
+      const before = kind === "remove" ? yield* Effect.option(Members.membersOf(options)) : Option.none()
+      const after = yield* amend(options, [{ type: kind, name }], input.force)
+      // Asked for all the same: those who told of the members may have been out of date.
+      if (kind === "remove" && isUnknown(name, before))
+        return yield* new NotFound({ message: unknownName(name, after) })
+      yield* show(after, options.output)
     })
   ).pipe(Command.withDescription(description), Command.withShortDescription(short))
+
+const isUnknown = (name: string, before: Option.Option<Members.Members>): boolean =>
+  Option.exists(before, ({ members }) => members.every(({ id }) => id !== name))
+
+const unknownName = (name: string, { members }: Members.Members): string =>
+  `no member "${name}", so there was nothing to remove; the members are ${members.map(({ id }) => id).join(", ")}`
 
 const updateCommand = Command.make(
   "update",

@@ -49,6 +49,7 @@ const noteOn = ({ joint, committed, leader }: Members, { role, promote, progress
         : `catches up${round === undefined ? "" : `, round ${round}`}`
     )
   }
+  if (progress !== undefined && !progress.inReach) notes.push("not in reach of the leader")
   if (progress !== undefined && progress.inReach && !progress.admitted) notes.push("not admitted")
   if (address === undefined) notes.push("its address is not in the log")
   if (leader === undefined) notes.push("no leader is known")

@@ -15,11 +15,14 @@ const stillMillis = 60_000
 export const untilVoter = Effect.fnUntraced(function* (
   cluster: Cluster,
   id: string,
-  host: Host
+  host: Host,
+  /** For all of the waiting; as long as it comes forward if nothing is said. */
+  maxMillis: number | undefined
 ): Effect.fn.Return<Members.Members, ClientError | Failure> {
   const progress = yield* Progress.make(host)
   let reached = -1
-  let reachedAt = yield* Clock.currentTimeMillis
+  const begun = yield* Clock.currentTimeMillis
+  let reachedAt = begun
   const look = Effect.gen(function* () {
     while (true) {
       const members = yield* Members.membersOf(cluster)
@@ -32,6 +35,7 @@ export const untilVoter = Effect.fnUntraced(function* (
         reached = match
         reachedAt = now
       } else if (now - reachedAt > stillMillis) return yield* still(id)
+      if (maxMillis !== undefined && now - begun >= maxMillis) return yield* late(id, maxMillis)
       yield* progress.tell(() => describe(member))
       yield* Effect.sleep(lookMillis)
     }
@@ -52,6 +56,13 @@ const gone = (id: string): Failure =>
     code: "BALSA_NOT_A_MEMBER",
     message: `${id} is not a member any more: somebody removed it meanwhile`,
     exitCode: ExitCode.failure
+  })
+
+const late = (id: string, maxMillis: number): Failure =>
+  new Failure({
+    code: "BALSA_STILL_A_LEARNER",
+    message: `${id} was added, and does not vote yet after ${maxMillis / 1000} s. It becomes a voter by itself once it has caught up; see: balsa member list`,
+    exitCode: ExitCode.outcomeUnknown
   })
 
 const still = (id: string): Failure =>

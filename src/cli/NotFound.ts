@@ -2,10 +2,6 @@
 import { Data } from "effect"
 
 export class NotFound extends Data.TaggedError("NotFound")<{
-  readonly key: string
-  readonly prefix: boolean
-}> {
-  override get message(): string {
-    return this.prefix ? `no key begins with "${this.key}"` : `no key "${this.key}"`
-  }
-}
+  /** Such as `no key "hello"`. */
+  readonly message: string
+}> {}

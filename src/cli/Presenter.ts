@@ -40,8 +40,15 @@ const describeValue = ({ option, value, expected }: CliError.InvalidValue): stri
   return `--${option}: "${value}" is not valid; expected ${rule}`
 }
 
-export const usageLines = (message: string, command: ReadonlyArray<string>): string =>
-  `balsa: ${message}\nSee: ${["balsa", ...command].join(" ")} --help`
+export const usageLines = (
+  message: string,
+  command: ReadonlyArray<string>,
+  { calledBy }: Pick<Host, "calledBy">
+): string => {
+  const asked =
+    command.length === 0 && calledBy === "" ? "help" : [calledBy.trim(), ...command, "--help"].filter(Boolean).join(" ")
+  return `balsa: ${message}\nSee: ${asked}`
+}
 
 export const layer = (color: boolean): Layer.Layer<never> => {
   const formatter = CliOutput.defaultFormatter({ colors: color, globalFlags: "summary" })
@@ -56,7 +63,7 @@ export const layer = (color: boolean): Layer.Layer<never> => {
         case "InvalidInvocation": {
           const [first] = event.errors
           const message = first === undefined ? "the command line is wrong" : describe(first)
-          return yield* host.err(usageLines(message, event.commandPath.slice(1)))
+          return yield* host.err(usageLines(message, event.commandPath.slice(1), host))
         }
         case "Version":
           return yield* host.out(`${event.name} ${event.version}\n`)

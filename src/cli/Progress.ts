@@ -1,6 +1,6 @@
 /**
  * How far a long job is, on standard error, once it has taken a second: on a terminal as one line that is
- * written over, elsewhere as a line each second.
+ * written over, elsewhere as a line each second in which there is news.
  */
 import { Clock, Effect } from "effect"
 import type { Host } from "./Host.ts"
@@ -16,13 +16,18 @@ export interface Progress {
 
 const everyMillis = 1000
 
-export const make = Effect.fnUntraced(function* (host: Host, terminal: boolean = process.stderr.isTTY) {
+export const make = Effect.fnUntraced(function* (host: Host, terminal: boolean = host.errorTerminal) {
   const begun = yield* Clock.currentTimeMillis
   let toldAt = begun
   let shown = false
+  let last = ""
 
   const show = (text: string): Effect.Effect<void> => {
-    if (!terminal) return host.err(text)
+    if (!terminal) {
+      if (text === last) return Effect.void
+      last = text
+      return host.err(text)
+    }
     shown = true
     return Effect.sync(() => void process.stderr.write(`\r${text}\u001b[K`))
   }

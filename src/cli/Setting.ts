@@ -73,5 +73,7 @@ export const isSet = (
     : fail(command, `${variable}: "${environment[variable]}" is neither true nor false`)
 }
 
+export const usage = (command: string, message: string): UsageError => new UsageError({ command, message })
+
 export const fail = (command: string, message: string): Result.Result<never, UsageError> =>
-  Result.fail(new UsageError({ command, message }))
+  Result.fail(usage(command, message))

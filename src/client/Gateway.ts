@@ -5,7 +5,7 @@
  */
 import { Effect } from "effect"
 import type * as Http from "node:http"
-import type { ClientError } from "./ClientError.ts"
+import { type Attempt, type ClientError, OutcomeUnknown } from "./ClientError.ts"
 import * as Failover from "./Failover.ts"
 import { type Exchange, exchange } from "./HttpExchange.ts"
 import { judge, type Verdict } from "./Verdict.ts"
@@ -32,30 +32,42 @@ export interface GatewayRequest {
 
 type Done = Extract<Verdict, { readonly _tag: "Done" }>
 
-export const ask = (cluster: Cluster, request: GatewayRequest): Effect.Effect<Done, ClientError> => {
+export const ask = (cluster: Cluster, request: GatewayRequest): Effect.Effect<Done, ClientError> =>
+  Effect.suspend(() => {
+    const limits = { write: request.write, totalMillis: cluster.timeoutMillis }
+    return Failover.first(cluster, limits, tryOneWith(cluster, request))
+  })
+
+const tryOneWith = (cluster: Cluster, request: GatewayRequest): Failover.TryOne<Done, never> => {
   const body = JSON.stringify(request.body)
   const stopsUnanswered = request.write && request.repeatable !== true
-  const limits = { write: request.write, totalMillis: cluster.timeoutMillis }
-  return Failover.first(
-    cluster,
-    limits,
-    Effect.fnUntraced(function* (endpoint, { shareMillis, remainingMillis }) {
-      const answer = yield* exchange({
-        endpoint,
-        method: "POST",
-        path: request.path,
-        body,
-        agent: cluster.agent,
-        headers: headersOf(cluster, request),
-        connectMillis: shareMillis,
-        // A write that was sent gets all that is left: leaving it early would lose its outcome.
-        totalMillis: stopsUnanswered ? remainingMillis : shareMillis
-      })
-      const verdict = judge(endpoint, answer, stopsUnanswered)
-      if (verdict._tag === "Stop") return yield* verdict.error
-      return verdict._tag === "Done" ? { _tag: "Done", value: verdict } : verdict
+  let open: Attempt | undefined
+  return Effect.fnUntraced(function* (endpoint, { shareMillis, remainingMillis }) {
+    const answer = yield* exchange({
+      endpoint,
+      method: "POST",
+      path: request.path,
+      body,
+      agent: cluster.agent,
+      headers: headersOf(cluster, request),
+      connectMillis: shareMillis,
+      // A write that was sent gets all that is left: leaving it early would lose its outcome.
+      totalMillis: stopsUnanswered ? remainingMillis : shareMillis
     })
-  )
+    const verdict = judge(endpoint, answer, stopsUnanswered)
+    switch (verdict._tag) {
+      case "Done":
+        return { _tag: "Done", value: verdict }
+      case "GoOn":
+        if (verdict.isOpen) open = verdict.attempt
+        return verdict
+      case "Stop":
+        // What is refused now may have been done under the same name before.
+        if (request.idempotencyKey !== undefined && open !== undefined)
+          return yield* new OutcomeUnknown({ attempt: open })
+        return yield* verdict.error
+    }
+  })
 }
 
 const headersOf = ({ headers }: Cluster, { idempotencyKey }: GatewayRequest): Readonly<Record<string, string>> => ({

@@ -67,32 +67,37 @@ interface Session {
 
 const makeSession = (cluster: Cluster, keys: Keys, options: WatchOptions, scope: Scope.Scope): Session => {
   const { backoff = Backoff.defaults } = cluster
+  const { notice = () => Effect.void } = options
   let cursor = Cursor.begin(options.startRevision)
   let connection: WatchConnection | undefined
   let avoid: Endpoint | undefined
   // Connections in a row that brought nothing.
   let failures = 0
 
-  const broke = Effect.fnUntraced(function* (broken: WatchConnection) {
+  const broke = Effect.fnUntraced(function* (broken: WatchConnection, reason: string) {
     yield* broken.close
+    yield* notice({ _tag: "Broken", endpoint: broken.endpoint, reason })
     connection = undefined
     avoid = broken.endpoint
     cursor = Cursor.disconnected(cursor)
     yield* Effect.sleep(yield* Backoff.pause(backoff, failures++))
   })
 
+  const reconnect = Effect.gen(function* () {
+    const { isStarted, nextRevision } = cursor
+    const made = yield* connect(cluster, scope, { keys, options, nextRevision, isFirst: !isStarted, avoid })
+    if (nextRevision !== undefined && isStarted) {
+      yield* notice({ _tag: "Resumed", endpoint: made.endpoint, nextRevision })
+    }
+    return made
+  })
+
   const turn = Effect.gen(function* () {
-    connection ??= yield* connect(cluster, scope, {
-      keys,
-      options,
-      nextRevision: cursor.nextRevision,
-      isFirst: !cursor.isStarted,
-      avoid
-    })
+    connection ??= yield* reconnect
     const current = connection
     const responses = yield* current.next
     if (responses._tag === "Broken") {
-      yield* broke(current)
+      yield* broke(current, responses.reason)
       return []
     }
     const batches: Array<Cursor.WatchBatch> = []

@@ -24,7 +24,14 @@ export interface WatchOptions {
   readonly fragment?: boolean | undefined
   /** How long it may be without a connection before it fails; for ever if nothing is said. The first has the client's timeout. */
   readonly reconnectMillis?: number | undefined
+  /** Told of connections that end and of those that take their place, for whoever wants to know; the events are complete without. */
+  readonly notice?: ((notice: WatchNotice) => Effect.Effect<void>) | undefined
 }
+
+export type WatchNotice =
+  | { readonly _tag: "Broken"; readonly endpoint: Endpoint; readonly reason: string }
+  /** `nextRevision` is the first that it may bring. */
+  | { readonly _tag: "Resumed"; readonly endpoint: Endpoint; readonly nextRevision: number }
 
 export interface WatchRequest {
   readonly keys: Keys

@@ -40,7 +40,7 @@ const flags = { lease: 1, stray: 2 } as const
 export const second = (leases: Leases.Leases): Form => ({
   write: (to, kv) => {
     const { key, lease } = kv
-    to.u8(lease === 0n ? 0 : isAttached(leases, kv) ? flags.lease : flags.lease | flags.stray)
+    to.u8(lease === 0n ? 0 : Leases.holds(leases, lease, key) ? flags.lease : flags.lease | flags.stray)
     to.latin1(key)
     writeRevisions(to, kv)
     if (lease !== 0n) to.i64(lease)
@@ -61,11 +61,6 @@ export const readLease = (from: Reader, found: number): bigint => {
   const lease = from.i64()
   if (lease === 0n) from.fail()
   return lease
-}
-
-const isAttached = (leases: Leases.Leases, { key, lease }: KeyValue): boolean => {
-  const found = Leases.get(leases, lease)
-  return found !== undefined && OrderedMap.get(found.keys, key) === true
 }
 
 type Revisions = Pick<KeyValue, "createRevision" | "modRevision" | "version">

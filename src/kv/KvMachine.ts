@@ -52,7 +52,8 @@ const compact = (state: KvState, revision: number): readonly [KvState, KvResult]
 const query = (state: KvState, query: KvQuery): KvAnswer => {
   switch (query._tag) {
     case "Range": {
-      const problem = unreadable(state, query.revision)
+      // Alone, as in etcd, a range of a revision below 0 is one of the present.
+      const problem = query.revision > 0 ? unreadable(state, query.revision) : undefined
       return problem === undefined ? Ranging.range(state, query) : refused(state, problem)
     }
     case "Txn": {

@@ -65,6 +65,10 @@ export const attach = (leases: Leases, id: bigint, key: Key): Leases => {
   return set(leases, { ...lease, keys: OrderedMap.set(lease.keys, key, true) })
 }
 
+/** Whether the key goes with it. One that names it need not: it may mean an earlier one of this name (see KvMachine.migrate). */
+export const holds = (leases: Leases, id: bigint, key: Key): boolean =>
+  id !== 0n && OrderedMap.get(get(leases, id)?.keys ?? OrderedMap.empty, key) === true
+
 /**
  * One that came with a key goes with the last that it holds: others may have been put with it. One that does not hold the key
  * has the name of an earlier one, and no more.

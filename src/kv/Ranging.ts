@@ -33,13 +33,19 @@ const single = (view: View, query: RangeQuery): RangeAnswer => {
 const answer = (revision: number, query: RangeQuery, found: ReadonlyArray<KeyValue>): RangeAnswer => {
   const count = found.length
   if (query.countOnly) return { _tag: "Range", revision, kvs: [], more: false, count }
-  const kvs = sorted(filtered(found, query), query)
+  const kvs = sorted(filtered(isLimitedFirst(query) ? found.slice(0, query.limit + 1) : found, query), query)
   const more = query.limit > 0 && kvs.length > query.limit
   return { _tag: "Range", revision, kvs: shown(more ? kvs.slice(0, query.limit) : kvs, query), more, count }
 }
 
-const isSortedOrFiltered = ({ sort, ...query }: RangeQuery): boolean =>
-  (sort !== undefined && !isNatural(sort)) || filters.some(({ bound }) => (query[bound] ?? 0) !== 0)
+/** As etcd: without an order a target sorts what comes first in the order of keys, and one more. */
+const isLimitedFirst = (query: RangeQuery): boolean =>
+  query.limit > 0 && query.sort?.order === "None" && !isFiltered(query)
+
+const isSortedOrFiltered = (query: RangeQuery): boolean =>
+  (query.sort !== undefined && !isNatural(query.sort)) || isFiltered(query)
+
+const isFiltered = (query: RangeQuery): boolean => filters.some(({ bound }) => (query[bound] ?? 0) !== 0)
 
 const isNatural = ({ order, target }: Sort): boolean => target === "Key" && order !== "Descend"
 

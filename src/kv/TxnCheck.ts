@@ -1,15 +1,30 @@
 /**
- * What is wrong with a transaction whatever the store holds, found before anything is proposed: as etcd finds it, in its order, with
- * one difference. etcd overlooks two ways in which a transaction may write a key twice (a deletion up to the end of all keys,
- * and a deletion in a later nested transaction of what an earlier one puts); here a revision changes each key once.
+ * What is wrong with a transaction whatever the store holds, found before anything is proposed: as etcd finds it, and in its order.
  */
-import { bounds, type Key } from "./KeyValue.ts"
+import type { Key, KeyRange } from "./KeyValue.ts"
 import type { Operation, Put, Txn } from "./KvCommand.ts"
 
 /** etcd's default: compares, or operations of a branch; what is nested may have as many fewer as there are around it. */
 export const maxOperations = 128
 
-export type TxnProblem = "KeyNotProvided" | "ValueProvided" | "LeaseProvided" | "TooManyOperations" | "DuplicateKey"
+/** What says nothing: a request may have it among its operations, and a command never does. */
+export const nothing: Operation = {
+  _tag: "Range",
+  key: "",
+  rangeEnd: undefined,
+  limit: 0,
+  revision: 0,
+  keysOnly: false,
+  countOnly: false
+}
+
+export type TxnProblem =
+  | "NoOperation"
+  | "KeyNotProvided"
+  | "ValueProvided"
+  | "LeaseProvided"
+  | "TooManyOperations"
+  | "DuplicateKey"
 
 export const problemOf = (txn: Txn, limit = maxOperations): TxnProblem | undefined =>
   shapeProblem(txn, limit) ?? branchProblem(txn.success) ?? branchProblem(txn.failure)
@@ -33,6 +48,7 @@ const shapeProblem = ({ compares, success, failure }: Txn, limit: number): TxnPr
 }
 
 const operationProblem = (operation: Operation, limit: number): TxnProblem | undefined => {
+  if (operation === nothing) return "NoOperation"
   switch (operation._tag) {
     case "Put":
       return putProblem(operation)
@@ -49,86 +65,68 @@ const operationProblem = (operation: Operation, limit: number): TxnProblem | und
 const branchProblem = (branch: ReadonlyArray<Operation>): TxnProblem | undefined =>
   writesOf(branch) === undefined ? "DuplicateKey" : undefined
 
-type Interval = readonly [from: Key, to: Key | undefined]
+type Interval = readonly [from: Key, to: Key]
 
 interface Writes {
-  readonly puts: ReadonlyArray<Key>
+  readonly puts: ReadonlySet<Key>
+  /** In the order of keys, none of which is in two of them. */
   readonly deletions: ReadonlyArray<Interval>
 }
 
-/** All that a branch may write; `undefined` if two of its operations may write the same key, other than both deleting it. */
+/**
+ * All that a branch may write; `undefined` if it may put a key twice, or put one that it deletes. As in etcd, what a nested
+ * transaction deletes is not held against what those before it put; nor, since its end is taken for one that stands before it, is a
+ * deletion up to the end of all keys. The store carries out what is let through, each after the other.
+ */
 const writesOf = (branch: ReadonlyArray<Operation>): Writes | undefined => {
-  const puts: Array<Owned<Key>> = []
-  const deletions: Array<Owned<Interval>> = []
-  for (const [owner, operation] of branch.entries()) {
-    const writes = writesOfOne(operation)
-    if (writes === undefined) return undefined
-    for (const item of writes.puts) puts.push({ item, owner })
-    for (const item of writes.deletions) deletions.push({ item, owner })
-  }
-  puts.sort((one, other) => (one.item < other.item ? -1 : one.item > other.item ? 1 : 0))
-  const isTwice = puts.some(({ item }, at) => item === puts[at - 1]?.item)
-  if (isTwice || isDeleted(puts, deletions)) return undefined
-  return { puts: puts.map(({ item }) => item), deletions: deletions.map(({ item }) => item) }
-}
-
-const nothing: Writes = { puts: [], deletions: [] }
-
-const writesOfOne = (operation: Operation): Writes | undefined => {
-  switch (operation._tag) {
-    case "Range":
-    case "TimeToLive":
-      return nothing
-    case "Merge":
-    case "Put":
-      return { puts: [operation.key], deletions: [] }
-    case "DeleteRange":
-      return { puts: [], deletions: [bounds(operation)] }
-    case "Txn": {
-      // Only one of the two is carried out, so they are not held against each other.
-      const success = writesOf(operation.success)
-      const failure = writesOf(operation.failure)
-      if (success === undefined || failure === undefined) return undefined
-      return {
-        puts: [...new Set([...success.puts, ...failure.puts])],
-        deletions: [...success.deletions, ...failure.deletions]
-      }
+  const puts = new Set<Key>()
+  let deletions = joined(branch.flatMap((one) => (one._tag === "DeleteRange" ? [intervalOf(one)] : [])))
+  for (const operation of branch) {
+    if (operation._tag !== "Txn") continue
+    const success = writesOf(operation.success)
+    const failure = writesOf(operation.failure)
+    if (success === undefined || failure === undefined) return undefined
+    // Only one of the two is carried out, so they are not held against each other.
+    const either = new Set([...success.puts, ...failure.puts])
+    for (const key of either) {
+      if (puts.has(key) || isIn(deletions, key)) return undefined
+      puts.add(key)
     }
+    deletions = joined([...deletions, ...success.deletions, ...failure.deletions])
   }
-}
-
-/** What an operation, by its place in the branch, writes. */
-interface Owned<A> {
-  readonly item: A
-  readonly owner: number
-}
-
-/** Whether one operation deletes what another puts. `puts` are in the order of keys. */
-const isDeleted = (puts: ReadonlyArray<Owned<Key>>, deletions: ReadonlyArray<Owned<Interval>>): boolean => {
-  const others = firstOfOthers(puts)
-  return deletions.some(({ item: [from, to], owner }) => {
-    const first = lowerBound(puts, from)
-    const put = puts[first]?.owner === owner ? puts[others[first]!] : puts[first]
-    return put !== undefined && (to === undefined || put.item < to)
-  })
-}
-
-/** For each place the next one that is another operation's, or the length. */
-const firstOfOthers = (puts: ReadonlyArray<Owned<Key>>): ReadonlyArray<number> => {
-  const others = puts.map(() => puts.length)
-  for (let at = puts.length - 1; at >= 0; at--) {
-    others[at] = puts[at + 1]?.owner === puts[at]!.owner ? others[at + 1]! : at + 1
+  for (const operation of branch) {
+    const key = keyPut(operation)
+    if (key === undefined) continue
+    if (puts.has(key) || isIn(deletions, key)) return undefined
+    puts.add(key)
   }
-  return others
+  return { puts, deletions }
 }
 
-const lowerBound = (puts: ReadonlyArray<Owned<Key>>, key: Key): number => {
+const keyPut = (operation: Operation): Key | undefined =>
+  operation._tag === "Put" || operation._tag === "Merge" ? operation.key : undefined
+
+const intervalOf = ({ key, rangeEnd }: KeyRange): Interval => [key, rangeEnd ?? `${key}\0`]
+
+/** Without those that are empty, and those that overlap as one. */
+const joined = (intervals: ReadonlyArray<Interval>): ReadonlyArray<Interval> => {
+  const all: Array<Interval> = []
+  for (const [from, to] of intervals.toSorted(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0))) {
+    const last = all.at(-1)
+    if (to <= from) continue
+    if (last === undefined || last[1] < from) all.push([from, to])
+    else if (last[1] < to) all[all.length - 1] = [last[0], to]
+  }
+  return all
+}
+
+const isIn = (intervals: ReadonlyArray<Interval>, key: Key): boolean => {
   let low = 0
-  let high = puts.length
+  let high = intervals.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (puts[middle]!.item < key) low = middle + 1
+    if (intervals[middle]![1] <= key) low = middle + 1
     else high = middle
   }
-  return low
+  return low < intervals.length && intervals[low]![0] <= key
 }

@@ -27,10 +27,10 @@ import * as OrderedMap from "./OrderedMap.ts"
 import * as Ranging from "./Ranging.ts"
 import * as Writing from "./Writing.ts"
 
-/** Why a revision cannot be read in this state; 0 is the present. */
+/** Why a revision cannot be read in this state; 0 is the present. As etcd has it, one below 0 was compacted, but -1 not at first. */
 export const unreadable = ({ revision, compacted }: KvState, asked: number): Rejection | undefined => {
   if (asked > revision) return "FutureRevision"
-  return asked > 0 && asked < compacted ? "Compacted" : undefined
+  return asked !== 0 && asked < (compacted === 0 ? -1 : compacted) ? "Compacted" : undefined
 }
 
 /** What a put may not do. etcd looks at the lease first, but in a transaction at the key. */
@@ -60,27 +60,21 @@ const pathOf = (state: KvState, { compares, success, failure }: Txn): Path => {
   return { succeeded, operations, nested }
 }
 
-const problemOf = (state: KvState, { operations, nested }: Path): Rejection | undefined => {
+/** As etcd looks: for puts throughout, nested ones included, and then for ranges. */
+const problemOf = (state: KvState, path: Path): Rejection | undefined =>
+  firstProblem(path, (operation) => (operation._tag === "Put" ? putProblem(state, operation, false) : undefined)) ??
+  firstProblem(path, (operation) => (operation._tag === "Range" ? unreadable(state, operation.revision) : undefined))
+
+const firstProblem = (
+  { operations, nested }: Path,
+  problemWith: (operation: Operation) => Rejection | undefined
+): Rejection | undefined => {
   for (const [at, operation] of operations.entries()) {
-    const problem = operationProblem(state, operation, nested[at])
+    const path = nested[at]
+    const problem = path === undefined ? problemWith(operation) : firstProblem(path, problemWith)
     if (problem !== undefined) return problem
   }
   return undefined
-}
-
-const operationProblem = (state: KvState, operation: Operation, path: Path | undefined): Rejection | undefined => {
-  switch (operation._tag) {
-    case "Range":
-      return unreadable(state, operation.revision)
-    case "Put":
-      return putProblem(state, operation, false)
-    case "DeleteRange":
-    case "Merge":
-    case "TimeToLive":
-      return undefined
-    case "Txn":
-      return path && problemOf(state, path)
-  }
 }
 
 /** Carries it out, unless there is something against it: then nothing has changed. */
@@ -145,10 +139,14 @@ export const put = (writing: Writing.Writing, command: Put): PutResult => {
   const { key, prevKv, ignoreValue = false, ignoreLease = false } = command
   const known = ignoreValue || ignoreLease ? OrderedMap.get(writing.keys, key) : undefined
   const value = (ignoreValue ? known?.value : undefined) ?? Writing.owned(command.value)
-  const lease = leaseFor(writing, command, ignoreLease ? known?.lease : command.lease)
+  const lease = leaseFor(writing, command, ignoreLease ? keptLease(writing, known) : command.lease)
   const prev = Writing.put(writing, key, value, lease)
   return { _tag: "Put", revision: Writing.revisionOf(writing), prevKv: prevKv ? prev : undefined }
 }
+
+/** A key that only names its lease has none. */
+const keptLease = ({ leases }: Writing.Writing, known: KeyValue | undefined): bigint =>
+  known !== undefined && Leases.holds(leases, known.lease, known.key) ? known.lease : 0n
 
 const leaseFor = (writing: Writing.Writing, { ttlMillis }: Put, lease = 0n): bigint =>
   ttlMillis === undefined ? lease : Writing.ownLease(writing, ttlMillis)
@@ -157,7 +155,7 @@ const leaseFor = (writing: Writing.Writing, { ttlMillis }: Put, lease = 0n): big
 export const merge = (writing: Writing.Writing, { key, by }: Merge): MergeResult => {
   const known = OrderedMap.get(writing.keys, key)
   const value = by._tag === "Add" ? sum(known?.value, by.amount) : joined(known?.value, by.bytes)
-  if (typeof value !== "string") Writing.put(writing, key, value, known?.lease ?? 0n)
+  if (typeof value !== "string") Writing.put(writing, key, value, keptLease(writing, known))
   return { _tag: "Merge", revision: Writing.revisionOf(writing), value }
 }
 

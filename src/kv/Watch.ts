@@ -46,13 +46,12 @@ export const revisionOf = (change: Change): number =>
   change._tag === "Put" ? change.kv.modRevision : change.modRevision
 
 /** About how many bytes it takes to tell of it. */
-export const weigh = (watch: Watch, { changes }: Changes): number => {
-  let bytes = 0
-  for (const change of changes) {
-    bytes += change._tag === "Put" ? weighPair(change.kv) : change.key.length
-    if (watch.prevKv && change.prev !== undefined) bytes += weighPair(change.prev)
-  }
-  return bytes
+export const weigh = (watch: Watch, { changes }: Changes): number =>
+  changes.reduce((bytes, change) => bytes + weighChange(watch, change), 0)
+
+export const weighChange = ({ prevKv }: Watch, change: Change): number => {
+  const bytes = change._tag === "Put" ? weighPair(change.kv) : change.key.length
+  return prevKv && change.prev !== undefined ? bytes + weighPair(change.prev) : bytes
 }
 
 /** The prefix that all keys of the range have, and no others; `undefined` where that is no prefix. */

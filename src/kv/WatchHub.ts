@@ -17,7 +17,10 @@ import { WatchIndex } from "./WatchIndex.ts"
 export interface WatchLimits {
   /** Watchers together; those beyond it end at once. */
   readonly maxWatchers: number
-  /** How much one turn may look at: one for each revision, each of its changes, and each 256 bytes that are given out. */
+  /**
+   * How much is looked at, and how much is taken, from one turn to the next: a unit for each revision, each of its changes, and each
+   * 256 bytes that are given out.
+   */
   readonly maxTurnUnits: number
   /** Revisions that are taken at once. etcd's number. */
   readonly maxTakenRevisions: number
@@ -47,10 +50,14 @@ export class WatchHub {
   #state: KvState
   /** What has changed up to here is known to all who watch it. */
   #lookedAt: number
-  #queue: Array<Cursor> = []
+  readonly #queue: Array<Cursor> = []
+  /** Those that came too late to take anything, and come first therefore. */
+  readonly #leftOut: Array<Cursor> = []
+  /** What may still be taken before the next turn. */
   #unitsLeft: number
   #isScheduled = false
   #silence: string | undefined
+  #isClosed = false
 
   constructor(state: KvState, { schedule, limits }: WatchHubOptions) {
     this.#state = state
@@ -69,6 +76,11 @@ export class WatchHub {
     return this.#index.size
   }
 
+  /** Up to here whoever watches has been told that there is something to take, where there is. */
+  get progress(): number {
+    return this.#lookedAt
+  }
+
   /** Why nobody can watch here now. */
   get silence(): string | undefined {
     return this.#silence
@@ -82,13 +94,19 @@ export class WatchHub {
 
   /** The replica has come to this state, at one go or by many steps. One that is not newer says nothing. */
   advance(state: KvState): void {
-    this.#silence = undefined
+    if (!this.#isClosed) this.#silence = undefined
     if (state === this.#state || state.revision < this.#state.revision) return
     this.#state = state
     this.#look()
   }
 
-  /** The replica is not to be believed, or stops: all watches end, and none begin until it advances. */
+  /** The replica stops: all watches end, and no more begin. */
+  close(reason: string): void {
+    this.end(reason)
+    this.#isClosed = true
+  }
+
+  /** The replica is not to be believed: all watches end, and none begin until it advances. */
   end(reason: string): void {
     if (this.#silence !== undefined) return
     this.#silence = reason
@@ -115,17 +133,15 @@ export class WatchHub {
     this.#isScheduled = false
     this.#unitsLeft = this.#limits.maxTurnUnits
     if (this.#lookedAt < this.#state.revision) this.#look()
-    const queue = this.#queue
-    this.#queue = []
-    let at = 0
-    for (; at < queue.length && this.#unitsLeft > 0; at++) {
-      const cursor = queue[at]!
+    // Each that is told takes a unit or two, then or soon.
+    const most = Math.max(1, this.#limits.maxTurnUnits >>> 1)
+    const told = this.#leftOut.splice(0, most)
+    told.push(...this.#queue.splice(0, most - told.length))
+    for (const cursor of told) {
       cursor.isQueued = false
-      this.#unitsLeft--
       cursor.onReady()
     }
-    if (at < queue.length) this.#queue = [...queue.slice(at), ...this.#queue]
-    if (this.#queue.length > 0) this.#ask()
+    if (this.#queue.length + this.#leftOut.length > 0) this.#ask()
   }
 
   /** Finds out whose keys have changed, and leaves the rest to the next turn where that is a lot. */
@@ -136,14 +152,15 @@ export class WatchHub {
       return
     }
     if (this.#lookedAt + 1 < state.history.first) this.#jump(state.history.first)
+    let unitsLeft = this.#limits.maxTurnUnits
     while (this.#lookedAt < state.revision) {
-      if (this.#unitsLeft <= 0) return this.#ask()
+      if (unitsLeft <= 0) return this.#ask()
       const record = recordAt(state, this.#lookedAt + 1)
       for (const change of record.changes) {
         this.#index.visit(Watch.keyOf(change), (cursor) => this.#mark(cursor, change))
       }
       this.#lookedAt = record.revision
-      this.#unitsLeft -= 1 + record.changes.length
+      unitsLeft -= 1 + record.changes.length
     }
   }
 
@@ -174,6 +191,7 @@ export class WatchHub {
     if (cursor.next !== seenAll && cursor.next < kept) {
       return this.#close(cursor, { _tag: "Compacted", compacted: kept })
     }
+    const isLeftOut = this.#unitsLeft <= 0
     const revisions: Array<History.Changes> = []
     let bytes = 0
     let next = cursor.next === seenAll ? this.#lookedAt + 1 : cursor.next
@@ -189,7 +207,7 @@ export class WatchHub {
     }
     const done = next > this.#lookedAt
     cursor.next = done ? seenAll : next
-    if (!done) this.#enqueue(cursor)
+    if (!done) this.#enqueue(cursor, isLeftOut ? this.#leftOut : this.#queue)
     return { _tag: "Changes", revisions, upTo: next - 1, compacted, done }
   }
 
@@ -211,10 +229,10 @@ export class WatchHub {
     this.#enqueue(cursor)
   }
 
-  #enqueue(cursor: Cursor): void {
+  #enqueue(cursor: Cursor, queue = this.#queue): void {
     if (cursor.isQueued) return
     cursor.isQueued = true
-    this.#queue.push(cursor)
+    queue.push(cursor)
     this.#ask()
   }
 

@@ -192,7 +192,7 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   const queryLocal = (query: Q): Effect.Effect<A, Unavailable> =>
     Effect.suspend(() => {
       const { value } = interpreter.carriedOut().stateMachine
-      const message = silentAbout(interpreter.state())
+      const message = silenceOf(interpreter.state())
       return message === undefined
         ? Effect.succeed(options.machine.query(value, query))
         : Effect.fail(new Unavailable({ message, outcomeUnknown: false }))
@@ -259,7 +259,7 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
 })
 
 /** Why what it has applied is not to be shown to anybody; `undefined` where it is. */
-const silentAbout = (state: ServerState<unknown, unknown, unknown>): string | undefined => {
+export const silenceOf = (state: ServerState<unknown, unknown, unknown>): string | undefined => {
   if (state.diverged !== undefined) return divergedMessage
   if (state.stateMachine.outdated !== undefined) return outdatedMessage
   return isOutside(state) ? outsideMessage : undefined

@@ -10,7 +10,9 @@ import * as GatewayJson from "./GatewayJson.ts"
 
 export type Parts = Iterable<string>
 export type HeaderAt = (revision: number) => GatewayJson.Header
-export type Accepted = Exclude<KvResult, { readonly _tag: "Rejected" | "UnknownCommand" }>
+/** What etcd has: nothing else is asked for here. */
+export type Accepted = Exclude<KvResult, { readonly _tag: "Rejected" | "UnknownCommand" | "Merge" }>
+type Part = PutResult | DeleteRangeResult | RangeAnswer | TxnResult
 
 export const ofResult = (result: Accepted | RangeAnswer, headerAt: HeaderAt): Parts => {
   const open = GatewayJson.openWithHeader(headerAt(result.revision))
@@ -19,8 +21,7 @@ export const ofResult = (result: Accepted | RangeAnswer, headerAt: HeaderAt): Pa
     case "DeleteRange":
     case "Range":
     case "Txn":
-    case "Merge":
-      return ofOperation(result, open)
+      return ofPart(result, open)
     case "Compact":
     case "LeaseRevoke":
     case "LeaseExpire":
@@ -40,7 +41,7 @@ export function* ofLeases({ ids, revision }: LeasesAnswer, headerAt: HeaderAt): 
 }
 
 /** `open` is the beginning of an object, up to its header. */
-const ofOperation = (result: OperationResult, open: string): Parts => {
+const ofPart = (result: Part, open: string): Parts => {
   switch (result._tag) {
     case "Put":
       return put(result, open)
@@ -50,11 +51,6 @@ const ofOperation = (result: OperationResult, open: string): Parts => {
       return range(result, open)
     case "Txn":
       return txn(result, open)
-    // etcd has no words for these, and so no request here leads to them.
-    case "Merge":
-    case "TimeToLive":
-    case "Rejected":
-      return [`${open}}`]
   }
 }
 
@@ -77,26 +73,25 @@ function* range({ kvs, count, more }: RangeAnswer, open: string): Generator<stri
 
 function* txn({ succeeded, responses }: TxnResult, open: string): Generator<string> {
   yield succeeded ? `${open},"succeeded":true` : open
-  for (const [at, response] of responses.entries()) {
+  for (const [at, response] of responses.filter(isPart).entries()) {
     yield `${at === 0 ? ',"responses":[' : ","}{"${names[response._tag]}":`
-    yield* ofOperation(response, innerHeader(response))
+    yield* ofPart(response, innerHeader(response))
     yield "}"
   }
   yield responses.length === 0 ? "}" : "]}"
 }
 
+const isPart = (result: OperationResult): result is Part => result._tag in names
+
 const names = {
   Put: "response_put",
   DeleteRange: "response_delete_range",
   Range: "response_range",
-  Txn: "response_txn",
-  Merge: "response_merge",
-  TimeToLive: "response_time_to_live",
-  Rejected: "response_rejected"
+  Txn: "response_txn"
 } as const
 
 /** As etcd has it: within a transaction a header tells the revision alone, and that of a nested one nothing. */
-const innerHeader = ({ _tag, revision }: OperationResult): string =>
+const innerHeader = ({ _tag, revision }: Part): string =>
   _tag === "Txn" ? '{"header":{}' : `{"header":{"revision":"${revision}"}`
 
 function* pairs(name: string, kvs: ReadonlyArray<KeyValue>): Generator<string> {

@@ -47,10 +47,17 @@ const keepAliveProbeMillis = 15_000
  * A request that may rightly wait for a long time is not cut off for its silence. Whether its client is still there is asked below
  * HTTP, where nobody has to read; the next request on the connection is as any other.
  */
-export const waitFor = ({ socket }: IncomingMessage): void => {
+export const waitFor = (request: IncomingMessage): void => {
+  const { socket } = request
   socket.setTimeout(0)
   socket.setKeepAlive(true, keepAliveProbeMillis)
+  if (request.complete) return
+  openEnded.add(socket)
+  request.once("close", () => openEnded.delete(socket))
 }
+
+/** Connections with a request whose body may rightly come bit by bit, for as long as it is answered. */
+const openEnded = new WeakSet<object>()
 
 export const layer = (options: ListenOptions): Layer.Layer<HttpServer, ListenError> =>
   Layer.effect(
@@ -87,15 +94,21 @@ const nodeServerOf = (options: ListenOptions): Server => {
 }
 
 /**
- * Node's server, but for two habits. It closes idle connections once, when closing begins; those
+ * Node's server, but for three habits. It closes idle connections once, when closing begins; those
  * that fall idle later, after the answer to a request that was under way, it would keep alive
  * until the time for closing is up. And where somebody listens for upgrades, as Effect's HTTP
  * server does, a request that offers one (`Upgrade: h2c` of curl and Java) loses its body: no
- * protocol is upgraded to here, so the offer is ignored and the request is a request.
+ * protocol is upgraded to here, so the offer is ignored and the request is a request. And it knows one time limit for all
+ * requests; those that are waited for have none.
  */
 class ClientServer extends Server {
   override on(event: string, listener: (...args: Array<never>) => void): this {
     return event === "upgrade" ? this : super.on(event, listener as (...args: Array<unknown>) => void)
+  }
+
+  override emit(event: string, ...values: Array<unknown>): boolean {
+    const isLate = event === "clientError" && (values[0] as NodeJS.ErrnoException).code === "ERR_HTTP_REQUEST_TIMEOUT"
+    return (isLate && openEnded.has(values[1] as object)) || super.emit(event, ...values)
   }
 
   override close(callback?: (error?: Error) => void): this {

@@ -13,9 +13,7 @@ import type { KvState } from "../kv/KvState.ts"
 import * as OrderedMap from "../kv/OrderedMap.ts"
 import * as Ranging from "../kv/Ranging.ts"
 import type { GatewayError } from "./GatewayError.ts"
-import * as GatewayRequest from "./GatewayRequest.ts"
 import * as LeaseRoute from "./LeaseRoute.ts"
-import * as StoreError from "./StoreError.ts"
 import * as Waiting from "./Waiting.ts"
 import type { Writes } from "./Writes.ts"
 
@@ -54,7 +52,6 @@ export const contend = (
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const { writes } = contention
-      if (GatewayRequest.isNoLease(lease)) return yield* Effect.fail(StoreError.leaseNotFound)
       const id = lease === 0n ? (yield* LeaseRoute.grantLease(writes, 0n, defaultTtlSeconds)).id : lease
       const place = yield* enter(writes, name, id, value).pipe(
         Effect.tapError(() => (lease === 0n ? revoke(writes, id) : Effect.void))
@@ -68,7 +65,7 @@ export const contend = (
   )
 
 const enter = Effect.fnUntraced(function* (writes: Writes, name: Key, lease: bigint, value: Uint8Array) {
-  const key = `${name}/${lease.toString(16)}`
+  const key = keyOf(name, lease)
   const result = yield* writes.carryOut({
     _tag: "Txn",
     compares: [createdAt(key, 0)],
@@ -79,6 +76,9 @@ const enter = Effect.fnUntraced(function* (writes: Writes, name: Key, lease: big
   const createRevision = found?.createRevision ?? result.revision
   return { name, key, lease, createRevision, found, revision: result.revision }
 })
+
+/** As etcd names it, by the lease in hexadecimal. */
+const keyOf = (name: Key, lease: bigint): Key => `${name}/${lease.toString(16)}`
 
 const waitForTurn = Effect.fnUntraced(function* (contention: Contention, place: Place, whenGone: GatewayError) {
   for (let state = yield* Waiting.until(contention, place.revision); ; state = contention.store()) {

@@ -59,6 +59,8 @@ export const make = (options: ElectionRouteOptions): { readonly [path: string]: 
     const { key, lease, value } = led
     // Without a lease it would stay for ever; it keeps the one that it has.
     const tie = lease === 0n ? { ignoreLease: true } : { lease }
+    // A key that is not there is nobody's, though it compares equal to 0.
+    if (led.createRevision <= 0) return yield* Effect.fail(notLeader)
     const put = yield* asLeader(led, { _tag: "Put", key, value, prevKv: false, ...tie })
     return put.succeeded ? put.revision : yield* Effect.fail(notLeader)
   })
@@ -172,14 +174,12 @@ const leaderIn = (fields: RequestFields): Led | Failure => {
   if (fields.problem !== undefined) return fields.problem
   if (object === undefined) return missingLeader
   const inner = new RequestFields(object)
+  inner.key("name", "name")
   const key = inner.key("key", "key")
   const createRevision = inner.int64("rev", "rev")
   const lease = inner.bigInt64("lease", "lease")
   if (inner.problem !== undefined) return inner.problem
-  if (key === "") return StoreError.unknown(StoreError.keyNotProvided)
-  if (lease < 0n) return StoreError.unknown(StoreError.leaseNotFound)
-  // A key that is not there is nobody's, though it compares equal to 0.
-  return createRevision > 0 ? { key, createRevision, lease } : notLeader
+  return key === "" ? StoreError.unknown(StoreError.keyNotProvided) : { key, createRevision, lease }
 }
 
 const nameIn = (object: JsonObject): Key | Failure => {

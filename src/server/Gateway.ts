@@ -3,7 +3,7 @@
  * commands and queries, and what comes back becomes etcd's JSON. It keeps nothing between two
  * requests and binds no port; it needs an `HttpServer`, which `ClientListener` provides.
  */
-import { Cause, Effect, type Layer, Option } from "effect"
+import { Cause, Effect, Layer, Option } from "effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type { HttpServer } from "effect/http/HttpServer"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
@@ -17,6 +17,7 @@ import type { Header } from "./GatewayJson.ts"
 import * as GatewayRequest from "./GatewayRequest.ts"
 import * as GatewayResponse from "./GatewayResponse.ts"
 import type { KvState } from "../kv/KvState.ts"
+import type { WatchHub } from "../kv/WatchHub.ts"
 import * as Health from "./Health.ts"
 import { clusterIdOf, memberIdOf } from "./Ids.ts"
 import * as JsonBody from "./JsonBody.ts"
@@ -27,10 +28,10 @@ import * as LockRoute from "./LockRoute.ts"
 import * as MaintenanceRoute from "./MaintenanceRoute.ts"
 import * as RequestBody from "./RequestBody.ts"
 import * as MembersRoute from "./MembersRoute.ts"
-import type { JsonObject } from "./RequestFields.ts"
+import { type JsonObject, RequestFields } from "./RequestFields.ts"
 import * as SnapshotRoute from "./SnapshotRoute.ts"
 import * as Status from "./Status.ts"
-import type * as Waiting from "./Waiting.ts"
+import * as WatchRoute from "./WatchRoute.ts"
 import * as Writes from "./Writes.ts"
 
 export interface GatewayOptions {
@@ -47,7 +48,8 @@ export interface GatewayOptions {
   /** What the replica has applied and carried out of the store. */
   readonly store: () => KvState
   /** Tells who waits for changes of it. */
-  readonly hub: Waiting.Waiting["hub"]
+  readonly hub: WatchHub
+  readonly watchLimits?: Partial<WatchRoute.WatchLimits> | undefined
   /** What keys and values may take; 0 is no quota. */
   readonly quotaBytes?: number | undefined
   /** For backups: what the replica has applied and carried out. */
@@ -68,17 +70,20 @@ type Operation = (object: JsonObject, headers: HttpServerRequest["headers"]) => 
 type TextOperation = (text: string, headers: HttpServerRequest["headers"]) => Effect.Effect<Response>
 type Page = (parameters: URLSearchParams) => Effect.Effect<Response>
 
-/** Serves until its scope closes. */
-export const layer = (options: GatewayOptions): Layer.Layer<never, never, HttpServer> =>
-  HttpRouter.serve(routes(options), {
+/** Serves until its scope closes. Those that watch are sent away first: to wait for them would be to wait for ever. */
+export const layer = (options: GatewayOptions): Layer.Layer<never, never, HttpServer> => {
+  const served = HttpRouter.serve(routes(options), {
     disableLogger: true,
     disableListenLog: true,
     // As etcd: a path is written in one way only.
     routerConfig: { caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false }
   })
+  const farewell = Effect.addFinalizer(() => Effect.sync(() => options.hub.close("this replica is shutting down")))
+  return Layer.effectDiscard(farewell).pipe(Layer.provide(served))
+}
 
 const routes = (options: GatewayOptions) => {
-  const { operations, waits, texts } = postsOf(options)
+  const { operations, waits, texts, watch } = postsOf(options)
   const posts = [
     ...Object.entries(texts).map(([path, operation]) => ({ path, operation, waits: false })),
     ...Object.entries(operations).map(([path, operation]) => ({ path, operation: onObject(operation), waits: false })),
@@ -86,7 +91,7 @@ const routes = (options: GatewayOptions) => {
   ]
   const pages = Object.entries(pagesOf(options))
   const allowed = new Map<string, string>([
-    ...posts.map(({ path }) => [path, "POST"] as const),
+    ...[...posts, { path: watchPath }].map(({ path }) => [path, "POST"] as const),
     ...pages.map(([path]) => [path, "GET, HEAD"] as const)
   ])
   const maxRequestBytes = options.maxRequestBytes ?? GatewayRequest.defaultMaxRequestBytes
@@ -97,11 +102,14 @@ const routes = (options: GatewayOptions) => {
   return HttpRouter.use((router) =>
     Effect.gen(function* () {
       for (const route of posts) yield* router.add("POST", route.path as `/${string}`, post(body, route))
+      yield* router.add("POST", watchPath, watch)
       for (const [path, page] of pages) yield* router.add("GET", path as `/${string}`, get(page))
       yield* router.addGlobalMiddleware((app) => Effect.catchCause(app, (cause) => onFailure(cause, allowed)))
     })
   )
 }
+
+const watchPath = "/v3/watch"
 
 interface Routes {
   readonly operations: { readonly [path: string]: Operation }
@@ -109,6 +117,7 @@ interface Routes {
   readonly waits: { readonly [path: string]: Operation }
   /** Those whose body is not one JSON object. */
   readonly texts: { readonly [path: string]: TextOperation }
+  readonly watch: (request: HttpServerRequest) => Effect.Effect<Response>
 }
 
 const postsOf = (options: GatewayOptions): Routes => {
@@ -131,14 +140,28 @@ const postsOf = (options: GatewayOptions): Routes => {
       version: options.version
     }),
     ...MembersRoute.make({ ...options, headerAt }),
-    "/v3/auth/authenticate": () => Effect.succeed(GatewayResponse.ofError(GatewayError.authNotEnabled))
+    "/v3/auth/authenticate": authenticate
   }
   const contention = { replica, writes, headerAt, store, hub: options.hub }
   return {
     operations,
     waits: { ...LockRoute.make(contention), ...ElectionRoute.make(contention) },
-    texts: { "/v3/lease/keepalive": LeaseRoute.keepAlive(leases) }
+    texts: { "/v3/lease/keepalive": LeaseRoute.keepAlive(leases) },
+    watch: WatchRoute.make({
+      hub: options.hub,
+      headerAt,
+      hasLeader: () => replica.status().leader !== undefined,
+      limits: options.watchLimits
+    })
   }
+}
+
+/** There are no users; clients that are configured with one go on when they hear so. */
+const authenticate: Operation = (object) => {
+  const fields = new RequestFields(object)
+  fields.string("name")
+  fields.string("password")
+  return Effect.succeed(GatewayResponse.ofError(fields.problem ?? GatewayError.authNotEnabled))
 }
 
 const pagesOf = ({
@@ -216,5 +239,7 @@ const isRouteNotFound = (cause: Cause.Cause<unknown>): boolean =>
 
 const notServed = (allow: string | undefined): Response =>
   allow === undefined
-    ? HttpServerResponse.text("Not Found\n", { status: 404 })
-    : HttpServerResponse.text("Method Not Allowed\n", { status: 405, headers: { allow } })
+    ? HttpServerResponse.text("Not Found\n", { status: 404, contentType: plainText })
+    : HttpServerResponse.text("Method Not Allowed\n", { status: 405, contentType: plainText, headers: { allow } })
+
+const plainText = "text/plain; charset=utf-8"

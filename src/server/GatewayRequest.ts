@@ -27,7 +27,6 @@ export const put = (object: JsonObject, maxRequestBytes: number): Put | GatewayE
   if (fields.problem !== undefined) return fields.problem
   const problem = TxnCheck.putProblem(command)
   if (problem !== undefined) return StoreError.ofProblem(problem)
-  if (isNoLease(command.lease)) return StoreError.leaseNotFound
   return sizeOf(command) > maxRequestBytes ? StoreError.requestTooLarge : command
 }
 
@@ -44,7 +43,9 @@ export const range = (object: JsonObject, maxRequestBytes: number): RangeRequest
   const request = rangeIn(fields)
   if (fields.problem !== undefined) return fields.problem
   if (request.query.key === "") return StoreError.keyNotProvided
-  return sizeOf(request.query) > maxRequestBytes ? StoreError.requestTooLarge : request
+  if (sizeOf(request.query) > maxRequestBytes) return StoreError.requestTooLarge
+  // To etcd, a revision below 1 is the present, if it is not in a transaction.
+  return { ...request, query: { ...request.query, revision: Math.max(0, request.query.revision) } }
 }
 
 /** `physical` asks to wait until what was compacted is gone; here nothing waits for that. */
@@ -64,9 +65,6 @@ export const named = (command: KvCommand | GatewayError, key: string | undefined
   if (key === undefined || isGatewayError(command)) return command
   return idempotencyKey.test(key) ? { session: { _tag: "Key", key }, command } : idempotencyKeyInvalid
 }
-
-/** No lease has such an id, and no command can carry it. */
-export const isNoLease = (lease: bigint | undefined): boolean => lease !== undefined && lease < 0n
 
 /** In keys and values. */
 export const sizeOf = ({
@@ -111,9 +109,9 @@ export const rangeIn = (fields: RequestFields): RangeRequest => ({
     _tag: "Range",
     key: fields.key("key", "key"),
     rangeEnd: rangeEndIn(fields),
-    // To etcd, a limit below 1 is none and a revision below 1 is the present.
+    // To etcd, a limit below 1 is none.
     limit: Math.max(0, fields.int64("limit", "limit")),
-    revision: Math.max(0, fields.int64("revision", "revision")),
+    revision: fields.int64("revision", "revision"),
     keysOnly: fields.flag("keys_only", "keysOnly"),
     countOnly: fields.flag("count_only", "countOnly"),
     ...sortIn(fields),
@@ -138,20 +136,12 @@ const sortIn = (fields: RequestFields): { readonly sort?: Sort } => {
   return target === "KEY" && order !== "DESCEND" ? {} : { sort: { order: orders[order], target: targets[target] } }
 }
 
-/** Nothing is below a negative bound; what cannot be is said by one that nothing reaches. */
-const filtersIn = (fields: RequestFields): Partial<RangeQuery> => {
-  const minModRevision = fields.int64("min_mod_revision", "minModRevision")
-  const maxModRevision = fields.int64("max_mod_revision", "maxModRevision")
-  const minCreateRevision = fields.int64("min_create_revision", "minCreateRevision")
-  const maxCreateRevision = fields.int64("max_create_revision", "maxCreateRevision")
-  const leavesNothing = maxModRevision < 0 || maxCreateRevision < 0
-  return {
-    ...(leavesNothing ? { minModRevision: Number.MAX_SAFE_INTEGER } : bound("minModRevision", minModRevision)),
-    ...bound("maxModRevision", maxModRevision),
-    ...bound("minCreateRevision", minCreateRevision),
-    ...bound("maxCreateRevision", maxCreateRevision)
-  }
-}
+const filtersIn = (fields: RequestFields): Partial<RangeQuery> => ({
+  ...bound("minModRevision", fields.int64("min_mod_revision", "minModRevision")),
+  ...bound("maxModRevision", fields.int64("max_mod_revision", "maxModRevision")),
+  ...bound("minCreateRevision", fields.int64("min_create_revision", "minCreateRevision")),
+  ...bound("maxCreateRevision", fields.int64("max_create_revision", "maxCreateRevision"))
+})
 
 const bound = (name: keyof RangeQuery, revision: number): Partial<RangeQuery> =>
-  revision > 0 ? { [name]: revision } : {}
+  revision === 0 ? {} : { [name]: revision }

@@ -29,6 +29,9 @@ export const ofResult = (result: KvResult, headerAt: AnswerJson.HeaderAt): Respo
       return ofError(StoreError.ofRejection(result.reason))
     case "UnknownCommand":
       return ofError(GatewayError.unknownCommand)
+    // Nobody asks for it by way of the gateway.
+    case "Merge":
+      return ofError(GatewayError.internal)
     default:
       return ofParts(AnswerJson.ofResult(result, headerAt))
   }

@@ -11,7 +11,7 @@ export type JsonBody = { readonly _tag: "JsonBody"; readonly object: JsonObject 
 const noFields: JsonBody = { _tag: "JsonBody", object: {} }
 
 export const parse = (text: string): JsonBody | GatewayError => {
-  if (text === "") return noFields
+  if (/^\s*$/.test(text)) return noFields
   if (isTooDeep(text)) return invalid(`balsa: the body is nested deeper than ${maxDepth} levels`)
   let value: unknown
   try {

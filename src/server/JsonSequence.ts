@@ -31,4 +31,4 @@ function* cut(text: string): Generator<string> {
   if (rest.trim() !== "") yield rest
 }
 
-const stringOrBrace = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}]/gs
+const stringOrBrace = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}]/g

@@ -42,7 +42,6 @@ export const make = (options: LeaseRouteOptions): { readonly [path: string]: Ope
     const ttlSeconds = Math.max(0, fields.int64("TTL", "TTL"))
     const id = fields.bigInt64("ID", "ID")
     if (fields.problem !== undefined) return refuse(fields.problem)
-    if (id < 0n) return refuse(negativeId)
     return Effect.match(grantLease(writes, id, ttlSeconds), {
       onSuccess: (result) => GatewayResponse.ofResult(result, headerAt),
       onFailure: GatewayResponse.ofError
@@ -52,7 +51,7 @@ export const make = (options: LeaseRouteOptions): { readonly [path: string]: Ope
   const revoke: Operation = (object) => {
     const id = idIn(object)
     if (typeof id !== "bigint") return refuse(id)
-    return id > 0n ? carryOut({ _tag: "LeaseRevoke", id }) : refuse(StoreError.leaseNotFound)
+    return id !== 0n ? carryOut({ _tag: "LeaseRevoke", id }) : refuse(StoreError.leaseNotFound)
   }
 
   const timeToLive: Operation = (object) => {
@@ -60,7 +59,7 @@ export const make = (options: LeaseRouteOptions): { readonly [path: string]: Ope
     const id = fields.bigInt64("ID", "ID")
     const keys = fields.flag("keys", "keys")
     if (fields.problem !== undefined) return refuse(fields.problem)
-    if (id > 0n) return carryOut({ _tag: "LeaseTimeToLive", id, keys })
+    if (id !== 0n) return carryOut({ _tag: "LeaseTimeToLive", id, keys })
     const none = { ttlSeconds: -1, ttlMillis: -1, grantedTtlSeconds: 0, keys: [] } as const
     const result = { _tag: "LeaseTimeToLive", revision: options.revision(), id, ...none } as const
     return Effect.succeed(GatewayResponse.ofResult(result, headerAt))
@@ -91,7 +90,7 @@ export const keepAlive =
       const id = GatewayError.isGatewayError(object) ? object : idIn(object)
       if (typeof id !== "bigint") return Effect.fail(id)
       const none = { _tag: "LeaseKeepAlive", revision: revision(), id, ttlSeconds: 0 } as const
-      const result = id > 0n ? writes.carryOut({ _tag: "LeaseKeepAlive", id }) : Effect.succeed(none)
+      const result = id !== 0n ? writes.carryOut({ _tag: "LeaseKeepAlive", id }) : Effect.succeed(none)
       return Effect.map(result, (kept) => StreamLine.ofResult([...AnswerJson.ofResult(kept, headerAt)].join("")))
     }
     const objects = JsonSequence.objectsIn(text)
@@ -134,8 +133,6 @@ const randomId = Effect.gen(function* () {
   const low = yield* Random.nextIntBetween(1, 2 ** 32 - 1)
   return (BigInt(high) << 32n) | BigInt(low)
 })
-
-const negativeId = GatewayError.invalid("balsa: the ID of a lease is from 1 to 2^63 - 1, or 0 to have one chosen")
 
 const idIn = (object: JsonObject): bigint | Failure => {
   const fields = new RequestFields(object)

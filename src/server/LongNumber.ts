@@ -14,6 +14,6 @@ export const read = (value: unknown): unknown =>
   typeof value === "string" && value.startsWith(mark) && isLong(value.slice(1)) ? BigInt(value.slice(1)) : value
 
 /** Strings are matched so that what looks like a number in them is passed over. */
-const stringOrNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs
+const stringOrNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
 
 const isLong = (token: string): boolean => /^-?[1-9]\d{15,39}$/.test(token)

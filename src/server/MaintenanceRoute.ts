@@ -40,7 +40,7 @@ export const make = (options: MaintenanceRouteOptions): { readonly [path: string
     const fields = new RequestFields(object)
     const action = fields.choice("action", "action", ["GET", "ACTIVATE", "DEACTIVATE"])
     const named = fields.choice("alarm", "alarm", ["NONE", "NOSPACE", "CORRUPT"])
-    fields.bigInt64("memberID", "memberID")
+    fields.decimal("memberID")
     if (fields.problem !== undefined) return Effect.succeed(GatewayResponse.ofError(fields.problem))
     if (action === "ACTIVATE") return Effect.succeed(GatewayResponse.ofError(noAlarmByHand))
     const raised = alarmsOf(replica.status(), Writes.isFull(options))

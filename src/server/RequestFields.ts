@@ -1,6 +1,6 @@
 /**
  * Reads the fields of one request object by hand, as proto3 JSON has them: two spellings of a
- * name, int64 as string or number, null as absent, unknown names ignored. The first wrong field
+ * name, of which the one in camelCase goes before the other, int64 as string or number, null as absent, unknown names ignored. The first wrong field
  * is kept in `problem`; reading goes on with a default, so a caller looks once, at the end.
  */
 import type { Key } from "../kv/KeyValue.ts"
@@ -60,6 +60,17 @@ export class RequestFields {
     return found ?? this.wrong(snake, `one of ${names.join(", ")}`, value, names[0])
   }
 
+  /** Several values of an enum. As in etcd, numbers without a name are passed over. */
+  choices<const Name extends string>(name: string, names: ReadonlyArray<Name>): ReadonlyArray<Name> {
+    const value = this.field(name, name)
+    if (value === undefined) return []
+    const isKnown = (one: unknown): boolean => Number.isInteger(one) || names.some((known) => known === one)
+    if (!Array.isArray(value) || !value.every(isKnown)) {
+      return this.wrong(name, `a list of ${names.join(", ")}`, value, [])
+    }
+    return names.filter((known, number) => value.includes(known) || value.includes(number))
+  }
+
   /** "" if absent. */
   string(name: string): string {
     const value = this.field(name, name)
@@ -73,7 +84,8 @@ export class RequestFields {
     if (value === undefined) return ""
     const isNumber = typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value))
     const text = isNumber ? String(value) : value
-    if (typeof text === "string" && /^\d{1,20}$/.test(text)) return text === "0" ? "" : text
+    const isDecimal = typeof text === "string" && /^\s*\d{1,20}\s*$/.test(text)
+    if (isDecimal && BigInt(text) < 2n ** 64n) return BigInt(text) === 0n ? "" : text.trim()
     return this.wrong(name, "an unsigned 64-bit integer, as a string", value, "")
   }
 
@@ -98,7 +110,8 @@ export class RequestFields {
   }
 
   private field(snake: string, camel: string): unknown {
-    return LongNumber.read(this.object[snake] ?? this.object[camel] ?? undefined)
+    const { object } = this
+    return LongNumber.read((Object.hasOwn(object, camel) ? object[camel] : object[snake]) ?? undefined)
   }
 
   private text(snake: string, camel: string): string {

@@ -14,7 +14,6 @@ import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
 import { leaderOf } from "../raft/ServerState.ts"
 import * as Membership from "../runtime/Membership.ts"
-import { divergedMessage } from "../runtime/Refusals.ts"
 import * as Replicated from "../runtime/Replicated.ts"
 import { StoreMachine, unknownCommand } from "../sessions/Store.ts"
 import * as FileStorage from "../storage/FileStorage.ts"
@@ -98,7 +97,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   // It knows whom to take, though --peers does not say it.
   if (options.join !== undefined && owner.joined === undefined)
     transport.setMembers(Membership.addressesOf(founders, addresses, transport))
-  let hub: WatchHub | undefined
+  let tellWatchers = (_silence: string | undefined, _store: KvState): void => {}
   const { replicated, run, state, image, clusterTime } = yield* Replicated.make({
     machine: StoreMachine,
     codec: StoreCommandCodec,
@@ -109,10 +108,7 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
     raft: raftOptions(options),
     joined: owner.joined !== undefined,
     addresses,
-    onCarriedOut: ({ after }) => {
-      if (after.diverged === undefined) hub?.advance(after.stateMachine.value.value)
-      else hub?.end(divergedMessage)
-    }
+    onCarriedOut: ({ after }) => tellWatchers(Replicated.silenceOf(after), after.stateMachine.value.value)
   }).pipe(Effect.provide(disk), Effect.provide(network))
   // A replica that has not caught up does not know yet of which epoch it is.
   epoch = () => (state().admitted ? state().stateMachine.epoch : undefined)
@@ -127,7 +123,8 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
   // It ends after the client port, so that what is under way there can still be answered.
   const running = yield* Scope.fork(yield* Effect.scope)
   const store = (): KvState => image().value.value
-  hub = new WatchHub(store(), { schedule: (turn) => setImmediate(turn) })
+  const hub = new WatchHub(store(), { schedule: (turn) => setImmediate(turn) })
+  tellWatchers = (silence, store) => (silence === undefined ? hub.advance(store) : hub.end(silence))
   const gateway = Gateway.layer({
     replica: replicated,
     cluster,

@@ -2,6 +2,7 @@
  * A transaction from JSON. Reading it through goes on after the first thing that is wrong, and tells that one at the end; what etcd
  * checks before it proposes is checked when it is read as a whole (see TxnCheck).
  */
+import { maxTxnDepth } from "../codec/KvTxnCodec.ts"
 import type { Compare, CompareTarget, Operation, Txn } from "../kv/KvCommand.ts"
 import * as TxnCheck from "../kv/TxnCheck.ts"
 import { type GatewayError, invalid } from "./GatewayError.ts"
@@ -19,12 +20,11 @@ export interface TxnRequest {
 }
 
 export const txn = (object: JsonObject, maxRequestBytes: number): TxnRequest | GatewayError => {
-  const reading: Reading = { problem: undefined, bytes: 0, isReadOnly: true, serializable: true, namesNoLease: false }
-  const read = txnOf(object, reading, 0)
+  const reading: Reading = { problem: undefined, bytes: 0, isReadOnly: true, serializable: true }
+  const read = txnOf(object, reading, 1)
   if (reading.problem !== undefined) return reading.problem
   const problem = TxnCheck.problemOf(read)
   if (problem !== undefined) return StoreError.ofProblem(problem)
-  if (reading.namesNoLease) return StoreError.leaseNotFound
   if (reading.bytes > maxRequestBytes) return StoreError.requestTooLarge
   const { isReadOnly, serializable } = reading
   return { _tag: "TxnRequest", txn: read, isReadOnly, serializable: isReadOnly && serializable }
@@ -36,13 +36,11 @@ interface Reading {
   bytes: number
   isReadOnly: boolean
   serializable: boolean
-  namesNoLease: boolean
 }
 
-/** Each level takes at least one off what those within may have, so that deeper ones are not even read. */
 const txnOf = (object: JsonObject, reading: Reading, depth: number): Txn => {
-  if (depth > TxnCheck.maxOperations) {
-    reading.problem ??= StoreError.ofProblem("TooManyOperations")
+  if (depth > maxTxnDepth) {
+    reading.problem ??= tooDeep
     return { _tag: "Txn", compares: [], success: [], failure: [] }
   }
   const fields = new RequestFields(object)
@@ -69,31 +67,20 @@ const compareOf = (object: JsonObject, reading: Reading): Compare => {
   reading.problem ??= fields.problem
   const value = target._tag === "Value" ? target.value : undefined
   reading.bytes += GatewayRequest.sizeOf({ key, rangeEnd, ...(value === undefined ? {} : { value }) })
-  return { key, rangeEnd, ...within(target, result) }
+  return { key, rangeEnd, result, target }
 }
 
-/** Of what to compare with only the field counts that goes with the target. */
+/** Of what to compare with only the field counts that goes with the target; but none of them may be wrong. */
 const targetOf = (fields: RequestFields): CompareTarget => {
-  switch (fields.choice("target", "target", ["VERSION", "CREATE", "MOD", "VALUE", "LEASE"])) {
-    case "VERSION":
-      return { _tag: "Version", number: fields.int64("version", "version") }
-    case "CREATE":
-      return { _tag: "CreateRevision", number: fields.int64("create_revision", "createRevision") }
-    case "MOD":
-      return { _tag: "ModRevision", number: fields.int64("mod_revision", "modRevision") }
-    case "VALUE":
-      return { _tag: "Value", value: fields.bytes("value", "value") }
-    case "LEASE":
-      return { _tag: "Lease", lease: fields.bigInt64("lease", "lease") }
-  }
-}
-
-/** Everything is above a negative number, which no command can carry: it is said by a version that nothing has. */
-const within = (target: CompareTarget, result: Compare["result"]): Pick<Compare, "target" | "result"> => {
-  const isNegative = "number" in target ? target.number < 0 : "lease" in target && target.lease < 0n
-  if (!isNegative) return { target, result }
-  const always = result === "Greater" || result === "NotEqual"
-  return { target: { _tag: "Version", number: Number.MAX_SAFE_INTEGER }, result: always ? "NotEqual" : "Equal" }
+  const target = fields.choice("target", "target", ["VERSION", "CREATE", "MOD", "VALUE", "LEASE"])
+  const targets = {
+    VERSION: { _tag: "Version", number: fields.int64("version", "version") },
+    CREATE: { _tag: "CreateRevision", number: fields.int64("create_revision", "createRevision") },
+    MOD: { _tag: "ModRevision", number: fields.int64("mod_revision", "modRevision") },
+    VALUE: { _tag: "Value", value: fields.bytes("value", "value") },
+    LEASE: { _tag: "Lease", lease: fields.bigInt64("lease", "lease") }
+  } as const
+  return targets[target]
 }
 
 /** One, unless there is something wrong with it. */
@@ -110,10 +97,12 @@ const operationOf = (object: JsonObject, reading: Reading, depth: number): Reado
     ...(deleteRange === undefined ? [] : [deleteRangeOf(deleteRange, reading)]),
     ...(txn === undefined ? [] : [txnOf(txn, reading, depth + 1)])
   ]
-  if (operations.length === 0) reading.problem ??= StoreError.keyNotFound
   if (operations.length > 1) reading.problem ??= severalOperations
-  return operations
+  return operations.length === 0 ? [TxnCheck.nothing] : operations
 }
+
+/** etcd has a limit as well, by way of how many operations there may be. */
+const tooDeep = invalid(`balsa: transactions are nested deeper than ${maxTxnDepth} levels`)
 
 const severalOperations = invalid(
   "balsa: an operation is one of request_range, request_put, request_delete_range and request_txn, not several"
@@ -134,7 +123,6 @@ const putOf = (object: JsonObject, reading: Reading): Operation => {
   reading.problem ??= fields.problem
   reading.bytes += GatewayRequest.sizeOf(put)
   reading.isReadOnly = false
-  reading.namesNoLease ||= GatewayRequest.isNoLease(put.lease)
   return put
 }
 

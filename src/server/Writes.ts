@@ -67,6 +67,7 @@ const takesSpace = (command: StoreCommand): boolean => {
 const takesSpaceByItself = (command: KvCommand): boolean => {
   switch (command._tag) {
     case "Put":
+    case "Merge":
     case "LeaseGrant":
       return true
     case "Txn":
@@ -78,4 +79,5 @@ const takesSpaceByItself = (command: KvCommand): boolean => {
 
 const putsAnything = (operation: Operation): boolean =>
   operation._tag === "Put" ||
+  operation._tag === "Merge" ||
   (operation._tag === "Txn" && [...operation.success, ...operation.failure].some(putsAnything))

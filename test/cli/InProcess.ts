@@ -18,12 +18,21 @@ export const run = async (
   const host: Host = {
     environment: options.env ?? {},
     terminal: options.terminal ?? false,
+    errorTerminal: false,
+    inputTerminal: false,
     color: false,
     out: (data) =>
       Effect.sync(() => void (out += typeof data === "string" ? data : Buffer.from(data).toString("latin1"))),
     err: (text) => Effect.sync(() => void (err += `${text}\n`)),
     readInput: Effect.sync(() => options.input ?? Buffer.alloc(0)),
-    signal: { exitCode: 130 }
+    openLines: Effect.sync(() => {
+      const lines = (options.input ?? Buffer.alloc(0)).toString().split(/(?<=\n)/)
+      return () => Effect.sync(() => lines.shift()?.replace(/\n$/, ""))
+    }),
+    readerGone: Effect.never,
+    calledBy: "balsa ",
+    lendsInput: false,
+    signal: { exitCode: 130, received: undefined }
   }
   const code = await Effect.runPromise(Cli.run(argv).pipe(Effect.provideService(Host, host)))
   return { code, out, err }

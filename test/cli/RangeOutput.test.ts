@@ -1,7 +1,7 @@
 /** What `get` prints, in every format, for text and for bytes that are none. */
 import { describe, expect, test } from "vitest"
 import * as RangeOutput from "../../src/cli/RangeOutput.ts"
-import type { RangeAnswer } from "../../src/client/GatewayJson.ts"
+import type { KeyValue, RangeAnswer } from "../../src/client/GatewayJson.ts"
 import { prefixRange } from "../../src/client/KeyRange.ts"
 import { LeaseId } from "../../src/client/LeaseId.ts"
 
@@ -11,10 +11,10 @@ const kv = (key: string, value: string | Uint8Array) => ({
   createRevision: 2,
   modRevision: 5,
   version: 3,
-  lease: LeaseId(9007199254740993n)
+  lease: LeaseId(0x694d5765fc71500bn)
 })
 
-const answer = (...kvs: ReadonlyArray<ReturnType<typeof kv>>): RangeAnswer => ({
+const answer = (...kvs: ReadonlyArray<KeyValue>): RangeAnswer => ({
   revision: 9,
   kvs,
   more: false,
@@ -58,16 +58,27 @@ describe("plain", () => {
 test("table", () => {
   expect(render(answer(kv("long/key", "v"), kv("k", "世界")), { format: "table" })).toBe(
     [
-      "KEY       REVISION  VERSION  VALUE",
-      "long/key  5         3        v",
-      "k         5         3        世界",
+      "KEY       REVISION  VERSION  LEASE             VALUE",
+      "long/key  5         3        694d5765fc71500b  v",
+      "k         5         3        694d5765fc71500b  世界",
       ""
     ].join("\n")
   )
 })
 
+test("table without leases has no column for them; keys and values can be left out", () => {
+  const bare = { ...kv("k", "v"), lease: undefined }
+  expect(render(answer(bare), { format: "table" })).toBe("KEY  REVISION  VERSION  VALUE\nk    5         3        v\n")
+  expect(render(answer(bare), { format: "table", show: "keys" })).toBe("KEY  REVISION  VERSION\nk    5         3\n")
+  expect(render(answer(bare), { single: false, show: "keys" })).toBe("k\n")
+  expect(render(answer(bare), { single: false, show: "values" })).toBe("v\n")
+  expect(JSON.parse(String(render(answer(bare), { format: "json", show: "keys" }))).kvs).toEqual([
+    { key: "k", create_revision: 2, mod_revision: 5, version: 3, lease: null }
+  ])
+})
+
 describe("json", () => {
-  const fields = { create_revision: 2, mod_revision: 5, version: 3, lease: "9007199254740993" }
+  const fields = { create_revision: 2, mod_revision: 5, version: 3, lease: "694d5765fc71500b" }
   test("has every field, and the revision of the answer", () => {
     expect(JSON.parse(String(render(answer(kv("k", "v")), { format: "json" })))).toEqual({
       header: { revision: 9 },

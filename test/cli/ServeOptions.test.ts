@@ -18,6 +18,8 @@ const flags = (given: Given): ServeOptions.ServeFlags => {
     electionTimeout: flag("electionTimeout"),
     snapshotLogSize: flag("snapshotLogSize"),
     snapshotCount: flag("snapshotCount"),
+    quotaBytes: flag("quotaBytes"),
+    historyRetention: flag("historyRetention"),
     logFormat: flag("logFormat")
   }
 }
@@ -117,6 +119,20 @@ describe("environment", () => {
     })
   })
 
+  test("says how much may be kept, and for how long what was", () => {
+    expect(good({ id: "A" })).toMatchObject({ quotaBytes: undefined, historyRetentionMillis: undefined })
+    const given = { BALSA_QUOTA_BYTES: "8GiB", BALSA_HISTORY_RETENTION: "30m" }
+    expect(good({ id: "A" }, given)).toMatchObject({ quotaBytes: 8 * 2 ** 30, historyRetentionMillis: 1_800_000 })
+    expect(good({ id: "A", quotaBytes: "1000000", historyRetention: "2h" }, given)).toMatchObject({
+      quotaBytes: 1_000_000,
+      historyRetentionMillis: 7_200_000
+    })
+    expect(good({ id: "A", quotaBytes: "0", historyRetention: "0" }, given)).toMatchObject({
+      quotaBytes: 0,
+      historyRetentionMillis: 0
+    })
+  })
+
   test("says when to take snapshots", () => {
     const given = { BALSA_SNAPSHOT_LOG_SIZE: "16MiB", BALSA_SNAPSHOT_COUNT: "1000" }
     expect(good({ id: "A" }, given)).toMatchObject({ snapshotLogBytes: 16 * 2 ** 20, snapshotLogEntries: 1000 })
@@ -164,6 +180,8 @@ describe("mistakes", () => {
       /h:1 is the address of A for clients and of A/
     ],
     ["a size without a unit", { id: "A", snapshotLogSize: "64" }, /--snapshot-log-size: "64" is no size/],
+    ["a quota that is no size", { id: "A", quotaBytes: "much" }, /--quota-bytes: "much" is no size/],
+    ["a time without a unit", { id: "A", historyRetention: "60" }, /--history-retention: "60" is no duration/],
     ["a size of nothing", { id: "A", snapshotLogSize: "0MiB" }, /--snapshot-log-size: "0MiB" is no size/],
     ["a number that is none", { id: "A", snapshotCount: "many" }, /--snapshot-count: "many" is no number/],
     ["a number of nothing", { id: "A", snapshotCount: "0" }, /--snapshot-count: "0" is no number/],

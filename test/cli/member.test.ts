@@ -64,6 +64,14 @@ describe("list", () => {
     expect(JSON.parse(one.out).members[0].in_reach).toBeNull()
   })
 
+  test("says which voter the leader does not reach", async () => {
+    const { at } = await gateway(() =>
+      ok(answer([voter("A"), voter("B", { progress: { ...progress, inReach: false } })]))
+    )
+    const { out } = await run(["member", "list", "-e", at, "-o", "plain"])
+    expect(out).toContain("B\tvoter\t10.0.0.1:66\tno\t0\tnot in reach of the leader\n")
+  })
+
   test("names what is under way", async () => {
     const members = [voter("A"), voter("B", { role: "leaving" })]
     const { at } = await gateway(() =>
@@ -93,6 +101,15 @@ describe("add", () => {
     expect(JSON.parse(out).members[1]).toMatchObject({ id: "D", role: "voter" })
   })
 
+  test("waits no longer than it was told to, and says the same thing once", async () => {
+    const { at } = await gateway(() => ok(answer([voter("A"), voter("D", { role: "learner", promote: true })])))
+    const argv = ["member", "add", "D", "--address", "h:1", "--timeout", "2300ms", "-e", at]
+    const { code, out, err } = await run(argv)
+    expect([code, out]).toEqual([5, ""])
+    expect(err).toMatch(/BALSA_STILL_A_LEARNER: D was added, and does not vote yet after 2\.3 s\..*balsa member list/)
+    expect(err.match(/D catches up: 0 entries behind/g)).toHaveLength(1)
+  })
+
   test("does not wait for one that is to stay a learner, nor where that is not wanted", async () => {
     const { at, asked } = await gateway(() => ok(answer([voter("A"), voter("D", { role: "learner" })])))
     for (const flag of ["--learner", "--no-wait"]) {
@@ -119,9 +136,11 @@ test.each([
   [["remove", "B"], { type: "remove", name: "B" }],
   [["update", "B", "--address", "h:1"], { type: "move", name: "B", address: "h:1" }]
 ])("member %j asks for one change", async (argv, change) => {
-  const { at, asked } = await gateway(() => ok(answer([voter("A")])))
+  const { at, asked } = await gateway(() => ok(answer([voter("A"), voter("B")])))
   expect((await run(["member", ...argv, "--force", "-e", at])).code).toBe(0)
-  expect(asked[0]!.body).toEqual({ changes: [change], force: true })
+  expect(asked.filter(({ path }) => path.endsWith("amend")).map(({ body }) => body)).toEqual([
+    { changes: [change], force: true }
+  ])
 })
 
 test("a refusal says why, once, and changes nothing elsewhere", async () => {
@@ -130,7 +149,15 @@ test("a refusal says why, once, and changes nothing elsewhere", async () => {
   const second = await gateway(() => ok(answer([voter("A")])))
   const { code, err } = await run(["member", "remove", "B", "-e", `${first.at},${second.at}`])
   expect([code, err]).toEqual([1, expect.stringMatching(/^BALSA_REFUSED: .*too few are in reach/)])
-  expect(second.asked).toEqual([])
+  expect(second.asked.filter(({ path }) => path.endsWith("amend"))).toEqual([])
+})
+
+test("remove says that there was no such member, and asks for it all the same", async () => {
+  const { at, asked } = await gateway(() => ok(answer([voter("A"), voter("B")])))
+  const { code, out, err } = await run(["member", "remove", "C", "-e", at])
+  expect([code, out]).toEqual([3, ""])
+  expect(err).toBe('balsa: no member "C", so there was nothing to remove; the members are A, B\n')
+  expect(asked.map(({ path }) => path)).toContain("/balsa/v1/members/amend")
 })
 
 test("a change without an answer may be asked for again", async () => {

@@ -255,7 +255,11 @@ describe("restore", () => {
     const first = Restoration.firstImage(image, { cluster: "c", voters, bumpRevision: 500 })
     expect(Epoch.count(first.epoch)).toBe(3)
     expect(first).toMatchObject({ last: image.last, applied: image.applied })
-    expect(first.value).toEqual({ revision: 1501, keys: image.value.keys })
+    const { leases, liveBytes } = image.value
+    expect(first.value).toMatchObject({ revision: 1501, compacted: 1501, leases, liveBytes })
+    expect(first.value.keys).toBe(image.value.keys)
+    // What a client of the old cluster has seen cannot be read, and watchers begin after it.
+    expect(first.value.history).toMatchObject({ first: 1502, length: 0 })
     expect(first.configuration.voters).toEqual(["A", "X"])
   })
 

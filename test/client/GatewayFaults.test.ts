@@ -83,6 +83,16 @@ describe("a write without an answer", () => {
     assert.strictEqual(other.asked[0]?.headers["idempotency-key"], "mine")
   })
 
+  it("is not said to be refused when it may have been carried out before", async () => {
+    await using gateway = await ScriptedGateway.listen((asked, response, at) => {
+      if (at === 0) return drop(asked, response, at)
+      answer(response, { message: "the answer was too long to keep", code: 9 }, 409)
+    })
+    const cluster = { ...at(gateway.endpoint, gateway.endpoint), idempotencyKeys: true }
+    assert.strictEqual(await outcome(Kv.make(cluster).delete("a", { previous: true })), "OutcomeUnknown")
+    assert.strictEqual(await outcome(Kv.make(cluster).delete("a", { previous: true })), "RequestRefused")
+  })
+
   it("is not sent again when it is a transaction", async () => {
     await using gateway = await ScriptedGateway.listen(firstDrops)
     const cluster = { ...at(gateway.endpoint, gateway.endpoint), idempotencyKeys: true }
@@ -102,12 +112,24 @@ describe("a write without an answer", () => {
   })
 })
 
+describe("a name that no header carries", () => {
+  it("is refused before anything is sent", async () => {
+    await using gateway = await ScriptedGateway.listen(good)
+    const { put } = Kv.make(at(gateway.endpoint))
+    for (const idempotencyKey of ["", " a", "a\n", "é", "a".repeat(256)]) {
+      assert.strictEqual(await outcome(put("a", "b", { idempotencyKey })), "RequestRefused", idempotencyKey)
+    }
+    assert.strictEqual(await outcome(put("a", "b", { idempotencyKey: "a b" })), "done")
+    assert.strictEqual(gateway.asked.length, 1)
+  })
+})
+
 describe("a client with several endpoints", () => {
   it("goes on asking until somebody can, and then asks that one first", async () => {
     await using gateway = await ScriptedGateway.listen((asked, response, at) =>
       (at < 3 ? noLeader : good)(asked, response, at)
     )
-    const preferred = Effect.runSync(Ref.make<Endpoint | undefined>(undefined))
+    const preferred = Ref.makeUnsafe<Endpoint | undefined>(undefined)
     const backoff = { firstMillis: 1, maxMillis: 2 }
     await using other = await ScriptedGateway.listen(noLeader)
     const cluster = { ...at(other.endpoint, gateway.endpoint), timeoutMillis: 5000, backoff, preferred }
@@ -117,11 +139,13 @@ describe("a client with several endpoints", () => {
     assert.deepEqual([other.asked.length, gateway.asked.length], [4, 5])
   })
 
-  it("keeps its connections, and gives up the one whose answer it did not wait for", async () => {
+  it("keeps its connections, and closes the one whose answer it did not wait for", async () => {
     const sockets = new Set<unknown>()
+    const closed = Promise.withResolvers<void>()
     await using gateway = await ScriptedGateway.listen((_, response, at) => {
       sockets.add(response.socket)
-      if (at !== 3) answer(response, { header: { revision: String(at) } })
+      if (at === 3) response.on("close", closed.resolve)
+      else answer(response, { header: { revision: String(at) } })
     })
     const agent = new Agent({ keepAlive: true })
     const kv = Kv.make({ ...at(gateway.endpoint), agent, timeoutMillis: 500 })
@@ -130,8 +154,21 @@ describe("a client with several endpoints", () => {
       const put = Effect.map(kv.put("a", "b"), ({ revision }) => seen.push(`${revision}`))
       if ((await outcome(put)) !== "done") seen.push("unknown")
     }
+    await closed.promise
     agent.destroy()
     assert.deepEqual(seen, ["0", "1", "2", "unknown", "4", "5"])
     assert.strictEqual(sockets.size, 2)
+  })
+
+  it("does not take a request for unsent that a kept connection carried", async () => {
+    await using gateway = await ScriptedGateway.listen((asked, response, at) =>
+      (at === 1 ? drop : good)(asked, response, at)
+    )
+    const agent = new Agent({ keepAlive: true })
+    const { put } = Kv.make({ ...at(gateway.endpoint, gateway.endpoint), agent })
+    assert.strictEqual(await outcome(put("a", "b")), "done")
+    assert.strictEqual(await outcome(put("a", "b")), "OutcomeUnknown")
+    assert.strictEqual(gateway.asked.length, 2)
+    agent.destroy()
   })
 })

@@ -218,6 +218,27 @@ describe("a state with history", () => {
     )
   })
 
+  it("is not changed in what goes with a lease by keys that only name it", () => {
+    const own = (key: string): KvCommand => ({
+      _tag: "Put",
+      key,
+      value: Buffer.from("1"),
+      prevKv: false,
+      ttlMillis: 5000
+    })
+    const state = after(downAndUp(after(initial, [own("old"), own("older")])), [own("new"), own("newer")])
+    const { lease } = OrderedMap.get(state.keys, "new")!
+    assert.strictEqual(OrderedMap.get(state.keys, "old")!.lease, lease)
+    const kept: KvCommand = { _tag: "Put", key: "old", value: Buffer.from("2"), prevKv: false, ignoreLease: true }
+    const added: KvCommand = { _tag: "Merge", key: "old", by: { _tag: "Add", amount: 1n } }
+    for (const command of [kept, added, put("old", ""), erase("old"), own("old")]) {
+      const next = after(state, [command])
+      assert.deepStrictEqual(Leases.keysOf(Leases.get(next.leases, lease)!), ["new"], command._tag)
+      assert.notStrictEqual(OrderedMap.get(next.keys, "old")?.lease, lease)
+      assert.deepStrictEqual(told(decode(piecesOf(next))!), told(next))
+    }
+  })
+
   it("is what a cluster without history makes of it in version 1", () => {
     for (let seed = 1; seed <= 10; seed++) {
       const state = stateBy(seed, 200)

@@ -64,6 +64,9 @@ describe("the store's state with sessions and history", () => {
     assert.strictEqual(said._tag === "Repeated" && said.result?._tag, "Txn")
     // One version in the header, and another within.
     assert.isUndefined(load(StoreStateCodec, pieces, 2))
+    const head = Buffer.from(pieces[0]!)
+    head.writeUInt32LE(1)
+    assert.isUndefined(load(StoreStateCodec, pieces.with(0, head), 3))
     assert.isUndefined(load(StoreStateCodec, piecesOf(sample, 2), 3))
   })
 

@@ -3,9 +3,9 @@
  * differs is made small and reported; a difference that has been seen already is only counted.
  */
 import { sequence } from "./Generator.ts"
-import * as Known from "./Known.ts"
+import { findIn } from "./Differences.ts"
 import { report } from "./Report.ts"
-import { type Difference, type Pair, run } from "./Run.ts"
+import { type Difference, type Pair, run, runUndisturbed } from "./Run.ts"
 import { shrink } from "./Shrink.ts"
 
 export interface Options {
@@ -25,6 +25,8 @@ export interface Outcome {
   readonly found: ReadonlyArray<ReadonlyArray<string>>
   /** How often the others were seen. */
   readonly repeated: number
+  /** How often a sequence was begun anew because a server was not there, as while another leader is elected. */
+  readonly disturbed: number
   /** How often each known difference was met. */
   readonly known: ReadonlyMap<string, number>
 }
@@ -34,11 +36,11 @@ export const campaign = async (options: Options): Promise<Outcome> => {
   const began = performance.now()
   const found = new Map<string, ReadonlyArray<string>>()
   const known = new Map<string, number>()
-  let [next, compared, repeated] = [0, 0, 0]
+  let [next, compared, repeated, disturbed] = [0, 0, 0, 0]
   let told = began
 
   const settle = async (pair: Pair, difference: Difference, one: number): Promise<void> => {
-    const name = Known.nameOf(difference)
+    const name = findIn(difference)?.request
     if (name !== undefined) {
       known.set(name, (known.get(name) ?? 0) + 1)
       return
@@ -50,15 +52,20 @@ export const campaign = async (options: Options): Promise<Outcome> => {
     }
     found.set(kind, [])
     say(`seed ${one}: ${difference.route} differs at ${difference.path}; looking for a smaller sequence`)
-    const smallest = await shrink(pair, { sequence: sequence(one), difference }, options.maxAttempts)
-    found.set(kind, report(smallest.difference, one))
+    const again = await run(pair, sequence(one))
+    const smallest =
+      again === undefined
+        ? difference
+        : (await shrink(pair, { sequence: sequence(one), difference: again }, options.maxAttempts)).difference
+    const note = again === undefined ? ["it did not happen when the same was sent again"] : []
+    found.set(kind, [...report(smallest, one), ...note])
     for (const line of found.get(kind)!) say(line)
   }
 
   const lane = async (pair: Pair): Promise<void> => {
     while (next < sequences && found.size < maxReports && performance.now() - began < maxMillis) {
       const one = seed + next++
-      const difference = await run(pair, sequence(one))
+      const difference = await runUndisturbed(pair, sequence(one), () => disturbed++)
       compared++
       if (difference !== undefined) await settle(pair, difference, one)
       if (performance.now() - told > 5000) {
@@ -70,9 +77,11 @@ export const campaign = async (options: Options): Promise<Outcome> => {
     }
   }
   await Promise.all(pairs.map(lane))
-  return { compared, found: [...found.values()], repeated, known }
+  return { compared, found: [...found.values()], repeated, disturbed, known }
 }
 
-/** Differences of one kind have most likely one cause. */
-const kindOf = ({ route, path, etcd, balsa }: Difference): string =>
-  [route, path, etcd, balsa].map((part) => (JSON.stringify(part) ?? "").replace(/\d+/g, "0").slice(0, 200)).join(" ")
+/** Differences of one kind have most likely one cause: in the same field, or in errors that are the same. */
+const kindOf = ({ route, path, etcd, balsa }: Difference): string => {
+  const values = /\.(status|error|message|code)$/.test(path) ? [etcd, balsa] : []
+  return JSON.stringify([route, path.replace(/\d+/g, "0"), ...values])
+}

@@ -5,7 +5,7 @@
 import { chanceOf } from "../kv/Chance.ts"
 import { type Dice, diceOf, fields, int64, someKeys, someRevision, sometimes, spelling } from "./Alphabet.ts"
 import * as Requests from "./Requests.ts"
-import { call, type Create, type Sequence, type Step, type Watch, type WatchRequest } from "./Sequence.ts"
+import { type Call, call, type Create, type Sequence, type Step, type Watch, type WatchRequest } from "./Sequence.ts"
 import { bytes, type Meaning, type Template } from "./Template.ts"
 
 export const usualLength = 20
@@ -45,7 +45,7 @@ const watchful: Weights = { put: 40, range: 5, deleteRange: 15, txn: 22, lease: 
 const leased: Weights = { put: 30, range: 10, deleteRange: 6, txn: 14, lease: 38, watch: 1, compaction: 1 }
 const forgetful: Weights = { put: 35, range: 22, deleteRange: 12, txn: 15, lease: 2, watch: 4, compaction: 10 }
 
-const step = (dice: Dice, state: State, weights: Weights): Step => {
+const step = (dice: Dice, state: State, weights: Weights): Call | Watch => {
   let rest = dice.below(100)
   for (const [name, weight] of Object.entries(weights) as ReadonlyArray<[keyof Weights, number]>) {
     if (rest < weight) return stepsOf[name](dice, state)
@@ -54,7 +54,7 @@ const step = (dice: Dice, state: State, weights: Weights): Step => {
   return stepsOf.put(dice, state)
 }
 
-const stepsOf: { readonly [Name in keyof Weights]: (dice: Dice, state: State) => Step } = {
+const stepsOf: { readonly [Name in keyof Weights]: (dice: Dice, state: State) => Call | Watch } = {
   put: (dice, state) => {
     const step = call("/v3/kv/put", Requests.put(dice, state))
     if (dice.percent(90)) state.changes++
@@ -82,7 +82,7 @@ const stepsOf: { readonly [Name in keyof Weights]: (dice: Dice, state: State) =>
   watch: (dice, state) => watch(dice, state)
 }
 
-const lease = (dice: Dice, state: State): Step => {
+const lease = (dice: Dice, state: State): Call => {
   const kind = dice.below(100)
   if (state.leases === 0 || kind < 30) return grant(dice, state)
   const one = (): Template => fields(dice, { ID: Requests.someLease(dice, state) })
@@ -96,7 +96,7 @@ const lease = (dice: Dice, state: State): Step => {
 }
 
 /** Times that lie apart, for the list of leases is in the order in which they end; and none that ends meanwhile. */
-const grant = (dice: Dice, state: State): Step => {
+const grant = (dice: Dice, state: State): Call => {
   const index = state.leases
   const seconds = dice.percent(92) ? 100 + 100 * index : dice.pick([9_000_000_000 - index, 9_000_000_001])
   const given: Meaning = { $: "lease", index, as: spelling(dice) }

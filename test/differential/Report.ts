@@ -2,7 +2,7 @@
 import type { Difference, Exchange } from "./Run.ts"
 import type { Answer, Request } from "./Side.ts"
 
-const mostCharacters = 2000
+const mostCharacters = 1000
 
 export const report = (difference: Difference, seed: number): ReadonlyArray<string> => [
   `${difference.route} differs at ${difference.path}`,

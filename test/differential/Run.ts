@@ -4,7 +4,8 @@
  */
 import { compare, type Deviation } from "./Comparison.ts"
 import { type Json, normal, type Reader } from "./Normal.ts"
-import { type Call, call, forgets, isLocal, type Sequence, type Watch } from "./Sequence.ts"
+import { eventually } from "../process/RealCluster.ts"
+import { type Call, call, type Expire, forgets, isLocal, type Sequence, type Step, type Watch } from "./Sequence.ts"
 import type { Answer, Request, Side } from "./Side.ts"
 import { type Bindings, bytes, key, render } from "./Template.ts"
 import { WatchStream } from "./WatchStream.ts"
@@ -24,6 +25,8 @@ export interface Exchange {
 
 export interface Difference extends Deviation {
   readonly route: string
+  /** One of the two had no leader, or no connection: what it answers otherwise is not known. */
+  readonly isDisturbed: boolean
   /** The last one is where they differ. */
   readonly exchanges: ReadonlyArray<Exchange>
 }
@@ -36,6 +39,22 @@ export const run = async (pair: Pair, sequence: Sequence): Promise<Difference | 
   const difference = await running.all(sequence)
   await running.clear(difference !== undefined)
   return difference
+}
+
+/** Long enough for a new leader. */
+const mostAttempts = 4
+
+/** The same, and once more where one of them was not there for a while: that is not what it answers. */
+export const runUndisturbed = async (
+  pair: Pair,
+  sequence: Sequence,
+  onDisturbed: () => void = () => {}
+): Promise<Difference | undefined> => {
+  for (let attempt = 1; ; attempt++) {
+    const difference = await run(pair, sequence)
+    if (difference?.isDisturbed !== true || attempt === mostAttempts) return difference
+    onDisturbed()
+  }
 }
 
 interface State {
@@ -80,7 +99,7 @@ class Run {
   async all({ steps }: Sequence): Promise<Difference | undefined> {
     try {
       await this.begin()
-      for (const step of steps) await (step.kind === "call" ? this.call(step) : this.watch(step))
+      for (const step of steps) await this.step(step)
       await this.end()
       return undefined
     } catch (error) {
@@ -89,13 +108,33 @@ class Run {
     }
   }
 
+  private async step(step: Step): Promise<void> {
+    switch (step.kind) {
+      case "call":
+        await this.call(step)
+        return
+      case "watch":
+        return this.watch(step)
+      case "expire":
+        await Promise.all([this.etcd, this.balsa].map((state) => this.expire(step, state)))
+    }
+  }
+
+  private async expire({ lease }: Expire, state: State): Promise<void> {
+    const step = call("/v3/lease/timetolive", { ID: { $: "lease", index: lease, as: "string" } })
+    await eventually(`a lease ends at ${state.side.name}`, async () => {
+      const { text } = await state.side.ask(this.request(step, state), this.latest)
+      return text.includes('"TTL":"-1"') ? true : undefined
+    })
+  }
+
   /** Both change something, and by that tell who they are and where they begin. */
   private async begin(): Promise<void> {
     const step = call("/v3/kv/put", { key: key("begin") })
     const begin = async (state: State): Promise<void> => {
-      const { status, text } = await state.side.ask(this.request(step, state))
-      if (status !== 200) throw new Error(`${state.side.name} does not serve: ${text}`)
-      const { header } = JSON.parse(text) as { readonly header: Header }
+      const { header } = JSON.parse(await answered(state.side, this.request(step, state))) as {
+        readonly header: Header
+      }
       state.before = Number(header.revision) - 1
       state.clusterId = header.cluster_id
     }
@@ -121,15 +160,14 @@ class Run {
         const step = call("/v3/lease/revoke", { ID: { $: "lease", index, as: "string" } })
         await state.side.ask(this.request(step, state))
       }
-      await state.side.ask(this.request(everything, state))
+      await answered(state.side, this.request(everything, state))
     }
     await Promise.all([clear(this.etcd), clear(this.balsa)])
   }
 
   private async call(step: Call): Promise<Exchange> {
     if (forgets(step)) for (const open of this.open) await this.touch(open)
-    if (!isLocal(step)) this.latest = step.replica
-    const replica = this.latest
+    const replica = isLocal(step) ? this.latest : step.replica
     const [first, second] = [this.request(step, this.etcd), this.request(step, this.balsa)]
     const [etcd, balsa] = await Promise.all([this.etcd.side.ask(first, replica), this.balsa.side.ask(second, replica)])
     const exchange = {
@@ -139,6 +177,8 @@ class Run {
       balsa: { request: second, answer: balsa }
     }
     this.exchanges.push(exchange)
+    // Who refuses a request need not have asked the others.
+    if (balsa.status === 200) this.latest = replica
     if (step.grants !== undefined) this.learnLease(step.grants, etcd, balsa)
     this.compare(step.route, normalJson(etcd, this.reader(this.etcd)), normalJson(balsa, this.reader(this.balsa)))
     return exchange
@@ -197,7 +237,8 @@ class Run {
   }
 
   private found(route: string, deviation: Deviation): Found {
-    return new Found({ ...deviation, route, exchanges: [...this.exchanges] })
+    const isDisturbed = this.exchanges.some(({ etcd, balsa }) => isAway(etcd.answer) || isAway(balsa.answer))
+    return new Found({ ...deviation, route, isDisturbed, exchanges: [...this.exchanges] })
   }
 
   private learnLease(index: number, etcd: Answer, balsa: Answer): void {
@@ -226,6 +267,15 @@ class Run {
     return { before, leaseNames: new Map([...given, ...answered]), clusterId, memberIds: side.memberIds }
   }
 }
+
+/** Tries until it succeeds, for a server that has no leader has one soon. */
+const answered = async (side: Side, request: Request): Promise<string> =>
+  eventually(`${side.name} serves`, async () => {
+    const { status, text } = await side.ask(request)
+    return status === 200 ? text : undefined
+  })
+
+const isAway = (answer: Answer | undefined): boolean => answer?.status === 503 || answer?.status === 0
 
 interface Header {
   readonly cluster_id: string

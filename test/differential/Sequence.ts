@@ -1,7 +1,7 @@
 /** What is done to both servers, one step after the other, by nobody else meanwhile. */
 import type { Template } from "./Template.ts"
 
-export type Step = Call | Watch
+export type Step = Call | Watch | Expire
 
 export interface Call {
   readonly kind: "call"
@@ -34,6 +34,12 @@ export interface Create {
   readonly from: number
 }
 
+/** Waits until the lease with this number has ended by itself, on both. */
+export interface Expire {
+  readonly kind: "expire"
+  readonly lease: number
+}
+
 export interface Sequence {
   readonly seed: number
   readonly steps: ReadonlyArray<Step>
@@ -49,6 +55,32 @@ export const call = (route: string, ...bodies: ReadonlyArray<Template>): Call =>
 /** Before these a watch must have been told all that happened, or it is chance what it still gets. */
 export const forgets = ({ route }: Call): boolean => route === "/v3/kv/compaction"
 
-/** Only the replica that answered last is sure to have what was done last, without asking the others. */
-export const isLocal = ({ bodies }: Call): boolean =>
-  bodies.some((body) => typeof body === "object" && body !== null && "serializable" in body)
+/**
+ * What a replica answers without asking the others, in etcd as in Balsa: it may be behind, so the one is asked that
+ * answered last. That is what says so of itself, a transaction that only reads what may be behind, even one that reads
+ * nothing, and the revision that comes with a lease that is kept alive.
+ */
+export const isLocal = ({ route, bodies }: Call): boolean => {
+  if (route === "/v3/lease/keepalive") return true
+  if (route === "/v3/kv/range") return bodies.some(isSerializable)
+  return route === "/v3/kv/txn" && bodies.every((body) => operationsOf(body).every(isSerializable))
+}
+
+const isSerializable = (range: Template): boolean => (range as JsonObject)["serializable"] === true
+
+/** What a transaction does, nested ones included; everything but ranges counts as one that asks the others. */
+const operationsOf = (txn: Template): ReadonlyArray<Template> =>
+  ["success", "failure"]
+    .flatMap((branch) => ((txn as JsonObject)[branch] ?? []) as ReadonlyArray<JsonObject>)
+    .flatMap((operation) => {
+      const nested = operation["request_txn"] ?? operation["requestTxn"]
+      return nested === undefined
+        ? Object.entries(operation).map(([name, request]) =>
+            /range$/i.test(name) && !/del/i.test(name) ? request : {}
+          )
+        : operationsOf(nested)
+    })
+
+interface JsonObject {
+  readonly [name: string]: Template
+}

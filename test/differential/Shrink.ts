@@ -63,6 +63,7 @@ const withoutParts = async (current: () => ReadonlyArray<Step>, at: number, atte
 
 const smallerSteps = (step: Step): ReadonlyArray<Step> => {
   if (step.kind === "call") return smallerLists(step.bodies, smaller, 1).map((bodies) => ({ ...step, bodies }))
+  if (step.kind === "expire") return []
   return smallerLists(step.requests, smallerRequests, 1).map((requests) => ({ ...step, requests }))
 }
 

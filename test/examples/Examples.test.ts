@@ -68,7 +68,7 @@ describe("an example in one command", () => {
   it("that is not there names those that are", async () => {
     const { code, stdout } = await node("scripts/example.ts", "nothing")
     assert.strictEqual(code, 2)
-    assert.include(stdout, "bank, counter, lock")
+    assert.include(stdout, "bank, client, counter, lock")
   })
 })
 

@@ -32,9 +32,12 @@ describe("by age", () => {
     [10_000, 7_000, 3, "just as old"],
     [10_000, 0, 10, "nothing but the present"],
     [1_000_000, 5_000, 10, "long after the last change"]
-  ])("at %i ms, keeping %i ms: %s (%s)", (now, millis, expected, _why) => {
-    expect(due(upTo(10), now, { millis })).toBe(expected)
-  })
+  ] as ReadonlyArray<readonly [number, number, number | undefined, string]>)(
+    "at %i ms, keeping %i ms: %s (%s)",
+    (now, millis, expected) => {
+      expect(due(upTo(10), now, { millis })).toBe(expected)
+    }
+  )
 
   test("what is compacted already is not compacted again", () => {
     const state = after(upTo(10), { _tag: "Compact", revision: 5 }, 10_000)

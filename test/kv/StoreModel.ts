@@ -111,7 +111,11 @@ export class StoreModel {
   private rangeIn(pairs: Pairs, query: RangeQuery, revision: number): RangeAnswer {
     const all = inRange(pairs, query.key, query.rangeEnd)
     const { sort } = query
-    let kvs = all.filter(
+    const { minModRevision, maxModRevision, minCreateRevision, maxCreateRevision } = query
+    const isFiltered = [minModRevision, maxModRevision, minCreateRevision, maxCreateRevision].some(Boolean)
+    // Without an order, only what comes first in the order of keys is sorted.
+    const isCut = sort?.order === "None" && query.limit > 0 && !isFiltered
+    let kvs = (isCut ? all.slice(0, query.limit + 1) : all).filter(
       (kv) =>
         kv.modRevision >= (query.minModRevision ?? 0) &&
         kv.modRevision <= (query.maxModRevision || Number.POSITIVE_INFINITY) &&
@@ -221,12 +225,17 @@ export class StoreModel {
     return this.problemWith(command) ?? this.carryOut(pairs, command)
   }
 
+  /** All puts come first, wherever they stand, and then all ranges. */
   private problemWith(command: Txn): string | undefined {
-    for (const operation of this.branchOf(command)) {
-      const problem = this.problemOf(operation)
-      if (problem !== undefined) return problem
-    }
-    return undefined
+    return this.firstProblem(command, "Put") ?? this.firstProblem(command, "Range")
+  }
+
+  private firstProblem(command: Txn, kind: Operation["_tag"]): string | undefined {
+    const problems = this.branchOf(command).map((operation) => {
+      if (operation._tag === "Txn") return this.firstProblem(operation, kind)
+      return operation._tag === kind ? this.problemOf(operation) : undefined
+    })
+    return problems.find((problem) => problem !== undefined)
   }
 
   private problemOf(operation: Operation): string | undefined {

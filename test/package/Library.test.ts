@@ -23,6 +23,15 @@ beforeAll(async () => {
 
 afterAll(() => rm(project, { recursive: true }))
 
+const compile = async (file: string): Promise<void> => {
+  const compilerOptions = { strict: true, module: "NodeNext", target: "ES2022", types: ["node"] }
+  await writeFile(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: [file] }))
+  const compiler = join(root, "node_modules/typescript/bin/tsc")
+  const compiled = run(process.execPath, [compiler, "-p", project], { timeout: 60_000 })
+  const { stdout: complaints } = await compiled.catch((error: { readonly stdout: string }) => error)
+  assert.strictEqual(complaints, "")
+}
+
 const program = `
 import { Schema } from "effect"
 import { type Change, InvalidCommand, Replicated } from "balsa"
@@ -57,13 +66,8 @@ console.log(JSON.stringify({ length, first, changes, refused }))
 
 describe("the package", () => {
   it("has types, which tell a wrong command, and runs in a project of its own", async () => {
-    const compilerOptions = { strict: true, module: "NodeNext", target: "ES2022", types: ["node"] }
     await writeFile(join(project, "main.ts"), program)
-    await writeFile(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["main.ts"] }))
-    const compiler = join(root, "node_modules/typescript/bin/tsc")
-    const compiled = run(process.execPath, [compiler, "-p", project], { timeout: 60_000 })
-    const { stdout: complaints } = await compiled.catch((error: { readonly stdout: string }) => error)
-    assert.strictEqual(complaints, "")
+    await compile("main.ts")
     const { stdout } = await run(process.execPath, ["main.js"], { cwd: project, timeout: 30_000 })
     assert.deepEqual(JSON.parse(stdout), { length: 1, first: "hello", changes: ["Reset"], refused: true })
   })
@@ -82,6 +86,32 @@ describe("the package", () => {
     await writeFile(join(project, "raft.js"), source)
     const { stdout } = await run(process.execPath, ["raft.js"], { cwd: project, timeout: 30_000 })
     assert.strictEqual(stdout, "function 100 1 1\n")
+  })
+
+  it("has the client, whose transactions tell a wrong type", async () => {
+    const source = `import { createServer } from "node:http"
+      import type { AddressInfo } from "node:net"
+      import { Schema } from "effect"
+      import { Compare, connect, type KeyValue, prefixRange, Txn, ValueRefused } from "balsa/client"
+      const transaction = Txn.when(Compare.version("a").equals(1)).andThen(Txn.put("a", "b")).orElse(Txn.get("a"))
+      // The least of servers: whatever is asked for has not been there.
+      const server = createServer((_, response) => response.end('{"header":{"revision":"5"}}'))
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+      {
+        await using client = await connect({ endpoints: ["127.0.0.1:" + (server.address() as AddressInfo).port] })
+        const answer = await client.txn(transaction)
+        const found: KeyValue | undefined = answer.succeeded ? undefined : answer.answers[0]
+        // @ts-expect-error: the other branch puts
+        const wrong: KeyValue | undefined = answer.succeeded ? answer.answers[0] : undefined
+        const refused = await client.values(Schema.Int).put("a", 0.5).catch((error: unknown) => error instanceof ValueRefused)
+        const { count } = await client.range(prefixRange("a"))
+        console.log(JSON.stringify({ revision: answer.revision, found: found ?? wrong ?? null, refused, count }))
+      }
+      server.close()`
+    await writeFile(join(project, "client.ts"), source)
+    await compile("client.ts")
+    const { stdout } = await run(process.execPath, ["client.js"], { cwd: project, timeout: 30_000 })
+    assert.deepEqual(JSON.parse(stdout), { revision: 5, found: null, refused: true, count: 0 })
   })
 
   it("has the simulator, which finds what a machine gets wrong", async () => {

@@ -1,8 +1,7 @@
 /** What a leader does by itself: leases expire, and history is compacted. */
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { it } from "@effect/vitest"
-import { describe, expect } from "vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Leases from "../../src/kv/Leases.ts"
 import { ClusterTime } from "../../src/raft/LogEntry.ts"
 import { Unavailable } from "../../src/runtime/RequestError.ts"
@@ -36,15 +35,15 @@ describe("leases", () => {
       yield* replica.propose({ _tag: "Put", key: "k", value: new Uint8Array(0), prevKv: false, lease: 1n })
       const fiber = yield* Effect.forkChild(LeaseExpiry.run(leading(replica)))
       yield* pass(replica, 9_900)
-      expect(Leases.size(replica.store().leases)).toBe(2)
+      assert.strictEqual(Leases.size(replica.store().leases), 2)
       yield* pass(replica, 600)
-      expect(Leases.size(replica.store().leases)).toBe(1)
-      expect(replica.store().revision).toBe(3)
+      assert.strictEqual(Leases.size(replica.store().leases), 1)
+      assert.strictEqual(replica.store().revision, 3)
       yield* replica.propose({ _tag: "LeaseKeepAlive", id: 2n })
       yield* pass(replica, 19_000)
-      expect(Leases.size(replica.store().leases)).toBe(1)
+      assert.strictEqual(Leases.size(replica.store().leases), 1)
       yield* pass(replica, 2_000)
-      expect(Leases.size(replica.store().leases)).toBe(0)
+      assert.strictEqual(Leases.size(replica.store().leases), 0)
       yield* Fiber.interrupt(fiber)
     })
   )
@@ -57,10 +56,10 @@ describe("leases", () => {
       const proposed = replica.calls.propose
       yield* Effect.forkChild(LeaseExpiry.run(leading(replica, () => leads)))
       yield* pass(replica, 10_000)
-      expect(replica.calls.propose).toBe(proposed)
+      assert.strictEqual(replica.calls.propose, proposed)
       leads = true
       yield* pass(replica, LeaseExpiry.roundMillis)
-      expect(Leases.size(replica.store().leases)).toBe(0)
+      assert.strictEqual(Leases.size(replica.store().leases), 0)
     })
   )
 
@@ -74,9 +73,9 @@ describe("leases", () => {
       replica.instead = undefined
       const before = replica.store().leases
       yield* pass(replica, LeaseExpiry.roundMillis)
-      expect(Leases.size(before) - Leases.size(replica.store().leases)).toBe(LeaseExpiry.maxInRound)
+      assert.strictEqual(Leases.size(before) - Leases.size(replica.store().leases), LeaseExpiry.maxInRound)
       yield* pass(replica, 2 * LeaseExpiry.roundMillis)
-      expect(Leases.size(replica.store().leases)).toBe(0)
+      assert.strictEqual(Leases.size(replica.store().leases), 0)
     })
   )
 })
@@ -92,10 +91,10 @@ describe("history", () => {
         yield* replica.propose(put)
         yield* pass(replica, 1_000)
         const { revision, compacted } = replica.store()
-        if (second < 59) expect(compacted).toBe(0)
+        if (second < 59) assert.strictEqual(compacted, 0)
         // What was 60 seconds ago can be read, and what was 70 seconds ago cannot.
-        else expect(revision - compacted).toBeGreaterThanOrEqual(59)
-        if (second > 80) expect(revision - compacted).toBeLessThan(72)
+        else assert.isAtLeast(revision - compacted, 59)
+        if (second > 80) assert.isBelow(revision - compacted, 72)
       }
     })
   )
@@ -107,7 +106,7 @@ describe("history", () => {
       yield* Effect.forkChild(AutomaticCompaction.run({ ...leading(replica), retentionMillis: 3_600_000, limits }))
       for (let count = 0; count < 200; count++) yield* replica.propose(put)
       yield* pass(replica, 1_100)
-      expect(replica.store().compacted).toBe(201 - 50)
+      assert.strictEqual(replica.store().compacted, 201 - 50)
     })
   )
 
@@ -122,8 +121,8 @@ describe("history", () => {
       for (let count = 0; count < 200; count++) yield* replica.propose(put)
       const proposed = replica.calls.propose
       yield* pass(replica, 10_000)
-      expect(replica.calls.propose).toBe(proposed)
-      expect(replica.store().compacted).toBe(0)
+      assert.strictEqual(replica.calls.propose, proposed)
+      assert.strictEqual(replica.store().compacted, 0)
     })
   )
 })

@@ -1,7 +1,7 @@
 /** Leases over the gateway, beyond what was recorded from etcd. */
 import { Effect } from "effect"
 import { expect, test } from "vitest"
-import { Unavailable } from "../../src/runtime/RequestError.ts"
+import { NotUnderstood, Unavailable } from "../../src/runtime/RequestError.ts"
 import { base64, start } from "./TestServer.ts"
 
 test("an id that is left to the server is one that nobody has, and comes back to the last digit", async () => {
@@ -101,9 +101,30 @@ test("many keys of a lease are told in many pieces", async () => {
   expect(JSON.parse((await server.post("/v3/kv/range", { key: "AA==", range_end: "AA==" })).text).kvs).toBeUndefined()
 })
 
-test("an id below 0 is none", async () => {
+test("an id below 0 is one as well, as in etcd", async () => {
   const server = await start()
-  const got = await server.post("/v3/lease/grant", { TTL: 10, ID: -79 })
-  expect([got.status, JSON.parse(got.text).code]).toEqual([400, 3])
-  expect(server.replica.calls.propose).toBe(0)
+  expect(JSON.parse((await server.post("/v3/lease/grant", { TTL: 10, ID: -79 })).text).ID).toBe("-79")
+  expect((await server.post("/v3/kv/put", { key: base64("k"), lease: "-79" })).status).toBe(200)
+  const { kvs } = JSON.parse((await server.post("/v3/kv/range", { key: base64("k") })).text)
+  expect(kvs[0].lease).toBe("-79")
+  expect((await server.post("/v3/lease/revoke", { ID: -79 })).status).toBe(200)
+  expect(server.replica.store().revision).toBe(3)
+})
+
+test.each([
+  ["lease/grant", { TTL: 10 }],
+  ["lease/revoke", { ID: 7 }],
+  ["lease/keepalive", { ID: 7 }],
+  ["lease/timetolive", { ID: 7 }],
+  ["kv/compaction", { revision: 1 }],
+  ["kv/txn", { success: [{ request_put: { key: base64("k") } }] }],
+  ["lock/lock", { name: base64("l"), lease: 7 }],
+  ["election/campaign", { name: base64("e"), lease: 7 }]
+])("where not all replicas understand it yet, %s is not served", async (path, body) => {
+  const server = await start()
+  const message = "the cluster has agreed on version 2"
+  server.replica.instead = Effect.fail(new NotUnderstood({ message, version: 2, outcomeUnknown: false }))
+  const { status, text } = await server.post(`/v3/${path}`, body)
+  expect(status).toBe(501)
+  expect(text).toContain("not all replicas understand this yet; nothing was changed")
 })

@@ -126,6 +126,19 @@ describe("a lock", () => {
     expect(await leases(server)).toEqual([id])
   })
 
+  test("is waited for longer than a client may be silent otherwise", async () => {
+    const server = await start({ stallTimeoutMillis: 50 })
+    await grant(server, 1)
+    await grant(server, 2)
+    await lock(server, 1)
+    const waiting = lock(server, 2)
+    await untilThereAre(server, 2)
+    // Two that say nothing are cut off, one after the other.
+    for (let count = 0; count < 2; count++) await (await server.dial()).received
+    await server.post("/v3/lock/unlock", { key: base64("l/1") })
+    expect((await waiting).status).toBe(200)
+  })
+
   test("ends its waiting when the server stops", async () => {
     const server = await start({ shutdownMillis: 50 })
     await grant(server, 1)

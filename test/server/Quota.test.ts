@@ -122,7 +122,7 @@ describe("the hash of the store", () => {
       [{ key: base64("l") }],
       [{ key, value: base64("v") }],
       [{ key, lease: 7 }],
-      [{ key: base64("ka") }, { key, value: base64("a") }],
+      [{ key: base64("kv") }],
       [{ key }, { key: base64("kb") }],
       [{ key: base64("kb") }, { key }],
       []

@@ -76,7 +76,6 @@ const badRequests: ReadonlyArray<
   ],
   ["put", { key, lease: "9223372036854775808" }, 400, 3, /"lease" must be a 64-bit integer/],
   ["put", '{"key":"aw==","lease":9223372036854775808}', 400, 3, /"lease" must be a 64-bit integer/],
-  ["put", { key, lease: -1 }, 404, 5, "etcdserver: requested lease not found"],
   ["put", { key, value: key, ignore_value: true }, 400, 3, "etcdserver: value is provided"],
   ["put", { key, lease: 7, ignoreLease: true }, 400, 3, "etcdserver: lease is provided"],
   ["compaction", { revision: "x" }, 400, 3, /"revision"/],
@@ -95,7 +94,8 @@ const badRequests: ReadonlyArray<
   ["txn", { compare: [{ key, version: "x" }] }, 400, 3, /"version" must be a 64-bit integer/],
   ["txn", { compare: [{ result: "EQUAL" }] }, 400, 3, "etcdserver: key is not provided"],
   ["txn", { success: [{ request_delete_range: {} }] }, 400, 3, "etcdserver: key is not provided"],
-  ["txn", { success: [{ request_put: { key, lease: -5 } }] }, 404, 5, "etcdserver: requested lease not found"],
+  ["txn", { compare: [{ key, create_revision: "x" }] }, 400, 3, /"create_revision" must be a 64-bit integer/],
+  ["txn", { compare: [{ key, target: "MOD", value: 5 }] }, 400, 3, /"value" must be a base64 string/],
   [
     "txn",
     { success: [{ request_put: { key } }, { request_put: { key } }] },
@@ -132,6 +132,28 @@ describe("bad requests are refused with the reason, and do nothing", () => {
     expect(got.headers.get("content-type")).toBe("application/json")
     expect(server.replica.calls).toEqual({ propose: 0, query: 0, queryLocal: 0 })
   })
+})
+
+test("of two spellings the one in camelCase goes before the other, null included; white space is no fields", async () => {
+  const server = await start()
+  await server.post("/v3/kv/put", { key })
+  const previous = async (body: object) => JSON.parse((await server.post("/v3/kv/put", { key, ...body })).text).prev_kv
+  expect(await previous({ prev_kv: true })).toBeDefined()
+  expect(await previous({ prev_kv: true, prevKv: false })).toBeUndefined()
+  expect(await previous({ prev_kv: true, prevKv: null })).toBeUndefined()
+  expect(await previous({ prev_kv: false, prevKv: true })).toBeDefined()
+  expect(JSON.parse((await server.post("/v3/kv/put", " \r\n\t")).text).message).toBe("etcdserver: key is not provided")
+})
+
+test("who has no users says so, and is asked properly", async () => {
+  const server = await start()
+  const answer = async (body: object) => {
+    const { status, text } = await server.post("/v3/auth/authenticate", body)
+    return [status, JSON.parse(text)]
+  }
+  const message = "etcdserver: authentication is not enabled"
+  expect(await answer({ name: "u", password: "p" })).toEqual([412, { error: message, message, code: 9 }])
+  expect(await answer({ name: 5 })).toMatchObject([400, { code: 3 }])
 })
 
 test("numbers that mean none, or are larger than a number can say, reach the machine as it knows them", async () => {
@@ -178,6 +200,7 @@ describe("other methods and paths", () => {
     const server = await start()
     const response = await fetch(server.url + path, { method })
     expect([response.status, response.headers.get("allow")]).toEqual([status, allow])
+    expect(response.headers.get("content-type")).toBe("text/plain; charset=utf-8")
     expect(await response.text()).toBe(status === 404 ? "Not Found\n" : "Method Not Allowed\n")
   })
 })

@@ -92,10 +92,14 @@ test("numbers beyond what any revision is compare as they would", async () => {
   expect(await holds({ target: "LEASE", lease: "-1", result: "NOT_EQUAL" })).toBe(true)
 })
 
-test("is nested as deep as etcd lets it, and no deeper", async () => {
+test("is nested as deep as a command can be, and no deeper", async () => {
   const server = await start()
   const nested = (depth: number): string => `${'{"success":[{"request_txn":'.repeat(depth)}{}${"}]}".repeat(depth)}`
-  expect((await server.post("/v3/kv/txn", nested(128))).status).toBe(200)
-  expect(JSON.parse((await server.post("/v3/kv/txn", nested(129))).text).message).toMatch(/too many operations/)
-  expect(JSON.parse((await server.post("/v3/kv/txn", nested(2_000))).text).message).toMatch(/too many operations/)
+  expect((await server.post("/v3/kv/txn", nested(15))).status).toBe(200)
+  const got = await server.post("/v3/kv/txn", nested(16))
+  expect([got.status, JSON.parse(got.text).message]).toEqual([
+    400,
+    "balsa: transactions are nested deeper than 16 levels"
+  ])
+  expect(JSON.parse((await server.post("/v3/kv/txn", nested(2_000))).text).message).toMatch(/nested deeper than 16/)
 })

@@ -87,7 +87,7 @@ const keyValue: ReadonlyArray<Route> = [
   {
     path: "/v3/kv/txn",
     good: {},
-    fields: { compare: list(message(compare)), success: list(message(operation)), failure: list(message(operation)) }
+    fields: { compare: list(message(compare)), success: list(message(operation)), failure: list(message({})) }
   },
   { path: "/v3/kv/compaction", good: { revision: "1" }, fields: { revision: int64, physical: flag } }
 ]

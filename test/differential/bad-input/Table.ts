@@ -14,16 +14,16 @@ export interface Input {
   readonly encoding?: BufferEncoding
 }
 
-/** JSON as it is sent, for much of it is no value of JavaScript; a space in it is written as an escape. */
-const words = (text: string): ReadonlyArray<string> => text.split(/\s+/)
+/** JSON as it is sent, for much of it is no value of JavaScript. A dot in the middle stands for a space. */
+const words = (text: string): ReadonlyArray<string> => text.split(/\s+/).map((word) => word.replaceAll("·", " "))
 
 const values: { readonly [Kind in Exclude<Field["kind"], "message" | "list">]: ReadonlyArray<string> } = {
   bytes: words(String.raw`5 true {} [] [1,2] [256] ["a"] null "" "***" "YQ" "_-8=" "YWI_" "YQ===" "YQ=" "Y"
-    "\u0020YQ==" "YQ==\n" "Y\u0020Q==" "YR==" "ä" "\u0059Q==" "YQ==YQ=="`),
-  int64: words(String.raw`"x" "" "1.0" 1.0 1.5 1e3 "1e3" 1E400 true [] {} null "\u00201" "1\u0020" "0x10" "+1" "01" 01
+    "·YQ==" "YQ==\n" "Y·Q==" "YR==" "ä" "\u0059Q==" "YQ==YQ=="`),
+  int64: words(String.raw`"x" "" "1.0" 1.0 1.5 1e3 "1e3" 1E400 true [] {} null "·1" "1·" "0x10" "+1" "01" 01
     +1 -0 "-0" - 1_000 0 -1 "-1" NaN "NaN" Infinity 9223372036854775807 9223372036854775808 "9223372036854775808"
     "-9223372036854775808" "-9223372036854775809" 9007199254740993 "18446744073709551615" "99999999999999999999999999"`),
-  uint64: words(String.raw`"x" "" 1.5 true [] {} null "\u00201" -1 "-1" "18446744073709551615" 18446744073709551615
+  uint64: words(String.raw`"x" "" 1.5 true [] {} null "·1" -1 "-1" "18446744073709551615" 18446744073709551615
     18446744073709551616 9007199254740993`),
   flag: words(`"true" 1 0 "" null [] {} false true TRUE True`),
   choice: words(`"NOPE" "" 99 -1 "1" "0" 1.5 1.0 null [] {} true "descend" 4294967296 2147483647 2147483648`),
@@ -194,16 +194,16 @@ function transactions(): ReadonlyArray<Input> {
     ["a failure in the branch that is not taken", { failure: [{ request_put: { key: "YQ==", lease: 5 } }] }],
     ["a failure after a put", { success: [put("Yg=="), { request_put: { key: "YQ==", lease: 5 } }] }],
     ["a future revision", { success: [put("Yg=="), { request_range: { key: "YQ==", revision: "1000000000" } }] }],
-    ["a revision of the past that is compacted", { success: [{ request_range: { key: "YQ==", revision: "1" } }] }],
     ["too large", { success: [{ request_put: { key: "YQ==", value: base64OfSize(large) } }] }]
   ]
   return cases.map(([what, body]) => post(route, what, JSON.stringify(body)))
 }
 
-/** etcd panics, and serves nobody any more. */
-export const panics = ({ route, what }: Input): boolean =>
+/** etcd panics, and serves nobody any more; or never answers. */
+export const harms = ({ route, what }: Input): boolean =>
   /sort_target: (99|-1|2147483647)$/.test(what) ||
-  (route.path === "/v3/maintenance/alarm" && /^action: (99|-1|2147483647)$/.test(what))
+  (route.path === "/v3/maintenance/alarm" && /^action: (99|-1|2147483647)$/.test(what)) ||
+  (route.path === "/v3/cluster/member/update" && what === "peerURLs: []")
 
 const all: ReadonlyArray<Input> = [
   ...routes.flatMap((route) => [
@@ -216,7 +216,7 @@ const all: ReadonlyArray<Input> = [
 ]
 
 /** What both are sent. */
-export const table: ReadonlyArray<Input> = all.filter((input) => !panics(input))
+export const table: ReadonlyArray<Input> = all.filter((input) => !harms(input))
 
 /** What only Balsa is sent. */
-export const tableOfPanics: ReadonlyArray<Input> = all.filter(panics)
+export const tableOfHarms: ReadonlyArray<Input> = all.filter(harms)
