@@ -92,6 +92,19 @@ const leaseMutants: ReadonlyArray<Mutant> = [
   )
 ]
 
+const nameMutants: ReadonlyArray<Mutant> = [
+  storeMutant(
+    "a key that has the name of a lease is taken to be held by it",
+    ["own", "I19"],
+    ["Writing.ts", "if (lease !== 0n) writing.leases", "if (lease !== 0n && lease !== oldLease) writing.leases"]
+  ),
+  storeMutant(
+    "a lease that came with a key goes with it, whatever else it holds",
+    ["own", "I19"],
+    ["Leases.ts", "lease.isOwn && OrderedMap.size(keys) === 0", "lease.isOwn"]
+  )
+]
+
 const historyMutants: ReadonlyArray<Mutant> = [
   storeMutant(
     "compaction is off by one where it is read",
@@ -357,6 +370,7 @@ const watchMutants: ReadonlyArray<Mutant> = [
 
 export const storeMutants: ReadonlyArray<Mutant> = [
   ...leaseMutants,
+  ...nameMutants,
   ...historyMutants,
   ...revisionMutants,
   ...watchMutants

@@ -13,7 +13,6 @@ import { KvMachine } from "../../src/kv/KvMachine.ts"
 import type { KvState } from "../../src/kv/KvState.ts"
 import * as OrderedMap from "../../src/kv/OrderedMap.ts"
 import { ClusterTime } from "../../src/raft/LogEntry.ts"
-import * as Snapshots from "../../src/raft/Snapshot.ts"
 import * as Script from "../../src/sim/Script.ts"
 import { compact, del, put, read, scenario, txn } from "./Scenario.ts"
 import { type Break, StoreStage } from "./StoreStage.ts"
@@ -193,6 +192,7 @@ describe("replicas that came to differ, and writes that were lost", () => {
 })
 
 describe("18055: two snapshots shortly after each other", () => {
+  // Of one and the same state: test/raft/paper/snapshots.test.ts.
   it("that stand for different states: the later one counts", () => {
     const cluster = new StoreStage("ABC", { snapshotLogEntries: 3, snapshotPatienceMillis: 1 })
     cluster.elect("A")
@@ -213,19 +213,6 @@ describe("18055: two snapshots shortly after each other", () => {
     cluster.start("C")
     cluster.tick("A")
     cluster.agrees()
-  })
-
-  // With both taken for two, a restart broke the rule that a log goes back to a snapshot before the latest.
-  it("that stand for one state are not two to fall back on", () => {
-    const last = { index: 8, term: 2 } as never
-    const two = [
-      { last, bytes: 70, checksum: 1 },
-      { last, bytes: 305, checksum: 2 }
-    ]
-    const earlier = { last: { index: 4, term: 1 } as never, bytes: 50, checksum: 3 }
-    expect(Snapshots.recovered(two).previous).toBeUndefined()
-    expect(Snapshots.recovered([...two, earlier])).toMatchObject({ latest: two[0], previous: earlier })
-    expect(Snapshots.recovered([]).latest).toBeUndefined()
   })
 })
 
