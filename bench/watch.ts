@@ -9,6 +9,7 @@ import { historySince, type KvCommand } from "../src/kv/KvCommand.ts"
 import { KvMachine } from "../src/kv/KvMachine.ts"
 import type { KvState } from "../src/kv/KvState.ts"
 import type { Watch } from "../src/kv/Watch.ts"
+import type { Watcher } from "../src/kv/Watcher.ts"
 import { WatchHub } from "../src/kv/WatchHub.ts"
 import { ClusterTime } from "../src/raft/LogEntry.ts"
 
@@ -69,54 +70,57 @@ const cases: ReadonlyArray<Case> = [
   { name: `${watchers} that never take`, count: watchers, takes: false, watch: () => watchOf("written/", "written0") }
 ]
 
-const usedBytes = (): number => {
-  gc()
-  gc()
+/** What went out of use a moment ago may be seen in use for a while. */
+const usedBytes = async (): Promise<number> => {
+  for (let n = 0; n < 5; n++) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    gc()
+  }
   return process.memoryUsage().heapUsed
 }
 
-/** The machine, and now and then a compaction, as a replica does it: about 64 writes to a step. */
-const writeAll = (
-  hub: WatchHub,
-  begun: KvState,
-  count: number
-): { readonly nanos: number; readonly hubNanos: number } => {
+/** The machine, and now and then a compaction, about 64 writes to a step. Gives processor time a write, which others on the machine do not add to. */
+const writeAll = (hub: WatchHub, begun: KvState, count: number): number => {
   let state = begun
-  let hubNanos = 0n
-  const began = process.hrtime.bigint()
+  const began = process.cpuUsage()
   for (let n = 0; n < count; n++) {
     state = KvMachine.apply(state, commandOf(n), context)[0]
     if (n % 64 !== 63) continue
-    if (n % 8192 === 8191)
+    if (n % 8192 === 8191) {
       state = KvMachine.apply(state, { _tag: "Compact", revision: state.revision - 4096 }, context)[0]
-    const before = process.hrtime.bigint()
+    }
     hub.advance(state)
     settle()
-    hubNanos += process.hrtime.bigint() - before
   }
-  return { nanos: Number(process.hrtime.bigint() - began) / count, hubNanos: Number(hubNanos) / count }
+  const { user, system } = process.cpuUsage(began)
+  return (user + system) / count
 }
 
-const settled = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 50))
-
-writeAll(new WatchHub(KvMachine.initial, { schedule: (turn) => turns.push(turn) }), KvMachine.initial, writes)
-for (const { name, watch, count, takes } of cases) {
-  const state = KvMachine.apply(KvMachine.initial, commandOf(0), context)[0]
-  const fresh = new WatchHub(state, { schedule: (turn) => turns.push(turn) })
-  await settled()
-  const before = usedBytes()
+const begun = KvMachine.apply(KvMachine.initial, commandOf(0), context)[0]
+const made = ({ watch, count, takes }: Case): { readonly hub: WatchHub; readonly all: ReadonlyArray<Watcher> } => {
+  const hub = new WatchHub(begun, { schedule: (turn) => turns.push(turn) })
   const all = Array.from({ length: count }, (_, n) => {
-    const watcher = fresh.watch(watch(n), () => {
+    const watcher = hub.watch(watch(n), () => {
       if (takes) watcher.take(1_000_000)
     })
     return watcher
   })
-  await settled()
-  const bytes = count === 0 ? 0 : (usedBytes() - before) / count
-  const { nanos, hubNanos } = writeAll(fresh, state, writes)
-  const progress = all.filter((watcher) => watcher.progress() === fresh.revision).length
-  console.log(
-    `${name.padEnd(34)} ${String(count).padStart(6)} watchers  ${bytes.toFixed(0).padStart(5)} bytes each` +
-      `  a write ${(nanos / 1000).toFixed(2)} us, of it ${(hubNanos / 1000).toFixed(3)} us for watchers  (${progress} up to date)`
-  )
+  return { hub, all }
+}
+
+const kept: Array<object> = []
+// Before anything is written, so that nothing else comes and goes meanwhile.
+for (const one of cases.filter(({ count }) => count > 100)) {
+  const before = await usedBytes()
+  kept.push(made(one))
+  const bytes = ((await usedBytes()) - before) / one.count
+  console.log(`${one.name.padEnd(36)} ${bytes.toFixed(0)} bytes each`)
+}
+kept.length = 0
+writeAll(made(cases[0]!).hub, begun, writes)
+for (const one of cases) {
+  const { hub, all } = made(one)
+  const micros = writeAll(hub, begun, writes)
+  const upToDate = all.filter((watcher) => watcher.progress() === hub.revision).length
+  console.log(`${one.name.padEnd(36)} a write ${micros.toFixed(2)} us; ${upToDate} of ${all.length} up to date`)
 }
