@@ -9,7 +9,7 @@ import { seconds, Timeline } from "./patroni/Timeline.ts"
 const usage = `Runs two PostgreSQL under Patroni, which keeps its leader in three replicas of Balsa. Kills PostgreSQL, Patroni
 and Balsa's leader, writes rows all the while, and tells how long each failover took.
 
-npm run patroni                         all of it, in about two minutes
+npm run patroni                         all of it, in two to three minutes
 npm run patroni -- --short              only the death of a primary, and of Balsa's leader
 npm run patroni -- --store etcd         the same on three members of etcd, to compare
 npm run patroni -- --ttl 30             how many seconds a dead primary is waited for (20)
@@ -60,7 +60,7 @@ process.on("exit", () => cast.end(values.keep))
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130))
 
 const { patroni, postgres, store } = found.versions
-timeline.say([patroni, postgres, ...(store === "" ? [] : [store])].join(", "))
+timeline.say([store, patroni, postgres].join(", "))
 timeline.say(`ttl ${times.ttl}, loop_wait ${times.loopWait}, retry_timeout ${times.retryTimeout}`)
 try {
   const results = await Scenario.play(cast, values.short)
@@ -68,7 +68,7 @@ try {
   for (const { what, millis } of results) console.log(`${what.padEnd(48)} ${seconds(millis).padStart(8)}`)
 } catch (error) {
   timeline.say(`FAILED: ${(error as Error).message}`)
-  for (const node of cast.nodes) timeline.say([`the last lines of ${node.name}:`, ...node.log.slice(-15)].join("\n  "))
+  for (const node of cast.nodes) timeline.say([`the last lines of ${node.name}:`, ...node.log.slice(-30)].join("\n  "))
   process.exitCode = 1
 }
 if (values.keep) console.log(`configurations, logs and data: ${cast.directory}`)

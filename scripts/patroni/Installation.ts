@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process"
 import { accessSync, constants, readdirSync, readFileSync } from "node:fs"
 import * as path from "node:path"
+import { program } from "../../test/process/RealCluster.ts"
 
 export interface Installation {
   /** The folder with `postgres`, `psql` and the rest. */
@@ -30,15 +31,16 @@ export const find = (store: StoreKind, user: string): Installation | { readonly 
   // It refuses to tell its version without psycopg.
   if (patroni === undefined || versionOf("patronictl", "version") === undefined)
     lacks.push(`Patroni: ${toGet("patroni python3-psycopg2")}`)
-  const etcd = store === "etcd" ? versionOf("etcd") : undefined
-  if (store === "etcd" && etcd === undefined) lacks.push(`etcd: ${toGet("etcd-server")}`)
+  const storeVersion = store === "etcd" ? versionOf("etcd") : outputOf(process.execPath, program, "--version")
+  if (storeVersion === undefined)
+    lacks.push(store === "etcd" ? `etcd: ${toGet("etcd-server")}` : `${program}: npm run build`)
   const isRoot = process.getuid?.() === 0
   const account = isRoot ? accountOf(user) : undefined
   if (isRoot && account === undefined)
     lacks.push(`a user "${user}", for PostgreSQL does not run as root; name another with --user`)
   if (postgresBin === undefined || patroni === undefined || lacks.length > 0) return { lacks }
   const postgres = versionOf(path.join(postgresBin, "postgres")) ?? "?"
-  return { postgresBin, account, versions: { patroni, postgres, store: etcd ?? "" } }
+  return { postgresBin, account, versions: { patroni, postgres, store: storeVersion ?? "" } }
 }
 
 const toGet = (packages: string): string => `apt-get install --no-install-recommends ${packages}`

@@ -96,7 +96,7 @@ const hold = Effect.fnUntraced(function* (lock: HeldLock, options: ClientOptions
   )
   if (host.errorTerminal) yield* host.err(`held, with token ${token}; Ctrl-C gives it back`)
   host.signal.exitCode = ExitCode.ok
-  yield* lock.lost
+  return yield* lock.lost
 })
 
 const lost = (name: string, reason: string, told: boolean): Failure =>

@@ -2,14 +2,13 @@
  * `balsa shell`: every command for the store, line by line and without `balsa` in front. A person gets a line editor, a pipe is run like
  * a script. Each line is run as the program itself would run it, only in this process.
  */
-import { Effect, type Scope } from "effect"
+import { Effect, Result, type Scope } from "effect"
 import * as Command from "effect/cli/Command"
 import type { CommandDescriptor } from "effect/cli/Completions"
-import { Result } from "effect"
 import { show } from "../client/Endpoint.ts"
 import * as ClientOptions from "./ClientOptions.ts"
 import { ExitCode } from "./ExitCode.ts"
-import { type Environment, Host, type ReadLine } from "./Host.ts"
+import { changed, type Environment, Host, type ReadLine } from "./Host.ts"
 import * as KeyArguments from "./KeyArguments.ts"
 import * as LineEditor from "./LineEditor.ts"
 import { ProgramEnd } from "./ProgramEnd.ts"
@@ -90,8 +89,7 @@ const runLine = Effect.fnUntraced(function* (
   if (argv[0] === "balsa") argv.shift()
   if (argv.length === 0) return ran(ExitCode.ok)
   if (argv.length === 1 && (argv[0] === "exit" || argv[0] === "quit")) return { _tag: "Exit" }
-  const exitCode = yield* Effect.provideService(run(argv), Host, {
-    ...host,
+  const own = changed(host, {
     environment,
     openLines: Effect.succeed(readLine),
     readInput: Effect.fail(noInput),
@@ -99,6 +97,7 @@ const runLine = Effect.fnUntraced(function* (
     lendsInput: false,
     signal: { exitCode: ExitCode.interrupted, received: undefined }
   })
+  const exitCode = yield* Effect.provideService(run(argv), Host, own)
   return ran(exitCode)
 })
 

@@ -7,7 +7,24 @@ import type { Operation, Put, Txn } from "./KvCommand.ts"
 /** etcd's default: compares, or operations of a branch; what is nested may have as many fewer as there are around it. */
 export const maxOperations = 128
 
-export type TxnProblem = "KeyNotProvided" | "ValueProvided" | "LeaseProvided" | "TooManyOperations" | "DuplicateKey"
+/** What says nothing: a request may have it among its operations, and a command never does. */
+export const nothing: Operation = {
+  _tag: "Range",
+  key: "",
+  rangeEnd: undefined,
+  limit: 0,
+  revision: 0,
+  keysOnly: false,
+  countOnly: false
+}
+
+export type TxnProblem =
+  | "NoOperation"
+  | "KeyNotProvided"
+  | "ValueProvided"
+  | "LeaseProvided"
+  | "TooManyOperations"
+  | "DuplicateKey"
 
 export const problemOf = (txn: Txn, limit = maxOperations): TxnProblem | undefined =>
   shapeProblem(txn, limit) ?? branchProblem(txn.success) ?? branchProblem(txn.failure)
@@ -31,6 +48,7 @@ const shapeProblem = ({ compares, success, failure }: Txn, limit: number): TxnPr
 }
 
 const operationProblem = (operation: Operation, limit: number): TxnProblem | undefined => {
+  if (operation === nothing) return "NoOperation"
   switch (operation._tag) {
     case "Put":
       return putProblem(operation)

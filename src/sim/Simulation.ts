@@ -3,7 +3,7 @@
  * by a rule, or by the core itself, comes back as a value with the last steps in words.
  */
 import type { Operation } from "./Operation.ts"
-import * as Audiences from "./Audience.ts"
+import * as Attendance from "./Attendance.ts"
 import * as Faults from "./Faults.ts"
 import * as Lives from "./Life.ts"
 import { judge } from "./Judgement.ts"
@@ -66,10 +66,10 @@ export const run = ({ seed, subject, cuts = none, record = false }: Settings): O
     Lives.startAll(world)
     Faults.begin(world)
     for (let client = 1; client <= plan.clients.count; client++) Worlds.plan(world, client, { _tag: "Ask", client })
-    Audiences.begin(world)
+    Attendance.begin(world)
     while (world.steps < plan.steps && step(world)) {}
     Recoveries.recover(world)
-    Audiences.conclude(world)
+    Attendance.conclude(world)
     if (subject.name === "registers") judge(world.ledger.operations)
   } catch (error) {
     const [rule, detail] =

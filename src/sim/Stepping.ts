@@ -4,7 +4,7 @@
  */
 import { Instant, type RequestId } from "../raft/LogEntry.ts"
 import * as Agendas from "./Agenda.ts"
-import * as Audiences from "./Audience.ts"
+import * as Attendance from "./Attendance.ts"
 import * as Background from "./Background.ts"
 import * as Clients from "./Clients.ts"
 import * as Desks from "./Desk.ts"
@@ -66,7 +66,7 @@ const happen = (world: World, what: Happening): void => {
     case "Visit":
       return Clients.visit(world, world.hosts[what.host]!, what.query)
     case "Attend":
-      return Audiences.attend(world, what.watcher)
+      return Attendance.attend(world, what.watcher)
     case "GiveUp": {
       const { operation } = what
       const host = world.hosts[replicaNumber(operation.replica)]!
@@ -184,7 +184,7 @@ const carryOut = (world: World, host: Host): void => {
   }
   if (host.life !== life) return
   if (host.carried === host.crashAt) die(world, host)
-  else Audiences.advance(world, host)
+  else Attendance.advance(world, host)
 }
 
 const tell = (world: World, host: Host, effect: Host["effects"][number]): void => {

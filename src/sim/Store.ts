@@ -11,8 +11,8 @@ import * as OrderedMap from "../kv/OrderedMap.ts"
 import { ClusterTime } from "../raft/LogEntry.ts"
 import type { Context } from "../raft/Machine.ts"
 import { mix, text } from "./Random.ts"
-import * as PlainHub from "./PlainHub.ts"
 import * as StoreChoice from "./StoreChoice.ts"
+import * as StoreHub from "./StoreHub.ts"
 import { rule } from "./StoreRules.ts"
 import { inWords, type Subject } from "./Subject.ts"
 
@@ -31,7 +31,7 @@ const isPlain = (command: KvCommand): boolean =>
     command.ttlMillis === undefined)
 
 /** The store, or one with a bug in it. */
-export const over = (machine: Store["machine"], hub: NonNullable<Store["hub"]> = PlainHub.make): Store => ({
+export const over = (machine: Store["machine"], hub: NonNullable<Store["hub"]> = StoreHub.make): Store => ({
   name: "store",
   hub,
   machine: {

@@ -3,7 +3,7 @@
  * fastest of these ever did. So whatever rests for a while of it does so for about as long in the world. That it may
  * stand still, while nobody leads, is allowed.
  */
-import type { World } from "./World.ts"
+import type { CanonicalLog } from "./CanonicalLog.ts"
 import { require } from "./Violation.ts"
 
 /** What is known of it. */
@@ -22,10 +22,17 @@ export const begin = (rates: ReadonlyArray<number>): Pace => ({
   ahead: Number.POSITIVE_INFINITY
 })
 
+/** The world, as far as this looks at it. */
+interface Timed {
+  readonly now: number
+  readonly pace: Pace
+  readonly askedAt: ReadonlyMap<number, number>
+  readonly oracle: { readonly canon: CanonicalLog }
+}
+
 /** An entry was stamped after it was asked for, and before now. */
-export const onStep = (world: World): void => {
-  const { pace, now } = world
-  const { entries, effects } = world.oracle.canon
+export const onStep = ({ pace, now, askedAt: instants, oracle }: Timed): void => {
+  const { entries, effects } = oracle.canon
   if (pace.known + 1 >= entries.length) return
   const asked = new Map([...effects].slice(-(entries.length - pace.known)).map(([number, place]) => [place, number]))
   for (; pace.known + 1 < entries.length; pace.known++) {
@@ -34,7 +41,7 @@ export const onStep = (world: World): void => {
     require(time <= most + 1, "the cluster's time is no faster than its clocks (I19)", () =>
       `${time} at ${pace.known + 1}, at most ${most.toFixed(0)}`)
     const number = asked.get(pace.known + 1)
-    const askedAt = number === undefined ? undefined : world.askedAt.get(number)
+    const askedAt = number === undefined ? undefined : instants.get(number)
     if (askedAt !== undefined) pace.ahead = Math.min(pace.ahead, time - askedAt * pace.rate)
   }
 }

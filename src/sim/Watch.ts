@@ -31,6 +31,9 @@ export type WatchMessage =
   /** The watch ends: what it needs next is gone, and this is the first revision from which another one may go on. */
   | { readonly _tag: "Compacted"; readonly compacted: number }
 
+  /** The replica ends it; elsewhere it may go on. */
+  | { readonly _tag: "Ended"; readonly reason: string }
+
 /** One replica's, for as long as it lives. */
 export interface Hub<S> {
   /** What it has applied, and may tell of. */

@@ -16,16 +16,18 @@ export interface Past {
   /** By revision. */
   readonly changes: Map<number, ReadonlyArray<Difference>>
   revision: number
+  compacted: number
   /** The first revision that can still be watched. */
   firstKept: number
 }
 
-export const nothing = (): Past => ({ changes: new Map(), revision: 1, firstKept: 0 })
+export const nothing = (): Past => ({ changes: new Map(), revision: 1, compacted: 0, firstKept: 0 })
 
 /** One command more is committed. */
 export const extend = (past: Past, before: KvState, after: KvState): void => {
   if (after.revision > before.revision) past.changes.set(after.revision, difference(before, after))
   past.revision = after.revision
+  past.compacted = after.compacted
   past.firstKept = Math.max(past.firstKept, firstKept(after))
 }
 
@@ -55,6 +57,8 @@ export const onMessage = (past: Past, seen: Seen, message: WatchMessage, who: ()
       require(seen.next !== undefined && seen.next < message.compacted, "a watch ends for a reason (I18)", about)
       require(message.compacted <= past.firstKept, "what is called compacted is compacted (I18)", about)
       seen.next = message.compacted
+      return
+    case "Ended":
   }
 }
 
@@ -80,7 +84,9 @@ const onRevision = (past: Past, seen: Seen, events: ReadonlyArray<WatchEvent>, a
   for (const [at, { kv, prev }] of expected.entries()) {
     require(isPair(told[at]!.kv, kv), "a watch tells what was put (I18)", () => `${about()}; it is ${inWords(kv)}`)
     const before = seen.request.prevKv ? prev : undefined
-    require(isPair(told[at]!.prev, before), "a watch tells what was there before (I18)", () =>
+    // As in etcd, nothing of what is compacted.
+    const isGone = told[at]!.prev === undefined && modRevision <= past.compacted
+    require(isGone || isPair(told[at]!.prev, before), "a watch tells what was there before (I18)", () =>
       `${about()}; it is ${inWords(before)}`)
   }
   seen.next = modRevision + 1

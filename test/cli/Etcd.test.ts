@@ -1,6 +1,6 @@
 /** The program beside etcdctl, on a real etcd: what lasts, what is taken away from it, and who waits for whom. */
 import { spawn } from "node:child_process"
-import { afterAll, afterEach, beforeAll, expect } from "vitest"
+import { afterAll, afterEach, assert, beforeAll } from "vitest"
 import { etcd, EtcdCluster, etcdctl } from "../client/EtcdCluster.ts"
 import { itNeeds, type Probe } from "../faults/Probe.ts"
 import { Conversation } from "./Conversation.ts"
@@ -64,15 +64,15 @@ onEtcd("watch prints a line for each event, and ends with 130 when interrupted",
   await balsa.run("put", "w/a", "two\nlines")
   await balsa.run("del", "w/a")
   await watch.said(/DELETE/)
-  expect(await watch.end()).toBe(130)
-  expect(watch.err).toBe("")
+  assert.strictEqual(await watch.end(), 130)
+  assert.strictEqual(watch.err, "")
   const seen = lines(watch.out).map(({ type, revision, key, value }) => [type, revision, key, value])
-  expect(seen).toEqual([
+  assert.deepEqual(seen, [
     ["PUT", revision, "w/a", "1"],
     ["PUT", revision + 1, "w/a", "two\nlines"],
     ["DELETE", revision + 2, "w/a", undefined]
   ])
-  expect((lines(watch.out)[2]!["prev_kv"] as { value: string }).value).toBe("two\nlines")
+  assert.strictEqual((lines(watch.out)[2]!["prev_kv"] as { value: string }).value, "two\nlines")
 })
 
 onEtcd("watch of what is compacted says what to do, and a compaction keeps the latest", async () => {
@@ -81,13 +81,14 @@ onEtcd("watch of what is compacted says what to do, and a compaction keeps the l
   const env = { BALSA_ENDPOINTS: own.endpoints.join(",") }
   const run = (...argv: ReadonlyArray<string>) => program.run(argv, { env })
   for (const value of ["1", "2", "3"]) await run("put", "compacted", value)
-  expect((await run("compact", "4", "--physical")).out).toBe("compacted revision 4\n")
+  assert.strictEqual((await run("compact", "4", "--physical")).out, "compacted revision 4\n")
   const watch = await run("watch", "compacted", "--rev", "3")
-  expect(watch.code).toBe(1)
-  expect(watch.err).toMatch(/^BALSA_COMPACTED: .*add --rev 4 to begin there/)
+  assert.strictEqual(watch.code, 1)
+  assert.match(watch.err, /^BALSA_COMPACTED: .*add --rev 4 to begin there/)
   const get = await run("get", "compacted", "--rev", "3")
-  expect([get.code, get.err]).toEqual([1, expect.stringMatching(/^BALSA_COMPACTED: /)])
-  expect((await run("get", "compacted", "--rev", "4")).out).toBe("3\n")
+  assert.strictEqual(get.code, 1)
+  assert.match(get.err, /^BALSA_COMPACTED: /)
+  assert.strictEqual((await run("get", "compacted", "--rev", "4")).out, "3\n")
 })
 
 onEtcd("watch ends when nobody reads it any more", async (balsa) => {
@@ -99,7 +100,7 @@ onEtcd("watch ends when nobody reads it any more", async (balsa) => {
   await watch.said(new RegExp(`^${at + 1}\tPUT\thead\t1\n`))
   child.stdout!.destroy()
   await balsa.run("put", "head", "2")
-  expect([await watch.ended, watch.err]).toEqual([0, ""])
+  assert.deepEqual([await watch.ended, watch.err], [0, ""])
 })
 
 onEtcd("watch --exec runs a program for each event, and ends with the exit code of one that fails", async (balsa) => {
@@ -109,11 +110,11 @@ onEtcd("watch --exec runs a program for each event, and ends with the exit code 
   const script =
     'echo "$BALSA_WATCH_TYPE $BALSA_WATCH_REVISION $BALSA_WATCH_KEY ${BALSA_WATCH_VALUE-none} $(cat)"; [ "$BALSA_WATCH_TYPE" = PUT ] || exit 7'
   const watch = await balsa.run("watch", "exec", "--rev", String(revision), "--exec", "--", "sh", "-c", script)
-  expect(watch.out).toBe(`PUT ${revision} exec one one\nDELETE ${revision + 1} exec none \n`)
-  expect([watch.code, watch.err]).toEqual([
-    7,
-    `balsa: sh ended with 7 at revision ${revision + 1}; the watch ends with it\n`
-  ])
+  assert.strictEqual(watch.out, `PUT ${revision} exec one one\nDELETE ${revision + 1} exec none \n`)
+  assert.deepEqual(
+    [watch.code, watch.err],
+    [7, `balsa: sh ended with 7 at revision ${revision + 1}; the watch ends with it\n`]
+  )
 })
 
 onEtcd("a watch outlives the member that it was connected to, and says so", async () => {
@@ -132,21 +133,26 @@ onEtcd("a watch outlives the member that it was connected to, and says so", asyn
   }
   await put()
   await watch.said(/after/)
-  expect(watch.err).toMatch(/127\.0\.0\.1:\d+ goes on with revision \d+/)
-  expect(await watch.end()).toBe(130)
+  assert.match(watch.err, /127\.0\.0\.1:\d+ goes on with revision \d+/)
+  assert.strictEqual(await watch.end(), 130)
   const revisions = lines(watch.out).map(({ revision }) => Number(revision))
-  expect(revisions).toEqual(revisions.map((_, at) => revisions[0]! + at))
+  assert.deepEqual(
+    revisions,
+    revisions.map((_, at) => revisions[0]! + at)
+  )
 })
 
 onEtcd("lock runs a program with a token that grows, and has its exit code", async (balsa) => {
   const script = 'echo "$BALSA_FENCING_TOKEN $BALSA_LOCK_KEY"; exit 5'
   const first = await balsa.run("lock", "L/exec", "--", "sh", "-c", script)
   const second = await balsa.run("lock", "L/exec", "--", "sh", "-c", script)
-  expect([first.code, first.out]).toEqual([5, expect.stringMatching(/^\d+ L\/exec\/[0-9a-f]+\n$/)])
-  expect(Number.parseInt(second.out)).toBeGreaterThan(Number.parseInt(first.out))
-  expect((await balsa.run("get", "L/exec/", "--prefix")).code).toBe(3)
+  assert.strictEqual(first.code, 5)
+  assert.match(first.out, /^\d+ L\/exec\/[0-9a-f]+\n$/)
+  assert.isAbove(Number.parseInt(second.out), Number.parseInt(first.out))
+  assert.strictEqual((await balsa.run("get", "L/exec/", "--prefix")).code, 3)
   const missing = await balsa.run("lock", "L/exec", "--", "no-such-program")
-  expect([missing.code, missing.err]).toEqual([127, expect.stringContaining("there is no such program")])
+  assert.strictEqual(missing.code, 127)
+  assert.include(missing.err, "there is no such program")
 })
 
 onEtcd(
@@ -154,34 +160,27 @@ onEtcd(
   async (balsa) => {
     const mine = balsa.start("lock", "L/both")
     await mine.said(/^L\/both\/[0-9a-f]+\n$/)
-    expect((await balsa.run("lock", "L/both", "--try", "--", "true")).code).toBe(3)
+    // It enters the line and leaves it.
+    assert.strictEqual((await balsa.run("lock", "L/both", "--try", "--", "true")).code, 3)
     const theirs = balsa.etcdctl("lock", "L/both")
-    await eventuallyWaiting(balsa, "L/both/", 2)
-    expect(theirs.out).toBe("")
-    expect(await mine.end()).toBe(0)
-    await theirs.said(/^L\/both\/[0-9a-f]+\n$/)
+    await untilPuts(balsa, "L/both/", 3)
+    assert.strictEqual(theirs.out, "")
+    assert.strictEqual(await mine.end(), 0)
+    await theirs.said(/^L\/both\/[0-9a-f]+\n/)
     const again = balsa.start("lock", "L/both", "--", "echo", "mine again")
-    await eventuallyWaiting(balsa, "L/both/", 2)
-    expect(again.out).toBe("")
+    await untilPuts(balsa, "L/both/", 4)
+    assert.strictEqual(again.out, "")
     await theirs.end()
     await again.said(/mine again/)
-    expect(await again.ended).toBe(0)
+    assert.strictEqual(await again.ended, 0)
   },
   [etcdctl]
 )
 
-/** Until so many stand in a line. */
-const eventuallyWaiting = async (balsa: Balsa, prefix: string, count: number): Promise<void> => {
+/** Until so many times somebody entered a line, or said something in it. */
+const untilPuts = async (balsa: Balsa, prefix: string, count: number): Promise<void> => {
   const watch = balsa.start("watch", prefix, "--prefix", "--rev", "1", "-o", "plain")
-  await watch.said((text) => {
-    const keys = new Set<string>()
-    for (const line of text.split("\n")) {
-      const [, type, key = ""] = line.split("\t")
-      if (type === "PUT") keys.add(key)
-      else keys.delete(key)
-    }
-    return keys.size >= count
-  })
+  await watch.said((text) => text.split("\tPUT\t").length > count)
   await watch.end()
 }
 
@@ -190,18 +189,18 @@ onEtcd("a program under a lock that is lost is told to end, and so is the user",
   const lock = balsa.start("lock", "L/lost", "--ttl", "2", "--", "sh", "-c", script)
   await lock.said(/L\/lost\/[0-9a-f]+\n/)
   const lease = /L\/lost\/([0-9a-f]+)/.exec(lock.out)![1]!
-  expect((await balsa.run("lease", "revoke", lease)).code).toBe(0)
-  expect(await lock.ended).toBe(1)
-  expect(lock.out).toMatch(/told\n$/)
-  expect(lock.err).toMatch(/^BALSA_LOCK_LOST: .*the program was told to end/)
+  assert.strictEqual((await balsa.run("lease", "revoke", lease)).code, 0)
+  assert.strictEqual(await lock.ended, 1)
+  assert.match(lock.out, /told\n$/)
+  assert.match(lock.err, /^BALSA_LOCK_LOST: .*the program was told to end/)
 })
 
 onEtcd("SIGTERM goes on to the program, whose exit code counts, and the lock is given back", async (balsa) => {
   const script = `trap 'echo told; exit 9' TERM; echo started; while :; do sleep 0.05; done`
   const lock = balsa.start("lock", "L/term", "--", "sh", "-c", script)
   await lock.said(/started/)
-  expect([await lock.end("SIGTERM"), lock.out]).toEqual([9, "started\ntold\n"])
-  expect((await balsa.run("get", "L/term/", "--prefix")).code).toBe(3)
+  assert.deepEqual([await lock.end("SIGTERM"), lock.out], [9, "started\ntold\n"])
+  assert.strictEqual((await balsa.run("get", "L/term/", "--prefix")).code, 3)
 })
 
 onEtcd(
@@ -216,11 +215,11 @@ onEtcd(
     mine.say("second\n")
     await listening.said(/\tsecond\n/)
     const theirs = balsa.etcdctl("elect", "E", "theirs")
-    await eventuallyWaiting(balsa, "E/", 2)
-    expect(await mine.end()).toBe(0)
+    await untilPuts(balsa, "E/", 3)
+    assert.strictEqual(await mine.end(), 0)
     await theirs.said(/theirs/)
     await listening.said(/\ttheirs\n/)
-    expect(await listening.end()).toBe(130)
+    assert.strictEqual(await listening.end(), 130)
   },
   [etcdctl]
 )
@@ -228,16 +227,16 @@ onEtcd(
 onEtcd("a key goes with its lease", async (balsa) => {
   const granted = await balsa.run("lease", "grant", "60")
   const id = granted.out.trim()
-  expect(id).toMatch(/^[0-9a-f]{1,16}$/)
+  assert.match(id, /^[0-9a-f]{1,16}$/)
   await balsa.run("put", "leased", "v", "--lease", id)
-  expect(JSON.parse((await balsa.run("lease", "timetolive", id, "--keys", "-o", "json")).out)).toMatchObject({
+  assert.containSubset(JSON.parse((await balsa.run("lease", "timetolive", id, "--keys", "-o", "json")).out), {
     id,
     granted_ttl: 60,
     keys: ["leased"]
   })
-  expect((await balsa.run("lease", "keep-alive", id, "--once")).out).toBe(`${id}\t60\n`)
-  expect((await balsa.run("lease", "list")).out).toContain(id)
-  expect((await balsa.run("lease", "revoke", id)).code).toBe(0)
-  expect((await balsa.run("get", "leased")).code).toBe(3)
-  expect((await balsa.run("lease", "keep-alive", id)).code).toBe(3)
+  assert.strictEqual((await balsa.run("lease", "keep-alive", id, "--once")).out, `${id}\t60\n`)
+  assert.include((await balsa.run("lease", "list")).out, id)
+  assert.strictEqual((await balsa.run("lease", "revoke", id)).code, 0)
+  assert.strictEqual((await balsa.run("get", "leased")).code, 3)
+  assert.strictEqual((await balsa.run("lease", "keep-alive", id)).code, 3)
 })

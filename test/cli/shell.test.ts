@@ -158,8 +158,8 @@ describe("the history", () => {
   }
   test("is where the XDG specification has it", () => {
     expect(ShellHistory.fileIn({ XDG_STATE_HOME: "/state" })).toBe("/state/balsa/history")
-    expect(ShellHistory.fileIn({ XDG_STATE_HOME: "relative", HOME: "/home/a" })).toBe(
-      "/home/a/.local/state/balsa/history"
+    expect(ShellHistory.fileIn({ XDG_STATE_HOME: "relative", HOME: "/users/a" })).toBe(
+      "/users/a/.local/state/balsa/history"
     )
   })
   test("is its owner's alone, the latest first, without what begins with a blank", () => {

@@ -24,4 +24,12 @@ export const test = (name: string, body: () => unknown): void => {
   collected.push({ name: [...path, name].join(" > "), body })
 }
 
+test.each =
+  (cases: ReadonlyArray<unknown>) =>
+  (name: string, body: (...args: ReadonlyArray<unknown>) => unknown): void => {
+    for (const [at, one] of cases.entries()) {
+      test(`${name}, case ${at + 1}`, () => (Array.isArray(one) ? body(...one) : body(one)))
+    }
+  }
+
 export const it = test

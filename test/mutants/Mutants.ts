@@ -36,7 +36,5 @@ export const notYet: ReadonlyArray<readonly [bug: string, needs: string]> = [
   ["the log is cut at the first bad checksum in its middle", "the file storage: test/storage/Damage.test.ts"],
   ["no directory fsync after a segment is made or renamed", "the file storage: test/storage/Rollover.test.ts"],
   ["the checksum does not cover length or index", "the file storage: test/storage/LogRecord.test.ts"],
-  ["a read lease on the wall clock", "the runtime's clock: the core is given instants"],
-  ["a watch is off by one when it resumes", "test/sim/Store.test.ts"],
-  ["progress is told ahead of the events", "test/sim/Store.test.ts"]
+  ["a read lease on the wall clock", "the runtime's clock: the core is given instants"]
 ]

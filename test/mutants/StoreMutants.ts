@@ -74,7 +74,7 @@ const leaseMutants: ReadonlyArray<Mutant> = [
   storeMutant(
     "a lease holds a key that is gone",
     ["own", "I19"],
-    ["Writing.ts", "if (prev.lease !== 0n) writing.leases", "if (prev.lease < 0n) writing.leases"]
+    ["Writing.ts", "if (known.lease !== 0n) writing.leases", "if (known.lease < 0n) writing.leases"]
   ),
   storeMutant(
     "a key is not held by its lease",
@@ -142,23 +142,19 @@ const historyMutants: ReadonlyArray<Mutant> = [
     ["own", "[151]"],
     [
       "Writing.ts",
-      "const deleted = prev === undefined ? OrderedMap.get(writing.deletions, key) : undefined",
+      "const deleted = known === undefined ? OrderedMap.get(writing.deletions, key) : undefined",
       "const deleted = undefined"
     ]
   ),
   storeMutant(
     "a key that was made anew is still called deleted",
     ["own", "[151]"],
-    ["Writing.ts", "if (deleted !== undefined) writing.deletions", "if (deleted === null) writing.deletions"]
+    ["Writing.ts", "writing.deletions = OrderedMap.remove(writing.deletions, key, writing.owner)", "deleted.key"]
   ),
   storeMutant(
     "a deletion is not written down",
     ["etcd 18089", "I18"],
-    [
-      "Writing.ts",
-      "  writing.changes.push(change)\n  writing.liveBytes -= weighPair(prev)",
-      "  writing.liveBytes -= weighPair(prev)"
-    ]
+    ["Writing.ts", "  note(writing, change, earlier)\n", ""]
   ),
   storeMutant(
     "a past revision is read one too early",
@@ -194,7 +190,7 @@ const revisionMutants: ReadonlyArray<Mutant> = [
   storeMutant(
     "a key that is put again is new",
     ["own", "[151]"],
-    ["Writing.ts", "createRevision: prev === undefined ? revision : prev.createRevision", "createRevision: revision"]
+    ["Writing.ts", "createRevision: known === undefined ? revision : known.createRevision", "createRevision: revision"]
   ),
   storeMutant(
     "each deletion takes a revision",
@@ -254,4 +250,114 @@ const revisionMutants: ReadonlyArray<Mutant> = [
   )
 ]
 
-export const storeMutants: ReadonlyArray<Mutant> = [...leaseMutants, ...historyMutants, ...revisionMutants]
+const watchMutants: ReadonlyArray<Mutant> = [
+  storeMutant(
+    "a watch that resumes is off by one",
+    ["etcd", "I18 [154]"],
+    ["WatchHub.ts", "Math.max(1, watch.startRevision)", "watch.startRevision + 1"]
+  ),
+  storeMutant(
+    "a watch that begins at the latest revision misses it",
+    ["own", "I18 [153]"],
+    ["WatchHub.ts", "from <= this.#lookedAt ? from : seenAll", "from < this.#lookedAt ? from : seenAll"]
+  ),
+  storeMutant(
+    "progress is ahead of the events",
+    ["etcd 15220", "I18 [156]"],
+    ["WatchHub.ts", "over === undefined && next === seenAll && from", "over === undefined && from"]
+  ),
+  storeMutant(
+    "a watch of the future has progress",
+    ["etcd 20221", "I18 [153]"],
+    ["WatchHub.ts", "next === seenAll && from <= this.#lookedAt + 1 ?", "next === seenAll && from >= 0 ?"]
+  ),
+  storeMutant(
+    "a watch of the future is told what is before it",
+    ["etcd 20221", "I18 [153]"],
+    ["WatchHub.ts", "if (revision < cursor.from) return", "if (revision < 0) return"]
+  ),
+  storeMutant(
+    "a watch at the revision of a compaction is over",
+    ["etcd 19179", "I18 [156]"],
+    ["WatchHub.ts", "cursor.next < kept)", "cursor.next <= kept)"]
+  ),
+  storeMutant(
+    "what is compacted is passed over",
+    ["etcd 18089", "I18 [153]"],
+    [
+      "WatchHub.ts",
+      "let next = cursor.next === seenAll ?",
+      "let next = cursor.next < kept ? kept : cursor.next === seenAll ?"
+    ],
+    ["WatchHub.ts", "if (cursor.next !== seenAll && cursor.next < kept)", "if (cursor.next < 0)"]
+  ),
+  storeMutant(
+    "who has not taken everything has seen it",
+    ["etcd 17529", "I18 [155]"],
+    ["WatchHub.ts", "cursor.next = done ? seenAll : next", "cursor.next = seenAll"]
+  ),
+  storeMutant(
+    "what is too large to be taken at once is left out",
+    ["etcd 17529", "I18 [155]"],
+    ["WatchHub.ts", "bytes + weight > maxBytes) break", "bytes + weight > maxBytes && next++) break"]
+  ),
+  storeMutant(
+    "who has not taken everything is not told again",
+    ["etcd 17529", "I18 [155]"],
+    ["WatchHub.ts", "if (!done) this.#enqueue(cursor)", ""]
+  ),
+  storeMutant(
+    "a watcher is told once and never again",
+    ["own", "I18, I20 [155]"],
+    ["WatchHub.ts", "      cursor.isQueued = false\n", ""]
+  ),
+  storeMutant(
+    "a watch that was given everything is given it again",
+    ["etcd 17247, 15271", "I18 [154]"],
+    ["WatchHub.ts", "cursor.next = done ? seenAll : next", "cursor.next = done ? seenAll : next - 1"]
+  ),
+  storeMutant(
+    "a snapshot that jumps over what was not looked at is not noticed",
+    ["etcd", "I18 [154]"],
+    ["WatchHub.ts", "cursor.next = Math.max(first, cursor.from)", "cursor.next = seenAll"]
+  ),
+  storeMutant(
+    "a watch is told of changes by their kind, the wrong way round",
+    ["own", "I18"],
+    [
+      "Watch.ts",
+      `change._tag === "Put" ? !watch.noPut : !watch.noDelete`,
+      `change._tag === "Put" ? !watch.noDelete : !watch.noPut`
+    ]
+  ),
+  storeMutant(
+    "a watch of a range includes its end",
+    ["own", "I18"],
+    ["Watch.ts", "candidate < rangeEnd)", "candidate <= rangeEnd)"]
+  ),
+  storeMutant(
+    "a revision is told as a whole if it has anything",
+    ["own", "I18"],
+    [
+      "Watch.ts",
+      "if (some.length === changes.length && some.length > 0) return record",
+      "if (some.length > 0) return record"
+    ]
+  ),
+  storeMutant(
+    "what was there before is what is there now",
+    ["own", "I18"],
+    [
+      "Watch.ts",
+      "revisionOf(change) > compacted ? change.prev : undefined",
+      `revisionOf(change) > compacted && change._tag === "Put" ? change.kv : undefined`
+    ]
+  )
+]
+
+export const storeMutants: ReadonlyArray<Mutant> = [
+  ...leaseMutants,
+  ...historyMutants,
+  ...revisionMutants,
+  ...watchMutants
+]
