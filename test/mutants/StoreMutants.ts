@@ -96,7 +96,7 @@ const historyMutants: ReadonlyArray<Mutant> = [
   storeMutant(
     "compaction is off by one where it is read",
     ["etcd", "[153]"],
-    ["Txns.ts", "asked > 0 && asked < compacted", "asked > 0 && asked <= compacted"]
+    ["Txns.ts", "asked < (compacted === 0", "asked <= (compacted === 0"]
   ),
   storeMutant(
     "compaction takes a revision too many",
@@ -232,7 +232,7 @@ const revisionMutants: ReadonlyArray<Mutant> = [
   storeMutant(
     "a transaction reads what is compacted",
     ["etcd 18667", "[150]"],
-    ["Txns.ts", "return unreadable(state, operation.revision)", "return undefined"]
+    ["Txns.ts", `operation._tag === "Range" ? unreadable(state, operation.revision) : undefined`, "undefined"]
   ),
   storeMutant(
     "operations of a transaction do not see each other",
@@ -304,7 +304,7 @@ const watchMutants: ReadonlyArray<Mutant> = [
   storeMutant(
     "who has not taken everything is not told again",
     ["etcd 17529", "I18 [155]"],
-    ["WatchHub.ts", "if (!done) this.#enqueue(cursor)", ""]
+    ["WatchHub.ts", "if (!done) this.#enqueue(cursor, isLeftOut ? this.#leftOut : this.#queue)", ""]
   ),
   storeMutant(
     "a watcher is told once and never again",
