@@ -1,6 +1,7 @@
 /**
  * What changes the store, and what doing so gives. One command is one revision, or none if it changes nothing.
- * A revision below 0 or beyond 2^53 does not exist; ids of leases are whole numbers from 1 to 2^63 - 1.
+ * A revision below 0 or beyond 2^53 does not exist; ids of leases are whole numbers of 64 bits with their sign,
+ * other than 0.
  */
 import type { Key, KeyRange, KeyValue } from "./KeyValue.ts"
 import type { RangeAnswer, RangeQuery } from "./KvQuery.ts"

@@ -147,7 +147,12 @@ const postsOf = (options: GatewayOptions): Routes => {
     operations,
     waits: { ...LockRoute.make(contention), ...ElectionRoute.make(contention) },
     texts: { "/v3/lease/keepalive": LeaseRoute.keepAlive(leases) },
-    watch: WatchRoute.make({ hub: options.hub, headerAt, limits: options.watchLimits })
+    watch: WatchRoute.make({
+      hub: options.hub,
+      headerAt,
+      hasLeader: () => replica.status().leader !== undefined,
+      limits: options.watchLimits
+    })
   }
 }
 

@@ -31,6 +31,9 @@ export const ofRejection = (reason: Rejection): GatewayError => {
 
 export const ofProblem = (problem: TxnProblem): GatewayError => {
   switch (problem) {
+    // etcd's words for it.
+    case "NoOperation":
+      return keyNotFound
     case "KeyNotProvided":
       return keyNotProvided
     case "ValueProvided":

@@ -15,6 +15,7 @@ import type { HeaderAt } from "./AnswerJson.ts"
 import * as ClientListener from "./ClientListener.ts"
 import * as GatewayError from "./GatewayError.ts"
 import * as GatewayResponse from "./GatewayResponse.ts"
+import * as LeaderCheck from "./LeaderCheck.ts"
 import * as StreamLine from "./StreamLine.ts"
 import { WatchSession } from "./WatchSession.ts"
 
@@ -26,6 +27,8 @@ export interface WatchLimits {
   readonly maxObjectBytes: number
   /** How often a watch that wants to is told that nothing has happened. */
   readonly progressMillis: number
+  /** How often it is looked whether there is a leader, for those who want one. */
+  readonly leaderCheckMillis: number
 }
 
 export const defaultLimits: WatchLimits = {
@@ -35,12 +38,14 @@ export const defaultLimits: WatchLimits = {
   maxLineBytes: 2 * 1024 * 1024,
   // Keys of the greatest length, in base64.
   maxObjectBytes: 4 * 1024 * 1024,
-  progressMillis: 10 * 60_000
+  progressMillis: 10 * 60_000,
+  leaderCheckMillis: 1000
 }
 
 export interface WatchRouteOptions {
   readonly hub: WatchHub
   readonly headerAt: HeaderAt
+  readonly hasLeader: () => boolean
   readonly limits?: Partial<WatchLimits> | undefined
 }
 
@@ -49,10 +54,12 @@ type Response = HttpServerResponse.HttpServerResponse
 export const make = (options: WatchRouteOptions): ((request: HttpServerRequest) => Effect.Effect<Response>) => {
   const { hub, headerAt } = options
   const limits = { ...defaultLimits, ...options.limits }
+  const leaderCheck = new LeaderCheck.LeaderCheck(options.hasLeader, limits.leaderCheckMillis)
   let streams = 0
 
-  const refusal = (): GatewayError.GatewayError | undefined => {
+  const refusal = (wantsLeader: boolean): GatewayError.GatewayError | undefined => {
     if (hub.silence !== undefined) return GatewayError.stoppedBecause(hub.silence)
+    if (wantsLeader && !leaderCheck.hasLeader) return LeaderCheck.noLeader
     return streams < limits.maxStreams
       ? undefined
       : GatewayError.tooManyRequests(`${streams} streams watch already (maxStreams)`)
@@ -62,13 +69,16 @@ export const make = (options: WatchRouteOptions): ((request: HttpServerRequest) 
     Effect.suspend(() => {
       const incoming = NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage
       const outgoing = NodeHttpServerRequest.toServerResponse(request) as ServerResponse
-      const refused = refusal()
+      const wantsLeader = incoming.headers[LeaderCheck.header] === "true"
+      const refused = refusal(wantsLeader)
       if (refused !== undefined) return Effect.succeed(closing(GatewayResponse.ofError(refused)))
       streams++
       const session = new WatchSession({ hub, headerAt, limits, incoming, outgoing })
+      const forget = wantsLeader ? leaderCheck.add(() => session.fail(LeaderCheck.noLeader)) : () => {}
       // Until the client has gone or the answer is complete: both close it.
       outgoing.once("close", () => {
         streams--
+        forget()
         session.close()
       })
       // The answer is over before the request is: nothing can follow it on this connection.

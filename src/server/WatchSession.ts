@@ -75,6 +75,12 @@ export class WatchSession {
     this.#wake = wake
   }
 
+  /** It ends with this error. */
+  fail(error: GatewayError): void {
+    this.#problem ??= error
+    this.#ready()
+  }
+
   close(): void {
     this.#isOver = true
     this.#body.close()

@@ -246,6 +246,28 @@ describe("a stream", () => {
     }
   })
 
+  test("ends when its replica loses the leader, where it wants one, and not when an election comes and goes", async () => {
+    const server = await start({ watchLimits: { leaderCheckMillis: 20 } })
+    const header = { "grpc-metadata-hasleader": "true" }
+    const wants = new WatchClient(server.port, header).send(create("foo"))
+    const stays = new WatchClient(server.port).send(create("foo"))
+    await wants.take(1)
+    await stays.take(1)
+    server.replica.differing = { leader: undefined }
+    await new Promise((resolve) => setTimeout(resolve, 25))
+    server.replica.differing = {}
+    await put(server, "foo", "1")
+    expect(await wants.take(1)).toEqual([expect.stringContaining("events")])
+    server.replica.differing = { leader: undefined }
+    expect(await wants.take(1)).toEqual([
+      expect.stringMatching(/^\{"error":\{"grpc_code":14,"http_code":503,"message":"etcdserver: no leader",/)
+    ])
+    await wants.over
+    expect((await server.post("/v3/watch", create("foo"), header)).status).toBe(503)
+    await put(server, "foo", "2")
+    expect(await stays.take(2)).toHaveLength(2)
+  })
+
   test("is forgotten when its client goes", async () => {
     const server = await start()
     const client = new WatchClient(server.port).send(create("foo"), create("bar"))
