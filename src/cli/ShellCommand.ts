@@ -39,8 +39,9 @@ export const make = (commands: ShellCommands) =>
     Effect.fnUntraced(function* (input) {
       const host = yield* Host
       const options = yield* ClientOptions.resolve("shell", input)
-      const chosen = environmentOf(options)
-      const environment = { ...host.environment, ...chosen }
+      // Some commands wait longer than others as long as nobody said how long.
+      const timeout = ClientOptions.choosesTimeout(input, host.environment) ? options.timeoutMillis : undefined
+      const environment = { ...host.environment, ...environmentOf(options, timeout) }
       yield* host.inputTerminal && host.terminal
         ? Effect.scoped(converse(commands, options, environment))
         : Effect.scoped(runScript(commands, environment, input.keepGoing))
@@ -62,9 +63,12 @@ export const make = (commands: ShellCommands) =>
   )
 
 /** What was said on the command line of the shell, for every line in it. */
-const environmentOf = ({ endpoints, timeoutMillis, output }: ClientOptions.ClientOptions): Environment => ({
+const environmentOf = (
+  { endpoints, output }: ClientOptions.ClientOptions,
+  timeoutMillis: number | undefined
+): Environment => ({
   BALSA_ENDPOINTS: endpoints.map(show).join(","),
-  BALSA_TIMEOUT: `${timeoutMillis}ms`,
+  ...(timeoutMillis === undefined ? {} : { BALSA_TIMEOUT: `${timeoutMillis}ms` }),
   ...(output === undefined ? {} : { BALSA_OUTPUT: output })
 })
 

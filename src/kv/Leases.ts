@@ -102,7 +102,9 @@ export const due = (leases: Leases, time: ClusterTime, limit: number): ReadonlyA
   return ids
 }
 
-export const expiryOf = (ttlSeconds: number, time: ClusterTime): ClusterTime => ClusterTime(time + ttlSeconds * 1000)
+/** A whole number of milliseconds, which 1000 times the seconds of a lease that came with a key is not always. */
+export const expiryOf = (ttlSeconds: number, time: ClusterTime): ClusterTime =>
+  ClusterTime(time + Math.round(ttlSeconds * 1000))
 
 const expiryKey = ({ expiresAt, id }: Lease): Key => eightBytes(BigInt(expiresAt)) + eightBytes(id)
 

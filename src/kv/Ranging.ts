@@ -206,6 +206,7 @@ const before = (
 
 const isDeletion = (one: KeyValue | History.Deletion): one is History.Deletion => "_tag" in one
 
-/** The first change of the key in that revision: what was before it is older. Transactions put few keys, so this is a short search. */
-const changeOf = (history: History.History, { key, modRevision }: KeyValue): History.Change | undefined =>
-  History.at(history, modRevision)?.changes.find((change) => History.keyOf(change) === key)
+const changeOf = (history: History.History, { key, modRevision }: KeyValue): History.Change | undefined => {
+  const record = History.at(history, modRevision)
+  return record && History.changeOf(record, key)
+}

@@ -1,42 +1,47 @@
-/** The program beside etcdctl, on a real etcd: what lasts, what is taken away from it, and who waits for whom. */
+/** The program on real stores, etcd and Balsa: what lasts, what is taken away from it, and, beside etcdctl, who waits for whom. */
 import { spawn } from "node:child_process"
-import { afterAll, afterEach, assert, beforeAll } from "vitest"
-import { etcd, EtcdCluster, etcdctl } from "../client/EtcdCluster.ts"
-import { itNeeds, type Probe } from "../faults/Probe.ts"
+import { afterEach, assert, beforeAll } from "vitest"
+import { etcdStore, type Store, storeOf, stores } from "../client/AskStores.ts"
+import { etcdctl } from "../client/EtcdCluster.ts"
+import { itNeeds } from "../faults/Probe.ts"
 import { Conversation } from "./Conversation.ts"
 import { Program } from "./Program.ts"
 
 let program: Program
-let cluster: Promise<EtcdCluster> | undefined
 beforeAll(async () => {
   program = await Program.build()
 })
-afterAll(async () => {
-  await (await cluster)?.[Symbol.asyncDispose]()
-})
-
 const running: Array<Conversation> = []
 afterEach(async () => {
   for (const conversation of running.splice(0)) await conversation.end("SIGKILL")
 })
 
 interface Balsa {
+  readonly store: Store
   readonly start: (...argv: ReadonlyArray<string>) => Conversation
   readonly run: (...argv: ReadonlyArray<string>) => ReturnType<Program["run"]>
   readonly etcdctl: (...argv: ReadonlyArray<string>) => Conversation
   readonly endpoint: string
 }
 
-const onEtcd = (name: string, use: (balsa: Balsa) => Promise<void>, alsoNeeds: ReadonlyArray<Probe> = []): void =>
-  itNeeds([etcd, ...alsoNeeds], name, async () => {
-    cluster ??= EtcdCluster.start(1)
-    const [endpoint] = (await cluster).endpoints as [string]
+const onEach = (name: string, use: (balsa: Balsa) => Promise<void>): void => {
+  for (const store of stores) on(store, name, use)
+}
+
+/** etcd's client speaks gRPC, which only etcd does. */
+const besideEtcdctl = (name: string, use: (balsa: Balsa) => Promise<void>): void =>
+  on({ ...etcdStore, needs: [...etcdStore.needs, etcdctl] }, name, use)
+
+const on = (store: Store, name: string, use: (balsa: Balsa) => Promise<void>): void =>
+  itNeeds(store.needs, `${name} (${store.name})`, async () => {
+    const [endpoint] = (await storeOf(store)).endpoints as [string]
     const env = { BALSA_ENDPOINTS: endpoint }
     const keep = (conversation: Conversation): Conversation => {
       running.push(conversation)
       return conversation
     }
     await use({
+      store,
       endpoint,
       run: (...argv) => program.run(argv, { env }),
       start: (...argv) => keep(new Conversation(program.start(argv, { env }))),
@@ -58,7 +63,7 @@ const lines = (text: string): ReadonlyArray<Record<string, unknown>> =>
 
 const revisionOf = (text: string): number => (JSON.parse(text) as { header: { revision: number } }).header.revision
 
-onEtcd("watch prints a line for each event, and ends with 130 when interrupted", async (balsa) => {
+onEach("watch prints a line for each event, and ends with 130 when interrupted", async (balsa) => {
   const revision = revisionOf((await balsa.run("put", "w/a", "1", "-o", "json")).out)
   const watch = balsa.start("watch", "w/", "--prefix", "-o", "json", "--prev-kv", "--rev", String(revision))
   await balsa.run("put", "w/a", "two\nlines")
@@ -75,9 +80,9 @@ onEtcd("watch prints a line for each event, and ends with 130 when interrupted",
   assert.strictEqual((lines(watch.out)[2]!["prev_kv"] as { value: string }).value, "two\nlines")
 })
 
-onEtcd("watch of what is compacted says what to do, and a compaction keeps the latest", async () => {
+onEach("watch of what is compacted says what to do, and a compaction keeps the latest", async ({ store }) => {
   // Of its own: what the other tests watch must stay.
-  await using own = await EtcdCluster.start(1)
+  await using own = await store.start(1)
   const env = { BALSA_ENDPOINTS: own.endpoints.join(",") }
   const run = (...argv: ReadonlyArray<string>) => program.run(argv, { env })
   for (const value of ["1", "2", "3"]) await run("put", "compacted", value)
@@ -91,7 +96,7 @@ onEtcd("watch of what is compacted says what to do, and a compaction keeps the l
   assert.strictEqual((await run("get", "compacted", "--rev", "4")).out, "3\n")
 })
 
-onEtcd("watch ends when nobody reads it any more", async (balsa) => {
+onEach("watch ends when nobody reads it any more", async (balsa) => {
   const child = program.start(["watch", "head", "--rev", "1", "-o", "plain", "-e", balsa.endpoint])
   const watch = new Conversation(child)
   running.push(watch)
@@ -103,7 +108,7 @@ onEtcd("watch ends when nobody reads it any more", async (balsa) => {
   assert.deepEqual([await watch.ended, watch.err], [0, ""])
 })
 
-onEtcd("watch --exec runs a program for each event, and ends with the exit code of one that fails", async (balsa) => {
+onEach("watch --exec runs a program for each event, and ends with the exit code of one that fails", async (balsa) => {
   const revision = revisionOf((await balsa.run("put", "exec", "one", "-o", "json")).out)
   await balsa.run("del", "exec")
   await balsa.run("put", "exec", "-", "-o", "json")
@@ -117,8 +122,8 @@ onEtcd("watch --exec runs a program for each event, and ends with the exit code 
   )
 })
 
-onEtcd("a watch outlives the member that it was connected to, and says so", async () => {
-  await using three = await EtcdCluster.start(3)
+onEach("a watch outlives the member that it was connected to, and says so", async ({ store }) => {
+  await using three = await store.start(3)
   const env = { BALSA_ENDPOINTS: three.endpoints.join(",") }
   const watch = new Conversation(program.start(["watch", "f/", "--prefix", "-o", "json", "--rev", "1"], { env }))
   running.push(watch)
@@ -142,7 +147,7 @@ onEtcd("a watch outlives the member that it was connected to, and says so", asyn
   )
 })
 
-onEtcd("lock runs a program with a token that grows, and has its exit code", async (balsa) => {
+onEach("lock runs a program with a token that grows, and has its exit code", async (balsa) => {
   const script = 'echo "$BALSA_FENCING_TOKEN $BALSA_LOCK_KEY"; exit 5'
   const first = await balsa.run("lock", "L/exec", "--", "sh", "-c", script)
   const second = await balsa.run("lock", "L/exec", "--", "sh", "-c", script)
@@ -155,27 +160,23 @@ onEtcd("lock runs a program with a token that grows, and has its exit code", asy
   assert.include(missing.err, "there is no such program")
 })
 
-onEtcd(
-  "etcdctl waits for a lock of balsa's, and balsa for one of etcdctl's",
-  async (balsa) => {
-    const mine = balsa.start("lock", "L/both")
-    await mine.said(/^L\/both\/[0-9a-f]+\n$/)
-    // It enters the line and leaves it.
-    assert.strictEqual((await balsa.run("lock", "L/both", "--try", "--", "true")).code, 3)
-    const theirs = balsa.etcdctl("lock", "L/both")
-    await untilPuts(balsa, "L/both/", 3)
-    assert.strictEqual(theirs.out, "")
-    assert.strictEqual(await mine.end(), 0)
-    await theirs.said(/^L\/both\/[0-9a-f]+\n/)
-    const again = balsa.start("lock", "L/both", "--", "echo", "mine again")
-    await untilPuts(balsa, "L/both/", 4)
-    assert.strictEqual(again.out, "")
-    await theirs.end()
-    await again.said(/mine again/)
-    assert.strictEqual(await again.ended, 0)
-  },
-  [etcdctl]
-)
+besideEtcdctl("etcdctl waits for a lock of balsa's, and balsa for one of etcdctl's", async (balsa) => {
+  const mine = balsa.start("lock", "L/both")
+  await mine.said(/^L\/both\/[0-9a-f]+\n$/)
+  // It enters the line and leaves it.
+  assert.strictEqual((await balsa.run("lock", "L/both", "--try", "--", "true")).code, 3)
+  const theirs = balsa.etcdctl("lock", "L/both")
+  await untilPuts(balsa, "L/both/", 3)
+  assert.strictEqual(theirs.out, "")
+  assert.strictEqual(await mine.end(), 0)
+  await theirs.said(/^L\/both\/[0-9a-f]+\n/)
+  const again = balsa.start("lock", "L/both", "--", "echo", "mine again")
+  await untilPuts(balsa, "L/both/", 4)
+  assert.strictEqual(again.out, "")
+  await theirs.end()
+  await again.said(/mine again/)
+  assert.strictEqual(await again.ended, 0)
+})
 
 /** Until so many times somebody entered a line, or said something in it. */
 const untilPuts = async (balsa: Balsa, prefix: string, count: number): Promise<void> => {
@@ -184,7 +185,7 @@ const untilPuts = async (balsa: Balsa, prefix: string, count: number): Promise<v
   await watch.end()
 }
 
-onEtcd("a program under a lock that is lost is told to end, and so is the user", async (balsa) => {
+onEach("a program under a lock that is lost is told to end, and so is the user", async (balsa) => {
   const script = `trap 'echo told; exit 9' TERM; echo "$BALSA_LOCK_KEY"; while :; do sleep 0.05; done`
   const lock = balsa.start("lock", "L/lost", "--ttl", "2", "--", "sh", "-c", script)
   await lock.said(/L\/lost\/[0-9a-f]+\n/)
@@ -195,7 +196,7 @@ onEtcd("a program under a lock that is lost is told to end, and so is the user",
   assert.match(lock.err, /^BALSA_LOCK_LOST: .*the program was told to end/)
 })
 
-onEtcd("SIGTERM goes on to the program, whose exit code counts, and the lock is given back", async (balsa) => {
+onEach("SIGTERM goes on to the program, whose exit code counts, and the lock is given back", async (balsa) => {
   const script = `trap 'echo told; exit 9' TERM; echo started; while :; do sleep 0.05; done`
   const lock = balsa.start("lock", "L/term", "--", "sh", "-c", script)
   await lock.said(/started/)
@@ -203,28 +204,24 @@ onEtcd("SIGTERM goes on to the program, whose exit code counts, and the lock is 
   assert.strictEqual((await balsa.run("get", "L/term/", "--prefix")).code, 3)
 })
 
-onEtcd(
-  "balsa and etcdctl stand in one election, and see each other lead",
-  async (balsa) => {
-    const listening = balsa.start("elect", "E", "--listen")
-    const theirView = balsa.etcdctl("elect", "E", "--listen")
-    const mine = balsa.start("elect", "E", "first", "--proclaim")
-    await mine.said(/^E\/[0-9a-f]+\tfirst\n/)
-    await listening.said(/\tfirst\n/)
-    await theirView.said(/first/)
-    mine.say("second\n")
-    await listening.said(/\tsecond\n/)
-    const theirs = balsa.etcdctl("elect", "E", "theirs")
-    await untilPuts(balsa, "E/", 3)
-    assert.strictEqual(await mine.end(), 0)
-    await theirs.said(/theirs/)
-    await listening.said(/\ttheirs\n/)
-    assert.strictEqual(await listening.end(), 130)
-  },
-  [etcdctl]
-)
+besideEtcdctl("balsa and etcdctl stand in one election, and see each other lead", async (balsa) => {
+  const listening = balsa.start("elect", "E", "--listen")
+  const theirView = balsa.etcdctl("elect", "E", "--listen")
+  const mine = balsa.start("elect", "E", "first", "--proclaim")
+  await mine.said(/^E\/[0-9a-f]+\tfirst\n/)
+  await listening.said(/\tfirst\n/)
+  await theirView.said(/first/)
+  mine.say("second\n")
+  await listening.said(/\tsecond\n/)
+  const theirs = balsa.etcdctl("elect", "E", "theirs")
+  await untilPuts(balsa, "E/", 3)
+  assert.strictEqual(await mine.end(), 0)
+  await theirs.said(/theirs/)
+  await listening.said(/\ttheirs\n/)
+  assert.strictEqual(await listening.end(), 130)
+})
 
-onEtcd("a key goes with its lease", async (balsa) => {
+onEach("a key goes with its lease", async (balsa) => {
   const granted = await balsa.run("lease", "grant", "60")
   const id = granted.out.trim()
   assert.match(id, /^[0-9a-f]{1,16}$/)
