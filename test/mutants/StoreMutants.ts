@@ -198,7 +198,7 @@ const revisionMutants: ReadonlyArray<Mutant> = [
   storeMutant(
     "what changes nothing takes a revision",
     ["own", "I14 [150]"],
-    ["Writing.ts", "if (changes.length === 0) return leases", "if (changes.length < 0) return leases"]
+    ["Writing.ts", "if (writing.changed === 0) return leases", "if (writing.changed < 0) return leases"]
   ),
   storeMutant(
     "a key that is put again is new",
@@ -210,8 +210,8 @@ const revisionMutants: ReadonlyArray<Mutant> = [
     ["own", "I14 [150]"],
     [
       "Writing.ts",
-      "const revision = before.revision + 1\n  const history",
-      "const revision = before.revision + changes.length\n  const history"
+      "const revision = before.revision + 1\n  const changes",
+      "const revision = before.revision + writing.changed\n  const changes"
     ]
   ),
   storeMutant(
