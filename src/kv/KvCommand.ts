@@ -181,3 +181,5 @@ export type Rejection =
   /** A revision that is to be read or compacted is compacted already; `compacted` is the first that is not. */
   | "Compacted"
   | "FutureRevision"
+  /** By a transaction, all in all (see Txns.maxLooked). */
+  | "TooMuchRead"
