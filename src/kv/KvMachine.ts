@@ -66,7 +66,9 @@ const query = (state: KvState, query: KvQuery): KvAnswer => {
 }
 
 const refused = ({ revision, compacted }: KvState, reason: Rejection): KvAnswer =>
-  reason === "FutureRevision" ? { _tag: "FutureRevision", revision } : { _tag: "Compacted", revision, compacted }
+  reason === "FutureRevision" || reason === "TooMuchRead"
+    ? { _tag: reason, revision }
+    : { _tag: "Compacted", revision, compacted }
 
 const leases = (state: KvState): LeasesAnswer => {
   const ids: Array<bigint> = []

@@ -24,7 +24,7 @@ export interface Leases {
   readonly owns: number
 }
 
-/** Ids that are chosen by chance or by clients are below it, almost surely; one that is taken is passed over. */
+/** No id that is chosen by chance or by a client is among those from here on, almost surely; one that is taken is passed over. */
 export const firstOwn = 1n << 62n
 
 /** etcd's, where elections take a second: a lease must outlive an election and what came before it. */

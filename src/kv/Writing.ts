@@ -24,6 +24,8 @@ export interface Writing {
   changed: number
   /** Where that of each key is; made when it is asked for first, as for most commands it never is. */
   places: Map<Key, number> | undefined
+  /** How many pairs its reads and compares look at (see Txns.maxLooked). */
+  looked: number
 }
 
 export const begin = (before: KvState, time: ClusterTime): Writing => ({
@@ -37,7 +39,8 @@ export const begin = (before: KvState, time: ClusterTime): Writing => ({
   historyBytes: before.historyBytes,
   changes: [],
   changed: 0,
-  places: undefined
+  places: undefined,
+  looked: 0
 })
 
 /** The revision as a read within the command sees it: a new one as soon as something has changed. */

@@ -1,5 +1,5 @@
 /**
- * etcd's v3 JSON gateway, the subset that Balsa has, over one replica: HTTP requests become
+ * etcd's v3 JSON gateway over one replica: HTTP requests become
  * commands and queries, and what comes back becomes etcd's JSON. It keeps nothing between two
  * requests and binds no port; it needs an `HttpServer`, which `ClientListener` provides.
  */

@@ -25,6 +25,8 @@ export interface WatchLimits {
   readonly maxLineBytes: number
   /** One request of those on a stream. */
   readonly maxObjectBytes: number
+  /** Of those that have not come as a whole, on all streams together. */
+  readonly maxUnreadBytes: number
   /** How often a watch that wants to is told that nothing has happened. */
   readonly progressMillis: number
   /** How often it is looked whether there is a leader, for those who want one. */
@@ -38,6 +40,7 @@ export const defaultLimits: WatchLimits = {
   maxLineBytes: 2 * 1024 * 1024,
   // Keys of the greatest length, in base64.
   maxObjectBytes: 4 * 1024 * 1024,
+  maxUnreadBytes: 128 * 1024 * 1024,
   progressMillis: 10 * 60_000,
   leaderCheckMillis: 1000
 }
@@ -55,6 +58,7 @@ export const make = (options: WatchRouteOptions): ((request: HttpServerRequest) 
   const { hub, headerAt } = options
   const limits = { ...defaultLimits, ...options.limits }
   const leaderCheck = new LeaderCheck.LeaderCheck(options.hasLeader, limits.leaderCheckMillis)
+  const unread = { bytes: 0, maxBytes: limits.maxUnreadBytes }
   let streams = 0
 
   const refusal = (wantsLeader: boolean): GatewayError.GatewayError | undefined => {
@@ -73,7 +77,7 @@ export const make = (options: WatchRouteOptions): ((request: HttpServerRequest) 
       const refused = refusal(wantsLeader)
       if (refused !== undefined) return Effect.succeed(closing(GatewayResponse.ofError(refused)))
       streams++
-      const session = new WatchSession({ hub, headerAt, limits, incoming, outgoing })
+      const session = new WatchSession({ hub, headerAt, limits, unread, incoming, outgoing })
       const forget = wantsLeader ? leaderCheck.add(() => session.fail(LeaderCheck.noLeader)) : () => {}
       // Until the client has gone or the answer is complete: both close it.
       outgoing.once("close", () => {

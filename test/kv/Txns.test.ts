@@ -112,6 +112,41 @@ describe("many changes in one command", () => {
   })
 })
 
+describe("reads and compares of many keys", () => {
+  const keys = Array.from({ length: 2_000 }, (_, at) => `k${at}`)
+  const state = after(
+    txn(
+      [],
+      keys.map((key) => put(key, "x"))
+    )
+  )
+  const all = { ...get("\0"), rangeEnd: "\0" }
+  const thousands = <A>(one: A): ReadonlyArray<A> => Array.from({ length: 64 * 64 }, () => one)
+
+  it.each([
+    ["ranges", txn([], [put("a", "1"), ...thousands(all)])],
+    ["ranges in order", { ...txn([], [put("a", "1"), ...thousands(all)]), inOrder: true }],
+    ["sorted ranges", txn([], thousands({ ...all, limit: 1, sort: { order: "Descend", target: "Mod" } } as const))],
+    ["nested ranges", txn([], thousands(txn([], [all])))],
+    ["compares", txn(thousands({ ...isVersion("\0", 1), rangeEnd: "\0" }), [put("a", "1")])]
+  ])("are refused together where they are too many: %s", (_, command) => {
+    const { next, result } = resultOf(state, command)
+    assert(result._tag === "Rejected")
+    assert.strictEqual(result.reason, "TooMuchRead")
+    assert.strictEqual(next, state)
+    assert.strictEqual(KvMachine.query(state, command)._tag, "TooMuchRead")
+  })
+
+  it.each([
+    ["ranges", txn([], [put("a", "1"), ...thousands(all).slice(0, 1_900)])],
+    ["limited ranges", txn([], thousands({ ...all, limit: 900 }))],
+    ["counts", txn([], thousands({ ...all, countOnly: true }))],
+    ["single keys", txn([], thousands(get("k1")))]
+  ])("are carried out where they are not: %s", (_, command) => {
+    assert.strictEqual(resultOf(state, command).result._tag, "Txn")
+  })
+})
+
 it("a lease that came with a key is kept alive to the millisecond, however young the cluster is", () => {
   const context = { time: ClusterTime(1000), version: historySince }
   const [state] = KvMachine.apply(KvMachine.initial, { ...put("k", "v"), ttlMillis: 130_069 }, context)

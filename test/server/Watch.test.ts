@@ -307,6 +307,25 @@ describe("what is wrong", () => {
     await client.over
   })
 
+  test("is to send too much, together with others, of what does not end; it is given back when they go", async () => {
+    const server = await start({ watchLimits: { maxUnreadBytes: 1000 } })
+    const half = `{"create_request":{"key":"${"a".repeat(590)}`
+    const first = new WatchClient(server.port).send(create("a"))
+    await first.take(1)
+    first.send(half)
+    const second = new WatchClient(server.port).send(create("b"))
+    await second.take(1)
+    second.send(half)
+    const refused = await Promise.race([first.take(1), second.take(1)])
+    expect(refused[0]).toContain("maxUnreadBytes")
+    await Promise.race([first.over, second.over])
+    // One of them has gone, so the other may go on.
+    const third = new WatchClient(server.port).send(create("c"), half.slice(0, 300))
+    expect(await third.take(1)).toEqual([expect.stringContaining(`"created":true`)])
+    third.send('"}}')
+    expect(await third.take(1)).toEqual([expect.stringContaining(`"created":true`)])
+  })
+
   test("is to have too many: of watches on a stream, of streams, of all", async () => {
     const server = await start({ watchLimits: { maxStreams: 1, maxWatchesPerStream: 2 } })
     const client = new WatchClient(server.port).send(create("a"), create("b"), create("c"))
