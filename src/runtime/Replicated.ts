@@ -82,6 +82,13 @@ export interface ReplicatedOptions<S, C, R, Q, A> extends ByteMachine.ByteMachin
   readonly joined?: boolean
 }
 
+/**
+ * A cluster that has just begun agrees on a version of its commands a moment after it has a leader: for so long after a start, who asks for
+ * more than is agreed on waits for that instead of being refused.
+ */
+const settlingMillis = 3000
+const settledPollMillis = 20
+
 /** How often requests are looked over for ones that have waited too long: so much later may they hear of it. */
 export const sweepMillis = 250
 
@@ -128,6 +135,7 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
     onCarriedOut: options.onCarriedOut
   })
   const { mailbox, now } = interpreter
+  const startedAt = now()
   let ended = false
 
   const admit = <B extends R | A>(
@@ -204,6 +212,7 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
       const { version } = interpreter.state().stateMachine
       const bytes = codec.encode(command, version)
       if (bytes !== undefined) return admit<R>(bytes, undefined)
+      if (now() - startedAt < settlingMillis) return Effect.andThen(Effect.sleep(settledPollMillis), propose(command))
       const message =
         `the cluster has agreed on version ${version} of its commands, which does not have this one: not all replicas ` +
         "understand it yet, or the version is limited; nothing was done"
