@@ -38,9 +38,12 @@ export const putProblem = (state: Held, put: Put, leaseFirst: boolean): Rejectio
   const needsKey = put.ignoreValue === true || put.ignoreLease === true
   const noKey = needsKey && OrderedMap.get(state.keys, put.key) === undefined ? "KeyNotFound" : undefined
   const { lease = 0n } = put
-  const noLease = lease !== 0n && Leases.get(state.leases, lease) === undefined ? "LeaseNotFound" : undefined
+  const noLease = lease !== 0n && !isForAnyone(Leases.get(state.leases, lease)) ? "LeaseNotFound" : undefined
   return leaseFirst ? (noLease ?? noKey) : (noKey ?? noLease)
 }
+
+/** One that came with a key goes with it: nobody else's key can be attached to it. */
+const isForAnyone = (lease: Leases.Lease | undefined): boolean => lease?.isOwn === false
 
 /** The way through a transaction: which branch is taken, here and in those nested in it. */
 interface Path {
