@@ -24,21 +24,38 @@ npm run differential -- --page                            writes the differences
 A difference is shown as the smallest sequence that was found, as curl commands, with both answers.
 It ends with 1 where the two differ, with 2 where it was not understood, and with 3 where there is no etcd.`
 
-const { values } = parseArgs({
-  options: {
-    help: { type: "boolean", short: "h", default: false },
-    sequences: { type: "string" },
-    minutes: { type: "string" },
-    seed: { type: "string" },
-    replicas: { type: "string", default: "3" },
-    lanes: { type: "string", default: "2" },
-    "max-reports": { type: "string", default: "10" },
-    page: { type: "boolean", default: false },
-    "against-itself": { type: "boolean", default: false },
-    etcd: { type: "string" },
-    balsa: { type: "string" }
+const misused = (why: string): never => {
+  console.error(why)
+  console.error("see: npm run differential -- --help")
+  process.exit(2)
+}
+
+const read = () =>
+  parseArgs({
+    options: {
+      help: { type: "boolean", short: "h", default: false },
+      sequences: { type: "string" },
+      minutes: { type: "string" },
+      seed: { type: "string" },
+      replicas: { type: "string", default: "3" },
+      lanes: { type: "string", default: "2" },
+      "max-reports": { type: "string", default: "10" },
+      page: { type: "boolean", default: false },
+      "against-itself": { type: "boolean", default: false },
+      etcd: { type: "string" },
+      balsa: { type: "string" }
+    }
+  })
+
+const valuesOf = (): ReturnType<typeof read>["values"] => {
+  try {
+    return read().values
+  } catch (error) {
+    return misused((error as Error).message)
   }
-})
+}
+
+const values = valuesOf()
 
 if (values.help) {
   console.log(usage)
@@ -48,12 +65,6 @@ if (values.help) {
 if (values.page) {
   write()
   process.exit(0)
-}
-
-const misused = (why: string): never => {
-  console.error(why)
-  console.error("see: npm run differential -- --help")
-  process.exit(2)
 }
 
 const wholeNumber = (name: string, text: string, least = 1): number => {
@@ -68,6 +79,7 @@ const sequences = wholeNumber("sequences", values.sequences ?? (values.minutes =
 const minutes = values.minutes === undefined ? Number.POSITIVE_INFINITY : Number(values.minutes)
 if (!(minutes > 0)) misused(`--minutes takes a number above 0, not "${values.minutes}"`)
 const replicas = wholeNumber("replicas", values.replicas)
+if (replicas > Servers.mostReplicas) misused(`--replicas takes ${Servers.mostReplicas} at most, not ${replicas}`)
 const lanes = values.etcd === undefined && values.balsa === undefined ? wholeNumber("lanes", values.lanes) : 1
 const maxReports = wholeNumber("max-reports", values["max-reports"])
 

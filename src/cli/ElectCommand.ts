@@ -58,7 +58,7 @@ export const electCommand = Command.make(
     if (text === undefined) return yield* usage("VALUE is missing; write what the leader says, or --listen to look on")
     const value = yield* Effect.fromResult(ByteText.argument("elect", "VALUE", text, input.base64))
     const ttlSeconds = yield* Effect.fromResult(LeaseText.seconds("elect", "--ttl", input.ttl))
-    yield* lead(cluster, { name: input.name, value, ttlSeconds, proclaims: input.proclaim, style })
+    return yield* lead(cluster, { name: input.name, value, ttlSeconds, proclaims: input.proclaim, style })
   })
 ).pipe(
   Command.withDescription(
@@ -130,7 +130,7 @@ const lead = (cluster: Cluster, { name, value, ttlSeconds, proclaims, style }: C
         yield* tell(said)
       }
     })
-    yield* leadership.during(speak)
+    return yield* leadership.during(speak)
   }).pipe(
     Effect.scoped,
     Effect.catchTag(["LeaseLost", "NotLeader"], ({ message }) =>

@@ -27,7 +27,7 @@ export const getCommand = Command.make(
     // Not between the lines of the output itself, and no lines into a log.
     const isTold = host.errorTerminal && !(host.terminal && isStreamed)
     const kept: Array<KeyValue> = []
-    const taken = yield* RangePages.read(Kv.make(cluster), keys, options, (page, { first, shown }) =>
+    const reading = RangePages.read(Kv.make(cluster), keys, options, (page, { first, shown }) =>
       Effect.gen(function* () {
         if (countOnly) return
         if (isStreamed) yield* host.out(RangeOutput.render(page, look))
@@ -38,6 +38,9 @@ export const getCommand = Command.make(
       Effect.ensuring(progress.clear),
       Effect.mapError((error) => Failure.ofRead(error, options.serializable === true))
     )
+    // Who takes the first lines only is not waited for: `balsa get "" --prefix | head`.
+    const taken = yield* Effect.raceFirst(reading, Effect.as(host.readerGone, undefined))
+    if (taken === undefined) return
     const { first, shown, more } = taken
     if (countOnly) yield* host.out(RangeOutput.renderCount(first, format))
     else if (!isStreamed) yield* host.out(RangeOutput.render({ ...first, kvs: kept, more }, look))

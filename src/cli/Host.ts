@@ -104,9 +104,9 @@ const readerGone: Effect.Effect<void> = Effect.callback((resume) => {
 
 export const fromProcess = (argv: ReadonlyArray<string>): Host => ({
   environment: process.env,
-  terminal: process.stdout.isTTY === true,
-  errorTerminal: process.stderr.isTTY === true,
-  inputTerminal: process.stdin.isTTY === true,
+  terminal: process.stdout.isTTY,
+  errorTerminal: process.stderr.isTTY,
+  inputTerminal: process.stdin.isTTY,
   color: wantsColor(process.env, argv),
   out: (data) => Effect.sync(() => void process.stdout.write(data)),
   err: (text) => Effect.sync(() => void process.stderr.write(`${text}\n`)),
@@ -117,5 +117,8 @@ export const fromProcess = (argv: ReadonlyArray<string>): Host => ({
   lendsInput: true,
   signal: { exitCode: 130, received: undefined }
 })
+
+/** The same, other than in what is said. */
+export const changed = (host: Host, changes: Partial<Host>): Host => Object.assign({}, host, changes)
 
 export const Host = Context.Reference<Host>("balsa/cli/Host", { defaultValue: () => fromProcess([]) })

@@ -20,7 +20,9 @@ import { UsageError } from "./UsageError.ts"
 
 export const ttlFlag = Flag.String("ttl").pipe(
   Flag.withMetavar("SECONDS"),
-  Flag.withDescription("How long it stays taken when this process is gone without a word, such as 10, 30s or 5m"),
+  Flag.withDescription(
+    "How long it stays taken when this process is gone without a word, such as 30s or 5m; 10 s if left out"
+  ),
   Flag.withDefault("10")
 )
 
@@ -96,7 +98,7 @@ const hold = Effect.fnUntraced(function* (lock: HeldLock, options: ClientOptions
   )
   if (host.errorTerminal) yield* host.err(`held, with token ${token}; Ctrl-C gives it back`)
   host.signal.exitCode = ExitCode.ok
-  yield* lock.lost
+  return yield* lock.lost
 })
 
 const lost = (name: string, reason: string, told: boolean): Failure =>

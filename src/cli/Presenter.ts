@@ -46,9 +46,7 @@ export const usageLines = (
   { calledBy }: Pick<Host, "calledBy">
 ): string => {
   const asked =
-    command.length === 0 && calledBy === ""
-      ? "help"
-      : `${[calledBy.trim(), ...command, "--help"].filter(Boolean).join(" ")}`
+    command.length === 0 && calledBy === "" ? "help" : [calledBy.trim(), ...command, "--help"].filter(Boolean).join(" ")
   return `balsa: ${message}\nSee: ${asked}`
 }
 

@@ -3,15 +3,13 @@ import { Effect, Option } from "effect"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Kv from "../client/Kv.ts"
+import { isIdempotencyKey } from "../client/WriteRequest.ts"
 import * as ByteText from "./ByteText.ts"
 import * as ClientOptions from "./ClientOptions.ts"
 import { Host } from "./Host.ts"
 import * as KeyRequests from "./KeyRequests.ts"
 import * as KeyValueOutput from "./KeyValueOutput.ts"
 import { UsageError } from "./UsageError.ts"
-
-/** As the gateway takes it. */
-const isIdempotencyKey = (text: string): boolean => /^[!-~](?:[ -~]{0,253}[!-~])?$/.test(text)
 
 export const putCommand = Command.make(
   "put",

@@ -2,14 +2,13 @@
  * `balsa shell`: every command for the store, line by line and without `balsa` in front. A person gets a line editor, a pipe is run like
  * a script. Each line is run as the program itself would run it, only in this process.
  */
-import { Effect, type Scope } from "effect"
+import { Effect, Result, type Scope } from "effect"
 import * as Command from "effect/cli/Command"
 import type { CommandDescriptor } from "effect/cli/Completions"
-import { Result } from "effect"
 import { show } from "../client/Endpoint.ts"
 import * as ClientOptions from "./ClientOptions.ts"
 import { ExitCode } from "./ExitCode.ts"
-import { type Environment, Host, type ReadLine } from "./Host.ts"
+import { changed, type Environment, Host, type ReadLine } from "./Host.ts"
 import * as KeyArguments from "./KeyArguments.ts"
 import * as LineEditor from "./LineEditor.ts"
 import { ProgramEnd } from "./ProgramEnd.ts"
@@ -40,8 +39,9 @@ export const make = (commands: ShellCommands) =>
     Effect.fnUntraced(function* (input) {
       const host = yield* Host
       const options = yield* ClientOptions.resolve("shell", input)
-      const chosen = environmentOf(options)
-      const environment = { ...host.environment, ...chosen }
+      // Some commands wait longer than others as long as nobody said how long.
+      const timeout = ClientOptions.choosesTimeout(input, host.environment) ? options.timeoutMillis : undefined
+      const environment = { ...host.environment, ...environmentOf(options, timeout) }
       yield* host.inputTerminal && host.terminal
         ? Effect.scoped(converse(commands, options, environment))
         : Effect.scoped(runScript(commands, environment, input.keepGoing))
@@ -63,9 +63,12 @@ export const make = (commands: ShellCommands) =>
   )
 
 /** What was said on the command line of the shell, for every line in it. */
-const environmentOf = ({ endpoints, timeoutMillis, output }: ClientOptions.ClientOptions): Environment => ({
+const environmentOf = (
+  { endpoints, output }: ClientOptions.ClientOptions,
+  timeoutMillis: number | undefined
+): Environment => ({
   BALSA_ENDPOINTS: endpoints.map(show).join(","),
-  BALSA_TIMEOUT: `${timeoutMillis}ms`,
+  ...(timeoutMillis === undefined ? {} : { BALSA_TIMEOUT: `${timeoutMillis}ms` }),
   ...(output === undefined ? {} : { BALSA_OUTPUT: output })
 })
 
@@ -90,8 +93,7 @@ const runLine = Effect.fnUntraced(function* (
   if (argv[0] === "balsa") argv.shift()
   if (argv.length === 0) return ran(ExitCode.ok)
   if (argv.length === 1 && (argv[0] === "exit" || argv[0] === "quit")) return { _tag: "Exit" }
-  const exitCode = yield* Effect.provideService(run(argv), Host, {
-    ...host,
+  const own = changed(host, {
     environment,
     openLines: Effect.succeed(readLine),
     readInput: Effect.fail(noInput),
@@ -99,6 +101,7 @@ const runLine = Effect.fnUntraced(function* (
     lendsInput: false,
     signal: { exitCode: ExitCode.interrupted, received: undefined }
   })
+  const exitCode = yield* Effect.provideService(run(argv), Host, own)
   return ran(exitCode)
 })
 

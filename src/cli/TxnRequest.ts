@@ -9,7 +9,7 @@ import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
 import type * as Json from "../client/GatewayJson.ts"
 import * as Txn from "../client/Txn.ts"
-import { Host } from "./Host.ts"
+import { changed, Host } from "./Host.ts"
 import * as KeyRequests from "./KeyRequests.ts"
 import * as KeyValueOutput from "./KeyValueOutput.ts"
 import * as Presenter from "./Presenter.ts"
@@ -87,7 +87,7 @@ export const parse = Effect.fnUntraced(
       ])
     )
     const parsed = Command.runWith(root, { version: "" })(words.success.map(({ text }) => text)).pipe(
-      Effect.provideService(Host, { ...host, readInput: Effect.fail(noInput) }),
+      Effect.provideService(Host, changed(host, { readInput: Effect.fail(noInput) })),
       Effect.mapError((error): Words.WordError => locate(error, words.success))
     )
     yield* parsed

@@ -36,8 +36,11 @@ export class Connection extends Context.Service<Connection, Cluster>()("balsa/cl
         if (!(timeoutMillis > 0)) {
           return yield* new InvalidClientOptions({ message: `timeoutMillis: ${timeoutMillis} is not above zero` })
         }
+        if (token !== undefined && !/^[!-~]+$/.test(token)) {
+          return yield* new InvalidClientOptions({ message: "token: it has characters that no header carries" })
+        }
         const agent = yield* Effect.acquireRelease(
-          Effect.sync(() => new Http.Agent({ keepAlive: true, timeout: idleMillis })),
+          Effect.sync(() => new Http.Agent({ keepAlive: true, timeout: idleMillis, maxSockets: maxConnections })),
           (agent) => Effect.sync(() => agent.destroy())
         )
         const preferred = yield* Ref.make<Endpoint.Endpoint | undefined>(undefined)
@@ -46,6 +49,9 @@ export class Connection extends Context.Service<Connection, Cluster>()("balsa/cl
       })
     )
 }
+
+/** To each endpoint; more requests at once wait for one. Watches have connections of their own. */
+const maxConnections = 256
 
 /** A connection that nobody used for so long is closed, before the server does it while a request is on its way. */
 const idleMillis = 4000

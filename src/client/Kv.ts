@@ -10,14 +10,15 @@ import * as Json from "./GatewayJson.ts"
 import * as KeyRange from "./KeyRange.ts"
 import { encode as encodeRange, flag, integer, type RangeOptions } from "./RangeRequest.ts"
 import { Connection } from "./Connection.ts"
-import type {
-  Compacted,
-  DuplicateKey,
-  FutureRevision,
-  KeyNotFound,
-  LeaseNotFound,
-  NoSpace,
-  TooManyOperations
+import {
+  type Compacted,
+  type DuplicateKey,
+  type FutureRevision,
+  type KeyNotFound,
+  type LeaseNotFound,
+  type NoSpace,
+  RequestRefused,
+  type TooManyOperations
 } from "./Refusal.ts"
 import * as Txn from "./Txn.ts"
 import * as Write from "./WriteRequest.ts"
@@ -91,6 +92,7 @@ export const make = (cluster: Cluster): KvService => {
     )
   /** A write that Balsa carries out once, under the name that it has or gets. */
   const write = Effect.fnUntraced(function* (path: string, body: Json.Json, given: string | undefined) {
+    if (given !== undefined && !Write.isIdempotencyKey(given)) return yield* badName(cluster)
     const idempotencyKey = given ?? (cluster.idempotencyKeys === true ? yield* uniqueName : undefined)
     return yield* ask(cluster, { path, body, write: true, idempotencyKey, repeatable: cluster.idempotencyKeys })
   })
@@ -145,6 +147,14 @@ export const runTxn = <Then extends Txn.Operations, Else extends Txn.Operations>
 
 /** Not from a seed: two clients with one seed would take each other's puts for their own. */
 const uniqueName: Effect.Effect<string> = Effect.sync(() => randomUUID())
+
+/** Nothing was sent. */
+const badName = ({ endpoints: [endpoint = nowhere] }: Cluster): RequestRefused => {
+  const reason = "idempotencyKey takes 1 to 255 printable ASCII characters, without space at either end"
+  return new RequestRefused({ endpoint, reason, status: 0, kind: "Invalid" })
+}
+
+const nowhere = { host: "nowhere", port: 0 }
 
 const pages = (
   range: KvService["range"],

@@ -33,6 +33,9 @@ export interface Named {
   readonly idempotencyKey?: string | undefined
 }
 
+/** What a header can carry, and Balsa takes. */
+export const isIdempotencyKey = (text: string): boolean => /^[!-~](?:[ -~]{0,253}[!-~])?$/.test(text)
+
 export const encodePut = (key: Bytes, value: Bytes, options: PutOptions): Json => ({
   key: toBase64(key),
   value: toBase64(value),

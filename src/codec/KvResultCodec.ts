@@ -14,7 +14,7 @@
  *       10 LeaseExpire      expired (1)
  *       11 LeaseTimeToLive  id (8), ttlSeconds, ttlMillis, grantedTtlSeconds (8 each), how many keys (4), each 4 + n
  *       12 Rejected         reason (1: 0 KeyNotFound, 1 LeaseNotFound, 2 LeaseExists, 3 LeaseTtlTooLarge, 4 Compacted,
- *                           5 FutureRevision), compacted (8)
+ *                           5 FutureRevision, 6 TooMuchRead), compacted (8)
  *       14 TimeToLive       ttlMillis (8), part of transactions only
  *       13 Merge            0 (1) and the value (4 + n), or 1 (1) not a number, or 2 (1) overflow
  *
@@ -52,7 +52,8 @@ const rejections: ReadonlyArray<Rejection> = [
   "LeaseExists",
   "LeaseTtlTooLarge",
   "Compacted",
-  "FutureRevision"
+  "FutureRevision",
+  "TooMuchRead"
 ]
 
 const write = (to: Writer, result: KvResult | OperationResult): void => {

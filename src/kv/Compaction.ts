@@ -26,8 +26,11 @@ export const forget = (state: KvState): KvState => {
   }
 }
 
-/** So many changes go with each command: more than commands make, so that it comes to an end. */
+/** So many changes go with each command, or twice as many as it makes: so it comes to an end, whatever the commands. */
 export const trimAtOnce = 256
+
+/** After a command that has made so many changes. */
+export const trimAfter = (state: KvState, changes: number): KvState => trim(state, Math.max(trimAtOnce, 2 * changes))
 
 /** Does away with at most so many changes of revisions before `compacted`. What reads and watchers see stays the same. */
 export const trim = (state: KvState, limit = trimAtOnce): KvState => {

@@ -101,6 +101,19 @@ export const from = (history: History, first: number): History => {
 
 export const keyOf = (change: Change): Key => (change._tag === "Put" ? change.kv.key : change.key)
 
+/** Most change few keys. Of those that do not, the place of each key is remembered while the record is there. */
+const fewChanges = 32
+const placesOf = new WeakMap<Changes, ReadonlyMap<Key, Change>>()
+
+export const changeOf = (record: Changes, key: Key): Change | undefined => {
+  const { changes } = record
+  if (changes.length <= fewChanges) return changes.find((change) => keyOf(change) === key)
+  const known = placesOf.get(record)
+  const places = known ?? new Map(changes.map((change) => [keyOf(change), change]))
+  if (known === undefined) placesOf.set(record, places)
+  return places.get(key)
+}
+
 /** Takes records from the newest back to the oldest: whoever knows only the present comes to the past in this order. */
 export interface Builder {
   /** Of the revision before the last one that was added. */

@@ -1,6 +1,7 @@
 /**
  * What changes the store, and what doing so gives. One command is one revision, or none if it changes nothing.
- * A revision below 0 or beyond 2^53 does not exist; ids of leases are whole numbers from 1 to 2^63 - 1.
+ * A revision below 0 or beyond 2^53 does not exist; ids of leases are whole numbers of 64 bits with their sign,
+ * other than 0.
  */
 import type { Key, KeyRange, KeyValue } from "./KeyValue.ts"
 import type { RangeAnswer, RangeQuery } from "./KvQuery.ts"
@@ -31,7 +32,10 @@ export interface DeleteRange extends KeyRange {
   readonly prevKv: boolean
 }
 
-/** Compares, all of which must hold for `success`; otherwise `failure` is carried out. Atomic, and one revision. */
+/**
+ * Compares, all of which must hold for `success`; otherwise `failure` is carried out. Atomic, and one revision. The compares of a
+ * nested transaction are about the store before the outermost one has changed anything, as in etcd.
+ */
 export interface Txn {
   readonly _tag: "Txn"
   readonly compares: ReadonlyArray<Compare>
@@ -52,7 +56,6 @@ export interface Merge {
   { readonly _tag: "Add"; readonly amount: bigint } | { readonly _tag: "Append"; readonly bytes: Uint8Array }
 }
 
-/** The compares of a nested transaction are about the store before the outermost one has changed anything, as in etcd. */
 /** How long a key has before it goes with its lease. It reads only, but the log alone tells the time: it is part of commands, not of queries. */
 export interface TimeToLive {
   readonly _tag: "TimeToLive"
@@ -180,3 +183,5 @@ export type Rejection =
   /** A revision that is to be read or compacted is compacted already; `compacted` is the first that is not. */
   | "Compacted"
   | "FutureRevision"
+  /** By a transaction, all in all (see Txns.maxLooked). */
+  | "TooMuchRead"

@@ -25,7 +25,7 @@ const apply = (state: KvState, command: KvCommand, { time, version }: Context): 
   const result = carryOut(writing, command)
   if (typeof result === "string") return [state, rejected(state, result)]
   const after = Writing.finish(writing)
-  return [version < historySince ? Compaction.forget(after) : Compaction.trim(after), result]
+  return [version < historySince ? Compaction.forget(after) : Compaction.trimAfter(after, writing.changed), result]
 }
 
 const carryOut = (writing: Writing.Writing, command: Exclude<KvCommand, { _tag: "Compact" }>): KvResult | Rejection => {
@@ -66,7 +66,9 @@ const query = (state: KvState, query: KvQuery): KvAnswer => {
 }
 
 const refused = ({ revision, compacted }: KvState, reason: Rejection): KvAnswer =>
-  reason === "FutureRevision" ? { _tag: "FutureRevision", revision } : { _tag: "Compacted", revision, compacted }
+  reason === "FutureRevision" || reason === "TooMuchRead"
+    ? { _tag: reason, revision }
+    : { _tag: "Compacted", revision, compacted }
 
 const leases = (state: KvState): LeasesAnswer => {
   const ids: Array<bigint> = []

@@ -50,6 +50,6 @@ export type KvAnswer =
   | RangeAnswer
   | TxnResult
   | LeasesAnswer
-  | { readonly _tag: "FutureRevision"; readonly revision: number }
+  | { readonly _tag: "FutureRevision" | "TooMuchRead"; readonly revision: number }
   /** `compacted` is the first revision that can still be read. */
   | { readonly _tag: "Compacted"; readonly revision: number; readonly compacted: number }

@@ -57,7 +57,12 @@ const keepAlive = (writing: Writing.Writing, id: bigint): KvResult => {
   if (isAlive) {
     writing.leases = Leases.set(writing.leases, { ...lease, expiresAt: Leases.expiryOf(lease.ttlSeconds, time) })
   }
-  return { _tag: "LeaseKeepAlive", revision: before.revision, id, ttlSeconds: isAlive ? lease.ttlSeconds : 0 }
+  return {
+    _tag: "LeaseKeepAlive",
+    revision: before.revision,
+    id,
+    ttlSeconds: isAlive ? Math.ceil(lease.ttlSeconds) : 0
+  }
 }
 
 const expire = (writing: Writing.Writing, id: bigint): KvResult => {

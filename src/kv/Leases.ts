@@ -24,7 +24,7 @@ export interface Leases {
   readonly owns: number
 }
 
-/** Ids that are chosen by chance or by clients are below it, almost surely; one that is taken is passed over. */
+/** No id that is chosen by chance or by a client is among those from here on, almost surely; one that is taken is passed over. */
 export const firstOwn = 1n << 62n
 
 /** etcd's, where elections take a second: a lease must outlive an election and what came before it. */
@@ -102,7 +102,9 @@ export const due = (leases: Leases, time: ClusterTime, limit: number): ReadonlyA
   return ids
 }
 
-export const expiryOf = (ttlSeconds: number, time: ClusterTime): ClusterTime => ClusterTime(time + ttlSeconds * 1000)
+/** A whole number of milliseconds, which 1000 times the seconds of a lease that came with a key is not always. */
+export const expiryOf = (ttlSeconds: number, time: ClusterTime): ClusterTime =>
+  ClusterTime(time + Math.round(ttlSeconds * 1000))
 
 const expiryKey = ({ expiresAt, id }: Lease): Key => eightBytes(BigInt(expiresAt)) + eightBytes(id)
 

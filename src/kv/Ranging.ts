@@ -24,6 +24,20 @@ export const range = (view: View, query: RangeQuery): RangeAnswer => {
   return { _tag: "Range", revision, kvs: shown(kvs, query), more: wanted < count, count }
 }
 
+/** About how many pairs are looked at for it; a step back into the past is a small part of that. */
+export const effort = (view: View, query: RangeQuery): number => {
+  const isPast = query.revision > 0 && query.revision < view.revision
+  const stepsBack = isPast ? Math.ceil((view.revision - query.revision) / stepsInOne) : 0
+  if (isSingle(query)) return 1 + stepsBack
+  const count = OrderedMap.count(view.keys, ...bounds(query))
+  if (isPast) return count + OrderedMap.count(view.deletions, ...bounds(query)) + stepsBack
+  if (isSortedOrFiltered(query)) return count
+  if (query.countOnly) return 1
+  return query.limit > 0 ? Math.min(query.limit, count) : count
+}
+
+const stepsInOne = 16
+
 /** The commonest read, by one way down the tree instead of three. */
 const single = (view: View, query: RangeQuery): RangeAnswer => {
   const found = getAt(view, query.revision, query.key)
@@ -206,6 +220,7 @@ const before = (
 
 const isDeletion = (one: KeyValue | History.Deletion): one is History.Deletion => "_tag" in one
 
-/** The first change of the key in that revision: what was before it is older. Transactions put few keys, so this is a short search. */
-const changeOf = (history: History.History, { key, modRevision }: KeyValue): History.Change | undefined =>
-  History.at(history, modRevision)?.changes.find((change) => History.keyOf(change) === key)
+const changeOf = (history: History.History, { key, modRevision }: KeyValue): History.Change | undefined => {
+  const record = History.at(history, modRevision)
+  return record && History.changeOf(record, key)
+}

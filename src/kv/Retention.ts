@@ -30,7 +30,8 @@ const byAge = (state: KvState, time: ClusterTime, millis: number | undefined): n
   let high = state.revision + 1
   // Times never fall from one revision to the next.
   while (low < high) {
-    const middle = (low + high) >>> 1
+    // No shift, which takes 32 bits: revisions may have more.
+    const middle = Math.floor((low + high) / 2)
     if ((History.at(state.history, middle)?.time ?? 0) <= time - millis) low = middle + 1
     else high = middle
   }

@@ -1,13 +1,30 @@
 /**
  * What is wrong with a transaction whatever the store holds, found before anything is proposed: as etcd finds it, and in its order.
  */
-import type { Key, KeyRange } from "./KeyValue.ts"
+import type { Key } from "./KeyValue.ts"
 import type { Operation, Put, Txn } from "./KvCommand.ts"
 
 /** etcd's default: compares, or operations of a branch; what is nested may have as many fewer as there are around it. */
 export const maxOperations = 128
 
-export type TxnProblem = "KeyNotProvided" | "ValueProvided" | "LeaseProvided" | "TooManyOperations" | "DuplicateKey"
+/** What says nothing: a request may have it among its operations, and a command never does. */
+export const nothing: Operation = {
+  _tag: "Range",
+  key: "",
+  rangeEnd: undefined,
+  limit: 0,
+  revision: 0,
+  keysOnly: false,
+  countOnly: false
+}
+
+export type TxnProblem =
+  | "NoOperation"
+  | "KeyNotProvided"
+  | "ValueProvided"
+  | "LeaseProvided"
+  | "TooManyOperations"
+  | "DuplicateKey"
 
 export const problemOf = (txn: Txn, limit = maxOperations): TxnProblem | undefined =>
   shapeProblem(txn, limit) ?? branchProblem(txn.success) ?? branchProblem(txn.failure)
@@ -31,6 +48,7 @@ const shapeProblem = ({ compares, success, failure }: Txn, limit: number): TxnPr
 }
 
 const operationProblem = (operation: Operation, limit: number): TxnProblem | undefined => {
+  if (operation === nothing) return "NoOperation"
   switch (operation._tag) {
     case "Put":
       return putProblem(operation)
@@ -50,8 +68,7 @@ const branchProblem = (branch: ReadonlyArray<Operation>): TxnProblem | undefined
 type Interval = readonly [from: Key, to: Key]
 
 interface Writes {
-  readonly puts: ReadonlySet<Key>
-  /** In the order of keys, none of which is in two of them. */
+  readonly puts: ReadonlyArray<Key>
   readonly deletions: ReadonlyArray<Interval>
 }
 
@@ -61,54 +78,71 @@ interface Writes {
  * deletion up to the end of all keys. The store carries out what is let through, each after the other.
  */
 const writesOf = (branch: ReadonlyArray<Operation>): Writes | undefined => {
-  const puts = new Set<Key>()
-  let deletions = joined(branch.flatMap((one) => (one._tag === "DeleteRange" ? [intervalOf(one)] : [])))
-  for (const operation of branch) {
-    if (operation._tag !== "Txn") continue
-    const success = writesOf(operation.success)
-    const failure = writesOf(operation.failure)
-    if (success === undefined || failure === undefined) return undefined
-    // Only one of the two is carried out, so they are not held against each other.
-    const either = new Set([...success.puts, ...failure.puts])
-    for (const key of either) {
-      if (puts.has(key) || isIn(deletions, key)) return undefined
-      puts.add(key)
+  const puts: Array<Ranked<Key>> = []
+  const deletions: Array<Ranked<Interval>> = []
+  for (const [at, operation] of branch.entries()) {
+    const writes = writesOfOne(operation)
+    if (writes === undefined) return undefined
+    const isNested = operation._tag === "Txn"
+    for (const item of writes.puts) puts.push({ item, rank: isNested ? at + 1 : branch.length + 1 })
+    for (const item of writes.deletions) deletions.push({ item, rank: isNested ? at + 1 : 0 })
+  }
+  const keys = puts.map(({ item }) => item)
+  const isTwice = new Set(keys).size < keys.length
+  return isTwice || isDeleted(puts, deletions)
+    ? undefined
+    : { puts: keys, deletions: deletions.map(({ item }) => item) }
+}
+
+const writesOfOne = (operation: Operation): Writes | undefined => {
+  switch (operation._tag) {
+    case "Range":
+    case "TimeToLive":
+      return { puts: [], deletions: [] }
+    case "Put":
+    case "Merge":
+      return { puts: [operation.key], deletions: [] }
+    case "DeleteRange": {
+      const { key, rangeEnd = `${key}\0` } = operation
+      return { puts: [], deletions: key < rangeEnd ? [[key, rangeEnd]] : [] }
     }
-    deletions = joined([...deletions, ...success.deletions, ...failure.deletions])
+    case "Txn": {
+      const success = writesOf(operation.success)
+      const failure = writesOf(operation.failure)
+      if (success === undefined || failure === undefined) return undefined
+      // Only one of the two is carried out, so they are not held against each other.
+      return {
+        puts: [...new Set([...success.puts, ...failure.puts])],
+        deletions: [...success.deletions, ...failure.deletions]
+      }
+    }
   }
-  for (const operation of branch) {
-    const key = keyPut(operation)
-    if (key === undefined) continue
-    if (puts.has(key) || isIn(deletions, key)) return undefined
-    puts.add(key)
-  }
-  return { puts, deletions }
 }
 
-const keyPut = (operation: Operation): Key | undefined =>
-  operation._tag === "Put" || operation._tag === "Merge" ? operation.key : undefined
-
-const intervalOf = ({ key, rangeEnd }: KeyRange): Interval => [key, rangeEnd ?? `${key}\0`]
-
-/** Without those that are empty, and those that overlap as one. */
-const joined = (intervals: ReadonlyArray<Interval>): ReadonlyArray<Interval> => {
-  const all: Array<Interval> = []
-  for (const [from, to] of intervals.toSorted(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0))) {
-    const last = all.at(-1)
-    if (to <= from) continue
-    if (last === undefined || last[1] < from) all.push([from, to])
-    else if (last[1] < to) all[all.length - 1] = [last[0], to]
-  }
-  return all
+/** A deletion is held against puts of a higher rank: nested transactions have their place, and what stands beside them is outermost. */
+interface Ranked<A> {
+  readonly item: A
+  readonly rank: number
 }
 
-const isIn = (intervals: ReadonlyArray<Interval>, key: Key): boolean => {
-  let low = 0
-  let high = intervals.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (intervals[middle]![1] <= key) low = middle + 1
-    else high = middle
-  }
-  return low < intervals.length && intervals[low]![0] <= key
+/** Goes through all keys in their order, with a count of the deletions of each rank that reach where it stands. */
+const isDeleted = (puts: ReadonlyArray<Ranked<Key>>, deletions: ReadonlyArray<Ranked<Interval>>): boolean => {
+  const begins = deletions.map(({ item: [from], rank }) => ({ item: from, rank })).toSorted(byKey)
+  const ends = deletions.map(({ item: [, to], rank }) => ({ item: to, rank })).toSorted(byKey)
+  const reaching: Array<number> = []
+  let begun = 0
+  let ended = 0
+  return puts.toSorted(byKey).some(({ item: key, rank }) => {
+    for (; begun < begins.length && begins[begun]!.item <= key; begun++) add(reaching, begins[begun]!.rank, 1)
+    for (; ended < ends.length && ends[ended]!.item <= key; ended++) add(reaching, ends[ended]!.rank, -1)
+    return reaching.slice(0, rank).some((count) => count > 0)
+  })
 }
+
+const add = (counts: Array<number>, rank: number, by: number): void => {
+  while (counts.length <= rank) counts.push(0)
+  counts[rank]! += by
+}
+
+const byKey = (one: Ranked<Key>, other: Ranked<Key>): number =>
+  one.item < other.item ? -1 : one.item > other.item ? 1 : 0

@@ -20,7 +20,7 @@ import type {
   Txn,
   TxnResult
 } from "./KvCommand.ts"
-import type { RangeQuery } from "./KvQuery.ts"
+import type { RangeAnswer, RangeQuery } from "./KvQuery.ts"
 import type { KvState } from "./KvState.ts"
 import * as Leases from "./Leases.ts"
 import * as OrderedMap from "./OrderedMap.ts"
@@ -38,9 +38,12 @@ export const putProblem = (state: Held, put: Put, leaseFirst: boolean): Rejectio
   const needsKey = put.ignoreValue === true || put.ignoreLease === true
   const noKey = needsKey && OrderedMap.get(state.keys, put.key) === undefined ? "KeyNotFound" : undefined
   const { lease = 0n } = put
-  const noLease = lease !== 0n && Leases.get(state.leases, lease) === undefined ? "LeaseNotFound" : undefined
+  const noLease = lease !== 0n && !isForAnyone(Leases.get(state.leases, lease)) ? "LeaseNotFound" : undefined
   return leaseFirst ? (noLease ?? noKey) : (noKey ?? noLease)
 }
+
+/** One that came with a key goes with it: nobody else's key can be attached to it. */
+const isForAnyone = (lease: Leases.Lease | undefined): boolean => lease?.isOwn === false
 
 /** The way through a transaction: which branch is taken, here and in those nested in it. */
 interface Path {
@@ -53,10 +56,10 @@ interface Path {
 /** What there is, before a command or in the middle of it. */
 type Held = Pick<KvState, "keys" | "leases">
 
-const pathOf = (state: KvState, { compares, success, failure }: Txn): Path => {
-  const succeeded = compares.every((compare) => holds(state, compare))
+const pathOf = (writing: Writing.Writing, { compares, success, failure }: Txn): Path => {
+  const succeeded = compares.every((compare) => holds(writing, writing.before.keys, compare))
   const operations = succeeded ? success : failure
-  const nested = operations.map((operation) => (operation._tag === "Txn" ? pathOf(state, operation) : undefined))
+  const nested = operations.map((operation) => (operation._tag === "Txn" ? pathOf(writing, operation) : undefined))
   return { succeeded, operations, nested }
 }
 
@@ -77,10 +80,22 @@ const firstProblem = (
   return undefined
 }
 
+/**
+ * Pairs that the reads and compares of one transaction may look at, all together. Every replica carries it out, and does so again
+ * when it starts: without a limit one request of some kilobytes would take more memory or time than any of them has, for good.
+ */
+export const maxLooked = 4_000_000
+
+const isTooMuch = ({ looked }: Writing.Writing): boolean => looked > maxLooked
+
 /** Carries it out, unless there is something against it: then nothing has changed. */
 export const txn = (writing: Writing.Writing, command: Txn): TxnResult | Rejection => {
-  if (command.inOrder === true) return inOrder(writing, command)
-  const path = pathOf(writing.before, command)
+  const result = command.inOrder === true ? inOrder(writing, command) : atOnce(writing, command)
+  return isTooMuch(writing) ? "TooMuchRead" : result
+}
+
+const atOnce = (writing: Writing.Writing, command: Txn): TxnResult | Rejection => {
+  const path = pathOf(writing, command)
   return problemOf(writing.before, path) ?? follow(writing, path)
 }
 
@@ -91,7 +106,7 @@ const follow = (writing: Writing.Writing, { succeeded, operations, nested }: Pat
 
 /** Each operation, and each compare, is about what those before it have made. */
 const inOrder = (writing: Writing.Writing, { compares, success, failure }: Txn): TxnResult => {
-  const succeeded = compares.every((compare) => holds(writing, compare))
+  const succeeded = compares.every((compare) => holds(writing, writing.keys, compare))
   const responses = (succeeded ? success : failure).map((operation): OperationResult => {
     if (operation._tag === "Txn") return inOrder(writing, operation)
     const problem =
@@ -129,9 +144,12 @@ const carryOut = (writing: Writing.Writing, operation: Operation, path: Path | u
   }
 }
 
-const rangeWithin = (writing: Writing.Writing, query: RangeQuery) => {
-  if (query.revision <= 0) return Ranging.range(Writing.view(writing), query)
-  return { ...Ranging.range(writing.before, query), revision: Writing.revisionOf(writing) }
+const rangeWithin = (writing: Writing.Writing, query: RangeQuery): RangeAnswer => {
+  const view = query.revision <= 0 ? Writing.view(writing) : writing.before
+  const revision = Writing.revisionOf(writing)
+  writing.looked += Ranging.effort(view, query)
+  if (isTooMuch(writing)) return { _tag: "Range", revision, kvs: [], more: false, count: 0 }
+  return { ...Ranging.range(view, query), revision }
 }
 
 /** There is nothing against it: see `putProblem`. */
@@ -213,14 +231,16 @@ const removeMany = (writing: Writing.Writing, command: DeleteRange): ReadonlyArr
   return found
 }
 
-const holds = (state: Held, compare: Compare): boolean => {
-  if (isSingle(compare)) return holdsFor(compare, OrderedMap.get(state.keys, compare.key))
+/** What it says does not matter where it is too much: then nothing is carried out. */
+const holds = (writing: Writing.Writing, keys: KvState["keys"], compare: Compare): boolean => {
+  if (isSingle(compare)) return holdsFor(compare, OrderedMap.get(keys, compare.key))
   let isEmpty = true
   let holdsForAll = true
-  OrderedMap.walk(state.keys, ...bounds(compare), (kv) => {
+  OrderedMap.walk(keys, ...bounds(compare), (kv) => {
     isEmpty = false
+    writing.looked++
     holdsForAll = holdsFor(compare, kv)
-    return holdsForAll
+    return holdsForAll && !isTooMuch(writing)
   })
   return isEmpty ? holdsFor(compare, undefined) : holdsForAll
 }

@@ -1,10 +1,11 @@
 /**
- * Who watches a key. Looking it up costs one probe for the key, one for each length of prefix that anybody watches, and
- * one comparison for each distinct range that is neither a key nor a prefix; how many watchers there are that do not
- * watch the key makes no difference otherwise.
+ * Who watches a key. Looking it up costs one probe for the key, one for each length of prefix that anybody watches, and a
+ * search among the distinct ranges that are neither a key nor a prefix; how many watchers there are that do not watch
+ * the key makes no difference otherwise.
  */
 import type { Key, KeyRange } from "./KeyValue.ts"
-import { includes, prefixOf } from "./Watch.ts"
+import { RangeIndex } from "./RangeIndex.ts"
+import { prefixOf } from "./Watch.ts"
 
 /** Most are watched by one alone. */
 type Watchers<W> = W | Set<W>
@@ -12,7 +13,7 @@ type Watchers<W> = W | Set<W>
 export class WatchIndex<W extends object> {
   readonly #keys = new Map<Key, Watchers<W>>()
   readonly #prefixes = new Map<number, Map<Key, Watchers<W>>>()
-  readonly #ranges = new Map<string, { readonly range: KeyRange; readonly watchers: Set<W> }>()
+  readonly #ranges = new RangeIndex<W>()
   #size = 0
 
   get size(): number {
@@ -21,18 +22,14 @@ export class WatchIndex<W extends object> {
 
   add(range: KeyRange, watcher: W): void {
     this.#size++
-    const { key, rangeEnd } = range
-    if (rangeEnd === undefined) return addTo(this.#keys, key, watcher)
+    if (range.rangeEnd === undefined) return addTo(this.#keys, range.key, watcher)
     const prefix = prefixOf(range)
     if (prefix !== undefined) {
       const ofLength = this.#prefixes.get(prefix.length) ?? new Map<Key, Watchers<W>>()
       this.#prefixes.set(prefix.length, ofLength)
       return addTo(ofLength, prefix, watcher)
     }
-    const name = nameOf(range)
-    const entry = this.#ranges.get(name) ?? { range: { key, rangeEnd }, watchers: new Set<W>() }
-    this.#ranges.set(name, entry)
-    entry.watchers.add(watcher)
+    this.#ranges.add(range, watcher)
   }
 
   /** It was added with that range. */
@@ -47,10 +44,7 @@ export class WatchIndex<W extends object> {
       if (ofLength.size === 0) this.#prefixes.delete(prefix.length)
       return
     }
-    const name = nameOf(range)
-    const entry = this.#ranges.get(name)
-    entry?.watchers.delete(watcher)
-    if (entry?.watchers.size === 0) this.#ranges.delete(name)
+    this.#ranges.remove(range, watcher)
   }
 
   /** Each that watches the key, once. */
@@ -59,9 +53,7 @@ export class WatchIndex<W extends object> {
     for (const [length, ofLength] of this.#prefixes) {
       if (length <= key.length) visitAll(ofLength.get(key.slice(0, length)), visit)
     }
-    for (const { range, watchers } of this.#ranges.values()) {
-      if (includes(range, key)) visitAll(watchers, visit)
-    }
+    this.#ranges.visit(key, visit)
   }
 
   /** All of them. They may be removed meanwhile. */
@@ -70,7 +62,7 @@ export class WatchIndex<W extends object> {
     for (const ofLength of this.#prefixes.values()) {
       for (const watchers of ofLength.values()) visitAll(watchers, visit)
     }
-    for (const { watchers } of this.#ranges.values()) visitAll(watchers, visit)
+    this.#ranges.visitEach(visit)
   }
 }
 
@@ -94,6 +86,3 @@ const visitAll = <W extends object>(watchers: Watchers<W> | undefined, visit: (w
   if (watchers instanceof Set) for (const watcher of watchers) visit(watcher)
   else visit(watchers)
 }
-
-/** Two lengths come before the keys, so that no two ranges share a name. */
-const nameOf = ({ key, rangeEnd = "" }: KeyRange): string => `${key.length}:${key}${rangeEnd}`

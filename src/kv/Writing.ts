@@ -18,7 +18,14 @@ export interface Writing {
   leases: Leases.Leases
   liveBytes: number
   historyBytes: number
-  readonly changes: Array<History.Change>
+  /** A hole is where a key came and went. */
+  readonly changes: Array<History.Change | undefined>
+  /** How many there are. */
+  changed: number
+  /** Where that of each key is; made when it is asked for first, as for most commands it never is. */
+  places: Map<Key, number> | undefined
+  /** How many pairs its reads and compares look at (see Txns.maxLooked). */
+  looked: number
 }
 
 export const begin = (before: KvState, time: ClusterTime): Writing => ({
@@ -30,11 +37,14 @@ export const begin = (before: KvState, time: ClusterTime): Writing => ({
   leases: before.leases,
   liveBytes: before.liveBytes,
   historyBytes: before.historyBytes,
-  changes: []
+  changes: [],
+  changed: 0,
+  places: undefined,
+  looked: 0
 })
 
 /** The revision as a read within the command sees it: a new one as soon as something has changed. */
-export const revisionOf = ({ before, changes }: Writing): number => before.revision + (changes.length > 0 ? 1 : 0)
+export const revisionOf = ({ before, changed }: Writing): number => before.revision + (changed > 0 ? 1 : 0)
 
 /** What a read within the command sees. A past revision is to be read in the state before it. */
 export const view = (writing: Writing): Pick<KvState, "keys" | "deletions" | "history" | "revision"> => ({
@@ -106,8 +116,7 @@ const noteRemoved = (writing: Writing, known: KeyValue): void => {
   writing.liveBytes -= weighPair(known)
   if (prev === undefined) {
     // It came and went within one command: to all others nothing has changed.
-    writing.historyBytes -= weighChange(writing.changes[earlier!]!)
-    writing.changes.splice(earlier!, 1)
+    forget(writing, key, earlier!)
     if (deleted !== undefined) writing.deletions = OrderedMap.set(writing.deletions, key, deleted, writing.owner)
     return
   }
@@ -123,7 +132,8 @@ const earlierIn = (
   newest: { readonly modRevision: number } | undefined
 ): number | undefined => {
   if (newest === undefined || newest.modRevision <= writing.before.revision) return undefined
-  return writing.changes.findIndex((change) => History.keyOf(change) === key)
+  writing.places ??= new Map(writing.changes.map((change, place) => [History.keyOf(change!), place]))
+  return writing.places.get(key)
 }
 
 /** What the key was before the command. */
@@ -131,12 +141,22 @@ const beginningOf = (change: History.Change): Pick<Extract<History.Change, { _ta
   change._tag === "Put" ? { prev: change.prev, deleted: change.deleted } : { prev: change.prev, deleted: undefined }
 
 const note = (writing: Writing, change: History.Change, earlier: number | undefined): void => {
-  if (earlier === undefined) writing.changes.push(change)
-  else {
+  if (earlier === undefined) {
+    writing.places?.set(History.keyOf(change), writing.changes.length)
+    writing.changes.push(change)
+    writing.changed++
+  } else {
     writing.historyBytes -= weighChange(writing.changes[earlier]!)
     writing.changes[earlier] = change
   }
   writing.historyBytes += weighChange(change)
+}
+
+const forget = (writing: Writing, key: Key, earlier: number): void => {
+  writing.historyBytes -= weighChange(writing.changes[earlier]!)
+  writing.changes[earlier] = undefined
+  writing.changed--
+  writing.places?.delete(key)
 }
 
 /** What a record takes for each change beside the pair that was there before, about. */
@@ -148,9 +168,10 @@ export const weighChange = ({ prev }: History.Change): number =>
 
 /** The state after it: one revision later if keys have changed, the same revision otherwise. */
 export const finish = (writing: Writing): KvState => {
-  const { before, time, keys, deletions, leases, liveBytes, historyBytes, changes } = writing
-  if (changes.length === 0) return leases === before.leases ? before : { ...before, leases }
+  const { before, time, keys, deletions, leases, liveBytes, historyBytes } = writing
+  if (writing.changed === 0) return leases === before.leases ? before : { ...before, leases }
   const revision = before.revision + 1
+  const changes = withoutHoles(writing)
   const history = History.append(before.history, { revision, time, changes })
   return {
     revision,
@@ -164,6 +185,11 @@ export const finish = (writing: Writing): KvState => {
     historyBytes
   }
 }
+
+const withoutHoles = ({ changes, changed }: Writing): ReadonlyArray<History.Change> =>
+  changed === changes.length
+    ? (changes as ReadonlyArray<History.Change>)
+    : changes.filter((change) => change !== undefined)
 
 const noBytes = new Uint8Array(0)
 

@@ -29,7 +29,8 @@ export interface NewCluster {
   readonly bumpRevision: number
 }
 
-export const maxRevision = Number.MAX_SAFE_INTEGER
+/** Far enough from where numbers end that no store gets there, were it to write for a thousand years. */
+export const maxRevision = 2 ** 52
 
 /**
  * The first state of the new cluster. Replicas that were restored from different files, or with

@@ -88,6 +88,13 @@ export interface ReplicatedOptions<S, C, R, Q, A> extends ByteMachine.ByteMachin
   readonly joined?: boolean
 }
 
+/**
+ * A cluster that has just begun agrees on a version of its commands a moment after it has a leader: for so long after a start, who asks for
+ * more than is agreed on waits for that instead of being refused.
+ */
+const settlingMillis = 3000
+const settledPollMillis = 20
+
 /** How often requests are looked over for ones that have waited too long: so much later may they hear of it. */
 export const sweepMillis = 250
 
@@ -134,6 +141,7 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
     onCarriedOut: options.onCarriedOut
   })
   const { mailbox, now } = interpreter
+  const startedAt = now()
   let ended = false
 
   const admit = <B extends R | A>(
@@ -225,14 +233,18 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   const propose = (command: C): Effect.Effect<R, RequestError> =>
     Effect.suspend(() => {
       const bytes = encode(command)
-      return bytes instanceof NotUnderstood ? Effect.fail(bytes) : admit<R>(bytes, undefined)
+      if (!(bytes instanceof NotUnderstood)) return admit<R>(bytes, undefined)
+      if (now() - startedAt < settlingMillis) return Effect.andThen(Effect.sleep(settledPollMillis), propose(command))
+      return Effect.fail(bytes)
     })
 
   const direct: Direct<C, R, Q, A> = {
     propose: (command, waiter) => {
       const bytes = encode(command)
-      if (bytes instanceof NotUnderstood) waiter.fail(bytes)
-      else submit(bytes, undefined, waiter as Waiter<R, A>)
+      if (!(bytes instanceof NotUnderstood)) submit(bytes, undefined, waiter as Waiter<R, A>)
+      else if (now() - startedAt >= settlingMillis) waiter.fail(bytes)
+      // Rare enough for an Effect.
+      else Effect.runFork(Effect.match(propose(command), { onSuccess: waiter.succeed, onFailure: waiter.fail }))
     },
     query: (query, waiter) => {
       submit(undefined, query, waiter as Waiter<R, A>)

@@ -1,5 +1,5 @@
 /**
- * etcd's v3 JSON gateway, the subset that Balsa has, over one replica: HTTP requests become
+ * etcd's v3 JSON gateway over one replica: HTTP requests become
  * commands and queries, and what comes back becomes etcd's JSON. It keeps nothing between two
  * requests and binds no port; it needs an `HttpServer`, which `ClientListener` provides.
  */
@@ -147,7 +147,12 @@ const postsOf = (options: GatewayOptions): Routes => {
     operations,
     waits: { ...LockRoute.make(contention), ...ElectionRoute.make(contention) },
     texts: { "/v3/lease/keepalive": LeaseRoute.keepAlive(leases) },
-    watch: WatchRoute.make({ hub: options.hub, headerAt, limits: options.watchLimits })
+    watch: WatchRoute.make({
+      hub: options.hub,
+      headerAt,
+      hasLeader: () => replica.status().leader !== undefined,
+      limits: options.watchLimits
+    })
   }
 }
 

@@ -45,6 +45,7 @@ export const ofAnswer = (answer: KvAnswer, headerAt: AnswerJson.HeaderAt): Respo
     case "Leases":
       return ofParts(AnswerJson.ofLeases(answer, headerAt))
     case "FutureRevision":
+    case "TooMuchRead":
     case "Compacted":
       return ofError(StoreError.ofRejection(answer._tag))
   }

@@ -3,6 +3,7 @@
  * request without fields. A body that is no JSON is refused with the place where it ceases to be.
  */
 import { type GatewayError, invalid } from "./GatewayError.ts"
+import { endOfString } from "./JsonText.ts"
 import * as LongNumber from "./LongNumber.ts"
 import type { JsonObject } from "./RequestFields.ts"
 
@@ -45,16 +46,6 @@ const isTooDeep = (text: string): boolean => {
     if (depth > maxDepth) return true
   }
   return false
-}
-
-/** Where the string that begins at `start` ends: at the next quote before which the backslashes are even in number. */
-const endOfString = (text: string, start: number): number => {
-  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
-    let backslashes = 0
-    while (text.charCodeAt(end - 1 - backslashes) === 0x5c) backslashes++
-    if (backslashes % 2 === 0) return end
-  }
-  return text.length
 }
 
 /** Bodies up to this long are searched for the place of an error; that parses them a dozen times. */

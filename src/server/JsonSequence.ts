@@ -1,6 +1,7 @@
 /** Several JSON objects in one body, one after the other, as etcd's gateway reads a stream of requests. */
 import { type GatewayError, isGatewayError } from "./GatewayError.ts"
 import * as JsonBody from "./JsonBody.ts"
+import * as JsonText from "./JsonText.ts"
 import type { JsonObject } from "./RequestFields.ts"
 
 /** The objects up to the first one that is none; what stands there then is the last item. */
@@ -19,7 +20,7 @@ export function* objectsIn(text: string): Generator<JsonObject | GatewayError> {
 function* cut(text: string): Generator<string> {
   let start = 0
   let depth = 0
-  for (const { 0: token, index } of text.matchAll(stringOrBrace)) {
+  for (const { token, index } of JsonText.tokensIn(text, "[{}]")) {
     if (token === "{") depth++
     else if (token === "}") depth--
     if (token !== "}" || depth > 0) continue
@@ -30,5 +31,3 @@ function* cut(text: string): Generator<string> {
   const rest = text.slice(start)
   if (rest.trim() !== "") yield rest
 }
-
-const stringOrBrace = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}]/g

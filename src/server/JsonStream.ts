@@ -10,8 +10,10 @@ export type Cut =
 
 export class JsonStream {
   readonly #maxObjectBytes: number
-  /** What came and was not cut off yet. */
-  #bytes: Buffer = Buffer.alloc(0)
+  /** What came and was not cut off yet stands at the end of what is used of the room. */
+  #room: Buffer = Buffer.alloc(0)
+  #bytes = this.#room
+  #used = 0
   /** How much of it has been looked at; it ends inside the object, if one has begun. */
   #at = 0
   #depth = 0
@@ -26,8 +28,18 @@ export class JsonStream {
     return this.#bytes.length
   }
 
+  /** Room grows by doubling: an object that comes in very many pieces is not copied for each of them. */
   push(bytes: Uint8Array): void {
-    this.#bytes = this.#bytes.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#bytes, bytes])
+    const { length } = this.#bytes
+    if (length === 0 || this.#used + bytes.length > this.#room.length) {
+      const room = Buffer.allocUnsafe(length === 0 ? bytes.length : 2 * length + bytes.length)
+      room.set(this.#bytes)
+      this.#room = room
+      this.#used = length
+    }
+    this.#room.set(bytes, this.#used)
+    this.#used += bytes.length
+    this.#bytes = this.#room.subarray(this.#used - length - bytes.length, this.#used)
   }
 
   /** `undefined` where the next object is not here as a whole. */

@@ -1,6 +1,7 @@
 /** What the store, or a look at the request, has against it, in etcd's words. */
 import type { Rejection } from "../kv/KvCommand.ts"
 import type { TxnProblem } from "../kv/TxnCheck.ts"
+import { maxLooked } from "../kv/Txns.ts"
 import { type GatewayError, invalid, make } from "./GatewayError.ts"
 
 export const keyNotProvided = invalid("etcdserver: key is not provided")
@@ -10,6 +11,13 @@ export const futureRevision = make(400, 11, "etcdserver: mvcc: required revision
 export const compacted = make(400, 11, "etcdserver: mvcc: required revision has been compacted")
 export const leaseNotFound = make(404, 5, "etcdserver: requested lease not found")
 export const leaseExists = make(412, 9, "etcdserver: lease already exists")
+/** etcd has no limit on what operations read; its words for too many of them tell clients what to do. */
+const tooMuchRead = make(
+  400,
+  3,
+  "etcdserver: too many operations in txn request",
+  `the ranges that the transaction reads and compares have more than ${maxLooked} keys together; divide it, or give the ranges limits`
+)
 const leaseTtlTooLarge = make(400, 11, "etcdserver: too large lease TTL")
 
 export const ofRejection = (reason: Rejection): GatewayError => {
@@ -26,11 +34,16 @@ export const ofRejection = (reason: Rejection): GatewayError => {
       return compacted
     case "FutureRevision":
       return futureRevision
+    case "TooMuchRead":
+      return tooMuchRead
   }
 }
 
 export const ofProblem = (problem: TxnProblem): GatewayError => {
   switch (problem) {
+    // etcd's words for it.
+    case "NoOperation":
+      return keyNotFound
     case "KeyNotProvided":
       return keyNotProvided
     case "ValueProvided":

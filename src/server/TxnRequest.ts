@@ -97,9 +97,8 @@ const operationOf = (object: JsonObject, reading: Reading, depth: number): Reado
     ...(deleteRange === undefined ? [] : [deleteRangeOf(deleteRange, reading)]),
     ...(txn === undefined ? [] : [txnOf(txn, reading, depth + 1)])
   ]
-  if (operations.length === 0) reading.problem ??= StoreError.keyNotFound
   if (operations.length > 1) reading.problem ??= severalOperations
-  return operations
+  return operations.length === 0 ? [TxnCheck.nothing] : operations
 }
 
 /** etcd has a limit as well, by way of how many operations there may be. */

@@ -15,6 +15,7 @@ import type { HeaderAt } from "./AnswerJson.ts"
 import * as ClientListener from "./ClientListener.ts"
 import * as GatewayError from "./GatewayError.ts"
 import * as GatewayResponse from "./GatewayResponse.ts"
+import * as LeaderCheck from "./LeaderCheck.ts"
 import * as StreamLine from "./StreamLine.ts"
 import { WatchSession } from "./WatchSession.ts"
 
@@ -24,8 +25,12 @@ export interface WatchLimits {
   readonly maxLineBytes: number
   /** One request of those on a stream. */
   readonly maxObjectBytes: number
+  /** Of those that have not come as a whole, on all streams together. */
+  readonly maxUnreadBytes: number
   /** How often a watch that wants to is told that nothing has happened. */
   readonly progressMillis: number
+  /** How often it is looked whether there is a leader, for those who want one. */
+  readonly leaderCheckMillis: number
 }
 
 export const defaultLimits: WatchLimits = {
@@ -35,12 +40,15 @@ export const defaultLimits: WatchLimits = {
   maxLineBytes: 2 * 1024 * 1024,
   // Keys of the greatest length, in base64.
   maxObjectBytes: 4 * 1024 * 1024,
-  progressMillis: 10 * 60_000
+  maxUnreadBytes: 128 * 1024 * 1024,
+  progressMillis: 10 * 60_000,
+  leaderCheckMillis: 1000
 }
 
 export interface WatchRouteOptions {
   readonly hub: WatchHub
   readonly headerAt: HeaderAt
+  readonly hasLeader: () => boolean
   readonly limits?: Partial<WatchLimits> | undefined
 }
 
@@ -49,10 +57,13 @@ type Response = HttpServerResponse.HttpServerResponse
 export const make = (options: WatchRouteOptions): ((request: HttpServerRequest) => Effect.Effect<Response>) => {
   const { hub, headerAt } = options
   const limits = { ...defaultLimits, ...options.limits }
+  const leaderCheck = new LeaderCheck.LeaderCheck(options.hasLeader, limits.leaderCheckMillis)
+  const unread = { bytes: 0, maxBytes: limits.maxUnreadBytes }
   let streams = 0
 
-  const refusal = (): GatewayError.GatewayError | undefined => {
+  const refusal = (wantsLeader: boolean): GatewayError.GatewayError | undefined => {
     if (hub.silence !== undefined) return GatewayError.stoppedBecause(hub.silence)
+    if (wantsLeader && !leaderCheck.hasLeader) return LeaderCheck.noLeader
     return streams < limits.maxStreams
       ? undefined
       : GatewayError.tooManyRequests(`${streams} streams watch already (maxStreams)`)
@@ -62,13 +73,16 @@ export const make = (options: WatchRouteOptions): ((request: HttpServerRequest) 
     Effect.suspend(() => {
       const incoming = NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage
       const outgoing = NodeHttpServerRequest.toServerResponse(request) as ServerResponse
-      const refused = refusal()
+      const wantsLeader = incoming.headers[LeaderCheck.header] === "true"
+      const refused = refusal(wantsLeader)
       if (refused !== undefined) return Effect.succeed(closing(GatewayResponse.ofError(refused)))
       streams++
-      const session = new WatchSession({ hub, headerAt, limits, incoming, outgoing })
+      const session = new WatchSession({ hub, headerAt, limits, unread, incoming, outgoing })
+      const forget = wantsLeader ? leaderCheck.add(() => session.fail(LeaderCheck.noLeader)) : () => {}
       // Until the client has gone or the answer is complete: both close it.
       outgoing.once("close", () => {
         streams--
+        forget()
         session.close()
       })
       // The answer is over before the request is: nothing can follow it on this connection.

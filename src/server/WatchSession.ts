@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { WatchHub } from "../kv/WatchHub.ts"
 import type { HeaderAt } from "./AnswerJson.ts"
 import { type GatewayError, isGatewayError, stoppedBecause } from "./GatewayError.ts"
-import { nothingAsked, WatchBody } from "./WatchBody.ts"
+import { nothingAsked, type Unread, WatchBody } from "./WatchBody.ts"
 import type { WatchLimits } from "./WatchRoute.ts"
 import { WatchStream } from "./WatchStream.ts"
 
@@ -11,6 +11,7 @@ export interface WatchSessionOptions {
   readonly hub: WatchHub
   readonly headerAt: HeaderAt
   readonly limits: WatchLimits
+  readonly unread: Unread
   readonly incoming: IncomingMessage
   readonly outgoing: ServerResponse
 }
@@ -41,11 +42,11 @@ export class WatchSession {
   #notes: NodeJS.Timeout | undefined
   #recheck: NodeJS.Timeout | undefined
 
-  constructor({ hub, headerAt, limits, incoming, outgoing }: WatchSessionOptions) {
+  constructor({ hub, headerAt, limits, unread, incoming, outgoing }: WatchSessionOptions) {
     const onReady = (): void => this.#ready()
     this.#progressMillis = limits.progressMillis
     this.#stream = new WatchStream({ ...limits, hub, headerAt, onReady })
-    this.#body = new WatchBody(incoming, outgoing, { ...limits, onReady })
+    this.#body = new WatchBody(incoming, outgoing, { ...limits, unread, onReady })
   }
 
   /** What is to be sent next; `undefined` for now. */
@@ -73,6 +74,12 @@ export class WatchSession {
   /** Calls `wake` once, when `next` may have something. */
   wait(wake: () => void): void {
     this.#wake = wake
+  }
+
+  /** It ends with this error. */
+  fail(error: GatewayError): void {
+    this.#problem ??= error
+    this.#ready()
   }
 
   close(): void {

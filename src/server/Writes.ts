@@ -5,12 +5,13 @@
 import { Effect } from "effect"
 import type { KvCommand, KvResult, Operation } from "../kv/KvCommand.ts"
 import type { KvState } from "../kv/KvState.ts"
+import * as Leases from "../kv/Leases.ts"
 import type { StoreCommand, StoreResult } from "../sessions/Store.ts"
 import * as GatewayError from "./GatewayError.ts"
 import type { KvReplica } from "./KvReplica.ts"
 import * as StoreError from "./StoreError.ts"
 
-/** etcd's: what keys and values may take until only deletions are let in. */
+/** etcd's: what keys, values and leases may take until only deletions are let in. */
 export const defaultQuotaBytes = 2 * 1024 * 1024 * 1024
 
 export interface WritesOptions {
@@ -31,7 +32,12 @@ export interface Writes {
 }
 
 export const isFull = ({ store, quotaBytes }: Pick<WritesOptions, "store" | "quotaBytes">): boolean =>
-  quotaBytes > 0 && store().liveBytes >= quotaBytes
+  quotaBytes > 0 && takenBy(store()) >= quotaBytes
+
+/** What a lease takes beside its keys, about: an object, entries of three maps, and their share of nodes. */
+const leaseBytes = 512
+
+const takenBy = ({ liveBytes, leases }: KvState): number => liveBytes + leaseBytes * Leases.size(leases)
 
 export const make = (options: WritesOptions): Writes => {
   const propose = (command: StoreCommand): Effect.Effect<StoreResult, GatewayError.GatewayError> =>
@@ -54,7 +60,7 @@ export const make = (options: WritesOptions): Writes => {
 /** One under an `Idempotency-Key` may have been carried out when there was room. */
 const quotaExceeded = (quotaBytes: number, wasAskedBefore: boolean): GatewayError.GatewayError => ({
   ...GatewayError.noSpace(
-    `keys and values take more than the quota of ${quotaBytes} bytes; deletions are let in and make room at once`
+    `keys, values and leases take more than the quota of ${quotaBytes} bytes; deletions are let in and make room at once`
   ),
   outcomeUnknown: wasAskedBefore
 })

@@ -6,9 +6,9 @@ import { same } from "../raft/Snapshot.ts"
 import * as Disks from "./Disk.ts"
 import type { Arrival } from "./Host.ts"
 import * as Library from "./Library.ts"
-import * as Notes from "./Notes.ts"
+import type * as Notes from "./Notes.ts"
 import type { Flying, Member, Stage } from "./Stage.ts"
-import { type AnyEffect, erase } from "./Subject.ts"
+import type { AnyEffect } from "./Subject.ts"
 
 type Asked = AnyEffect & { readonly _tag: "TakeSnapshot" | "SendChunk" | "StoreChunk" }
 
@@ -59,7 +59,7 @@ export const done = (stage: Stage, member: Member): ReadonlyArray<Arrival> => {
     member.taking = undefined
     if (full) return [{ _tag: "SnapshotFailed", last: taking.last }]
     const taken = { image: taking, chain: disk.chain, hand: member.number % 2 }
-    const stored = Library.add(stage.library, erase(Notes.subject), taken)
+    const stored = Library.add(stage.library, stage.play.subject, taken)
     Disks.store(disk, stored)
     return [{ _tag: "SnapshotStored", snapshot: stored.snapshot }]
   }

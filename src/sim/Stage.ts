@@ -5,8 +5,7 @@
  * invariants, and a broken one is told like anything else.
  */
 import * as Configurations from "../raft/Configuration.ts"
-import type { LogEntry, ReplicaId } from "../raft/LogEntry.ts"
-import { Instant, ReplicaId as Id, Index, Term } from "../raft/LogEntry.ts"
+import { Instant, ReplicaId as Id, Index, type LogEntry, type ReplicaId, Term } from "../raft/LogEntry.ts"
 import * as Invariants from "../raft/Invariants.ts"
 import type { Options } from "../raft/Options.ts"
 import * as Replica from "../raft/Replica.ts"
@@ -14,14 +13,14 @@ import * as Desks from "./Desk.ts"
 import * as Disks from "./Disk.ts"
 import type * as Library from "./Library.ts"
 import * as Narration from "./Narration.ts"
-import * as Notes from "./Notes.ts"
 import type { Operation } from "./Operation.ts"
+import { notes, type Play } from "./Play.ts"
 import * as Shelves from "./Shelf.ts"
 import type { AnyEffect, AnyEvent, AnyImage, AnyMessage, AnyReplica, State } from "./Subject.ts"
-import { erase } from "./Subject.ts"
 import type { Arrival } from "./Host.ts"
 
 export interface Stage {
+  readonly play: Play
   /** By the version that they understand, from 1 on. */
   readonly replicas: ReadonlyArray<AnyReplica>
   readonly founders: ReadonlyArray<ReplicaId>
@@ -29,7 +28,6 @@ export interface Stage {
   flight: ReadonlyArray<Flying>
   /** Taken out of flight, to arrive much later. */
   held: ReadonlyArray<Flying>
-  /** Every snapshot that was taken. */
   readonly library: Library.Library
   /** `A->B`, or `A->B AppendEntries`: what is sent there from now on is lost. */
   readonly cuts: Set<string>
@@ -74,13 +72,14 @@ export interface Flying {
   readonly message: AnyMessage
 }
 
-export const make = (names: ReadonlyArray<string>, options: Partial<Options>): Stage => {
+export const make = (names: ReadonlyArray<string>, options: Partial<Options>, play: Play = notes): Stage => {
   const founders = names.map(Id)
-  const { machine } = erase(Notes.subject)
+  const { machine } = play.subject
   const stage: Stage = {
-    replicas: [1, 2].map((version) => Replica.make({ ...machine, version }, options)),
+    play,
+    replicas: [1, 2, 3].map((version) => Replica.make({ ...machine, version }, options)),
     founders,
-    members: new Map(founders.map((id, number) => [id, blank(id, number, founders)])),
+    members: new Map(founders.map((id, number) => [id, blank(id, number, { founders, version: play.version })])),
     flight: [],
     held: [],
     library: new Map(),
@@ -93,11 +92,11 @@ export const make = (names: ReadonlyArray<string>, options: Partial<Options>): S
   return stage
 }
 
-const blank = (id: ReplicaId, number: number, founders: ReadonlyArray<ReplicaId>): Member => ({
+const blank = (id: ReplicaId, number: number, { founders, version }: Pick<Member, "founders" | "version">): Member => ({
   id,
   number,
   disk: Disks.blank(),
-  version: 1,
+  version,
   founders,
   state: undefined,
   desk: Desks.open(id, 0),
@@ -111,10 +110,11 @@ const blank = (id: ReplicaId, number: number, founders: ReadonlyArray<ReplicaId>
   inbox: []
 })
 
-/** One that is no member, and knows who founded the cluster; perhaps one of those, on an empty disk. */
+/** One that is no member, and knows who founded the cluster. */
 export const join = (stage: Stage, name: string): void => {
   const id = Id(name)
-  const member = stage.members.get(id) ?? blank(id, stage.members.size, stage.founders)
+  const member =
+    stage.members.get(id) ?? blank(id, stage.members.size, { founders: stage.founders, version: stage.play.version })
   // Whatever its disk says, this is no beginning.
   member.disk.admitted ??= false
   stage.members.set(id, member)
@@ -255,7 +255,7 @@ const carryOut = (stage: Stage, member: Member, effects: ReadonlyArray<AnyEffect
 }
 
 const carryOutOne = (stage: Stage, member: Member, effect: AnyEffect): ReadonlyArray<Arrival> => {
-  stage.lines.push(Narration.effect(member.id, effect, Notes.show))
+  stage.lines.push(Narration.effect(member.id, effect, stage.play.show))
   if (effect._tag === "Persist") Disks.write(member.disk, effect)
   if (effect._tag === "Send") send(stage, { from: member.id, to: effect.to, message: effect.message })
   if (effect._tag === "TakeSnapshot" || effect._tag === "SendChunk" || effect._tag === "StoreChunk") {

@@ -68,7 +68,9 @@ describe("from a pipe", () => {
     expect(asked.map(({ path }) => path)).toEqual(["/v3/kv/txn", "/v3/kv/put"])
   })
   test("what is left of a transaction that is wrong is no command", async () => {
-    const { code, err, asked } = await shell("txn\nmod(a\n\nput a 1\n\n\nput b 2\n", ["--keep-going"])
+    const { code, err, asked } = await shell("txn\nmod(a\nmod(b) > 0\n\nput a 1\n\nget a\n\nput b 2\n", [
+      "--keep-going"
+    ])
     expect([code, err]).toEqual([2, expect.stringContaining("line 1, column 6")])
     expect(asked.map(({ body }) => body["key"])).toEqual([base64("b")])
   })
@@ -158,8 +160,8 @@ describe("the history", () => {
   }
   test("is where the XDG specification has it", () => {
     expect(ShellHistory.fileIn({ XDG_STATE_HOME: "/state" })).toBe("/state/balsa/history")
-    expect(ShellHistory.fileIn({ XDG_STATE_HOME: "relative", HOME: "/home/a" })).toBe(
-      "/home/a/.local/state/balsa/history"
+    expect(ShellHistory.fileIn({ XDG_STATE_HOME: "relative", HOME: "/users/a" })).toBe(
+      "/users/a/.local/state/balsa/history"
     )
   })
   test("is its owner's alone, the latest first, without what begins with a blank", () => {

@@ -7,6 +7,7 @@ import * as path from "node:path"
 import { command } from "../faults/Command.ts"
 import type { Probe } from "../faults/Probe.ts"
 import { eventually, freePorts } from "../process/RealCluster.ts"
+import type { RealStore } from "./RealStore.ts"
 
 export const etcd: Probe = {
   what: "etcd",
@@ -29,7 +30,7 @@ interface Member {
   said: string
 }
 
-export class EtcdCluster implements AsyncDisposable {
+export class EtcdCluster implements RealStore {
   readonly #directory = mkdtempSync(path.join(tmpdir(), "balsa-etcd-"))
   readonly #members: ReadonlyArray<Member>
 

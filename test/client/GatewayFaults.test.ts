@@ -112,6 +112,18 @@ describe("a write without an answer", () => {
   })
 })
 
+describe("a name that no header carries", () => {
+  it("is refused before anything is sent", async () => {
+    await using gateway = await ScriptedGateway.listen(good)
+    const { put } = Kv.make(at(gateway.endpoint))
+    for (const idempotencyKey of ["", " a", "a\n", "é", "a".repeat(256)]) {
+      assert.strictEqual(await outcome(put("a", "b", { idempotencyKey })), "RequestRefused", idempotencyKey)
+    }
+    assert.strictEqual(await outcome(put("a", "b", { idempotencyKey: "a b" })), "done")
+    assert.strictEqual(gateway.asked.length, 1)
+  })
+})
+
 describe("a client with several endpoints", () => {
   it("goes on asking until somebody can, and then asks that one first", async () => {
     await using gateway = await ScriptedGateway.listen((asked, response, at) =>

@@ -1,4 +1,4 @@
-/** The client as promises, against a real etcd. */
+/** The client as promises, against a real etcd and a real Balsa. */
 import { once } from "node:events"
 import { Schema } from "effect"
 import { assert, describe, it } from "vitest"
@@ -10,15 +10,20 @@ import { connect, type PromiseClient } from "../../src/client/PromiseClient.ts"
 import * as Refusal from "../../src/client/Refusal.ts"
 import * as Txn from "../../src/client/Txn.ts"
 import { itNeeds } from "../faults/Probe.ts"
-import { cluster, text } from "./AskEtcd.ts"
-import { etcd } from "./EtcdCluster.ts"
+import { storeOf, stores, text } from "./AskStores.ts"
 
-const itConnects = (name: string, assertHolds: (client: PromiseClient) => Promise<void>): void =>
-  itNeeds([etcd], name, async () => {
-    const { endpoints } = await cluster()
-    await using client = await connect({ endpoints })
-    await assertHolds(client)
-  })
+const itConnects = (
+  name: string,
+  assertHolds: (client: PromiseClient, endpoints: ReadonlyArray<string>) => Promise<void>
+): void => {
+  for (const store of stores) {
+    itNeeds(store.needs, `${name} (${store.name})`, async () => {
+      const { endpoints } = await storeOf(store)
+      await using client = await connect({ endpoints })
+      await assertHolds(client, endpoints)
+    })
+  }
+}
 
 const rejection = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
@@ -37,6 +42,7 @@ describe("a client of promises", () => {
     assert.match(await refused({ endpoints: ["localhost"] }), /"localhost" is not HOST:PORT/)
     assert.match(await refused({ endpoints: ["https://h:1"] }), /TLS/)
     assert.match(await refused({ endpoints: ["h:1"], timeoutMillis: 0 }), /timeoutMillis: 0/)
+    assert.match(await refused({ endpoints: ["h:1"], token: "a\nb" }), /^token: /)
   })
 
   itConnects("puts, reads, lists, deletes, and rejects with typed errors", async (client) => {
@@ -77,29 +83,32 @@ describe("a client of promises", () => {
     }
   })
 
-  itConnects("holds leases and locks until they are closed, and tells when they are lost", async (client) => {
-    let lost: AbortSignal
-    {
-      await using lease = await client.lease({ ttlSeconds: 2 })
-      await using lock = await client.lock("pl/a", { lease: lease.lease })
-      assert.isUndefined(await client.tryLock("pl/a"))
-      assert.isTrue((await client.txn(Txn.when(lock.isHeld).andThen(Txn.put("pl/guarded", "")))).succeeded)
-      assert.isAtLeast((await client.timeToLive(lease.id, { keys: true })).keys.length, 1)
-      const waiting = new AbortController()
-      const second = rejection(client.lock("pl/a", { signal: waiting.signal }))
-      waiting.abort()
-      assert.notStrictEqual(await second, "it did not reject")
-      lost = lock.signal
+  itConnects(
+    "holds leases and locks until they are closed, and tells when they are lost",
+    async (client, endpoints) => {
+      let lost: AbortSignal
+      {
+        await using lease = await client.lease({ ttlSeconds: 2 })
+        await using lock = await client.lock("pl/a", { lease: lease.lease })
+        assert.isUndefined(await client.tryLock("pl/a"))
+        assert.isTrue((await client.txn(Txn.when(lock.isHeld).andThen(Txn.put("pl/guarded", "")))).succeeded)
+        assert.isAtLeast((await client.timeToLive(lease.id, { keys: true })).keys.length, 1)
+        const waiting = new AbortController()
+        const second = rejection(client.lock("pl/a", { signal: waiting.signal }))
+        waiting.abort()
+        assert.notStrictEqual(await second, "it did not reject")
+        lost = lock.signal
+      }
+      assert.isFalse(lost.aborted, "it was given back")
+      await using lock = await client.lock("pl/a", { ttlSeconds: 2 })
+      const gone = once(lock.signal, "abort")
+      await using other = await connect({ endpoints })
+      const { lease } = (await other.get(lock.key))!
+      await revoke(endpoints[0]!, lease!)
+      await gone
+      assert.instanceOf(lock.signal.reason, LeaseLost)
     }
-    assert.isFalse(lost.aborted, "it was given back")
-    await using lock = await client.lock("pl/a", { ttlSeconds: 2 })
-    const gone = once(lock.signal, "abort")
-    await using other = await connect({ endpoints: (await cluster()).endpoints })
-    const { lease } = (await other.get(lock.key))!
-    await revoke(lease!)
-    await gone
-    assert.instanceOf(lock.signal.reason, LeaseLost)
-  })
+  )
 
   itConnects("stands in elections", async (client) => {
     await using leadership = await client.campaign("pe/a", "me")
@@ -124,9 +133,7 @@ describe("a client of promises", () => {
     }
   })
 
-  itNeeds([etcd], "gives everything back when it is closed, and ends what is iterated", async () => {
-    const { endpoints } = await cluster()
-    await using other = await connect({ endpoints })
+  itConnects("gives everything back when it is closed, and ends what is iterated", async (other, endpoints) => {
     const client = await connect({ endpoints })
     await client.lock("pc/a")
     const begun = Promise.withResolvers<void>()
@@ -142,7 +149,6 @@ describe("a client of promises", () => {
 })
 
 /** As an operator would, from outside. */
-const revoke = async (lease: bigint): Promise<void> => {
-  const [endpoint] = (await cluster()).endpoints
+const revoke = async (endpoint: string, lease: bigint): Promise<void> => {
   await fetch(`http://${endpoint}/v3/lease/revoke`, { method: "POST", body: JSON.stringify({ ID: String(lease) }) })
 }

@@ -130,7 +130,8 @@ const rejections: ReadonlyArray<Rejection> = [
   "LeaseExists",
   "LeaseTtlTooLarge",
   "Compacted",
-  "FutureRevision"
+  "FutureRevision",
+  "TooMuchRead"
 ]
 
 export const results: ReadonlyArray<KvResult> = [

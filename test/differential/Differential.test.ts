@@ -9,9 +9,10 @@ import { run } from "./Run.ts"
 import { scenarios } from "./Scenarios.ts"
 import { type Started, startBalsa, startEtcd } from "./Servers.ts"
 
-const sequences = 300
-const least = 50
-const seconds = 20
+const sequences = 200
+/** A machine may be busy; it must not be idle. */
+const least = 5
+const seconds = 25
 
 let started: ReadonlyArray<Started> = []
 

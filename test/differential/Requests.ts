@@ -97,12 +97,19 @@ const compare = (dice: Dice, past: Past): Template => {
         return { lease: dice.percent(40) ? int64(dice, 0) : someLease(dice, past) }
     }
   }
+  const value = dice.percent(4) ? {} : union()
+  // Which of two leases is the greater is chance, where a server has chosen their ids.
+  const isOfLease = JSON.stringify(value).includes('"$":"lease"')
   return fields(dice, {
-    result: dice.percent(15) ? undefined : choice(dice, results),
+    result: dice.percent(15)
+      ? undefined
+      : isOfLease
+        ? dice.pick<Template>(["EQUAL", 0, "NOT_EQUAL", 3])
+        : choice(dice, results),
     target: target === "VERSION" && dice.percent(30) ? undefined : dice.percent(50) ? targets.indexOf(target) : target,
     key: dice.percent(0.5) ? undefined : from,
     range_end: rangeEnd,
-    ...(dice.percent(4) ? {} : union())
+    ...value
   })
 }
 

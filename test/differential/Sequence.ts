@@ -57,11 +57,11 @@ export const forgets = ({ route }: Call): boolean => route === "/v3/kv/compactio
 
 /**
  * What a replica answers without asking the others, in etcd as in Balsa: it may be behind, so the one is asked that
- * answered last. That is what says so of itself, leases but for granting and revoking, and a transaction that only
- * reads what may be behind, even one that reads nothing.
+ * answered last. That is what says so of itself, a transaction that only reads what may be behind, even one that reads
+ * nothing, and the revision that comes with a lease, if only with one that is none.
  */
 export const isLocal = ({ route, bodies }: Call): boolean => {
-  if (/lease\/(keepalive|timetolive|leases)$/.test(route)) return true
+  if (/lease\/(keepalive|timetolive)$/.test(route)) return true
   if (route === "/v3/kv/range") return bodies.some(isSerializable)
   return route === "/v3/kv/txn" && bodies.every((body) => operationsOf(body).every(isSerializable))
 }

@@ -2,10 +2,9 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import * as path from "node:path"
-import { eventually, RealCluster } from "../process/RealCluster.ts"
+import { eventually, freePorts, RealCluster } from "../process/RealCluster.ts"
 import { type Endpoint, Side } from "./Side.ts"
 
 export interface Started {
@@ -29,7 +28,7 @@ export const howToGetEtcd = "there is no etcd to compare with: apt-get install e
 export const startEtcd = async (name = "etcd"): Promise<Started> => {
   if (etcdVersion() === undefined) throw new Error(howToGetEtcd)
   const directory = mkdtempSync(path.join(tmpdir(), "balsa-etcd-"))
-  const [client, peer] = await freePorts()
+  const [client, peer] = (await freePorts(2)) as [number, number]
   const clientUrl = `http://127.0.0.1:${client}`
   const peerUrl = `http://127.0.0.1:${peer}`
   const child = spawn(
@@ -48,8 +47,11 @@ export const startEtcd = async (name = "etcd"): Promise<Started> => {
   return started
 }
 
+const ids = ["A", "B", "C", "D", "E"]
+export const mostReplicas = ids.length
+
 export const startBalsa = async (replicas: number): Promise<Started> => {
-  const cluster = await RealCluster.make(["A", "B", "C", "D", "E"].slice(0, replicas))
+  const cluster = await RealCluster.make(ids.slice(0, replicas))
   for (const id of cluster.ids) cluster.start(id)
   const endpoints: ReadonlyArray<Endpoint> = cluster.ids.map((id) => ({
     host: "127.0.0.1",
@@ -81,12 +83,4 @@ const stop = async (child: ChildProcess, side: Side, directory: string): Promise
     await gone
   }
   rmSync(directory, { recursive: true, force: true })
-}
-
-const freePorts = async (): Promise<readonly [number, number]> => {
-  const servers = [createServer().listen(0, "127.0.0.1"), createServer().listen(0, "127.0.0.1")]
-  await Promise.all(servers.map((server) => once(server, "listening")))
-  const [first, second] = servers.map((server) => (server.address() as { port: number }).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return [first!, second!]
 }

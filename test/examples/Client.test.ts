@@ -1,16 +1,16 @@
-/** The example of the client does what it says, against a real etcd. */
+/** The example of the client does what it says, against a real etcd and a real Balsa. */
 import { execFile } from "node:child_process"
 import { resolve } from "node:path"
 import { promisify } from "node:util"
 import { assert, describe } from "vitest"
-import { etcd, EtcdCluster } from "../client/EtcdCluster.ts"
+import { stores } from "../client/AskStores.ts"
 import { itNeeds } from "../faults/Probe.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 
-describe("an example in one command", () => {
-  itNeeds([etcd], "client: configuration, a lock, and workers of which one leads at a time", async () => {
-    await using cluster = await EtcdCluster.start(1)
+describe.each(stores)("an example in one command, with $name", ({ needs, start }) => {
+  itNeeds(needs, "client: configuration, a lock, and workers of which one leads at a time", async () => {
+    await using cluster = await start(1)
     const env = { ...process.env, BALSA_ENDPOINTS: cluster.endpoints.join(",") }
     const options = { cwd: root, timeout: 50_000, env }
     const { stdout } = await promisify(execFile)(process.execPath, ["scripts/example.ts", "client"], options)

@@ -1,6 +1,7 @@
 /** Up to which revision history is compacted. */
 import { describe, expect, test } from "vitest"
 import type { KvCommand } from "../../src/kv/KvCommand.ts"
+import * as History from "../../src/kv/History.ts"
 import { KvMachine } from "../../src/kv/KvMachine.ts"
 import type { KvState } from "../../src/kv/KvState.ts"
 import * as Retention from "../../src/kv/Retention.ts"
@@ -54,6 +55,18 @@ describe("by age", () => {
   test("a store that nobody has changed has nothing to compact", () => {
     expect(due(KvMachine.initial, 1e9, { millis: 1, maxRevisions: 1, maxBytes: 1 })).toBeUndefined()
   })
+})
+
+test("revisions of more than 32 bits are found as any others", () => {
+  const revision = 2 ** 32 + 5
+  const records = Array.from({ length: 10 }, (_, at) => ({
+    revision: revision - 9 + at,
+    time: ClusterTime((at + 1) * 1000),
+    changes: []
+  }))
+  const history = records.reduce(History.append, History.startingAt(revision - 9))
+  const state: KvState = { ...KvMachine.initial, revision, compacted: revision - 9, history }
+  expect(due(state, 10_000, { millis: 4_000 })).toBe(revision - 4)
 })
 
 describe("by number", () => {

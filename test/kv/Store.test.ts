@@ -1,7 +1,7 @@
 /** The whole store, history and leases too, against a slow model of it. */
 import { assert, describe, it } from "@effect/vitest"
 import * as History from "../../src/kv/History.ts"
-import { historySince } from "../../src/kv/KvCommand.ts"
+import { historySince, type Put, type Txn } from "../../src/kv/KvCommand.ts"
 import { KvMachine } from "../../src/kv/KvMachine.ts"
 import { firstKept, type KvState, weighPair } from "../../src/kv/KvState.ts"
 import * as OrderedMap from "../../src/kv/OrderedMap.ts"
@@ -125,5 +125,22 @@ describe("compaction", () => {
     for (let i = 0; i < 20; i++) apply({ _tag: "LeaseKeepAlive", id: 9n })
     assert.strictEqual(OrderedMap.size(state.deletions), 0)
     assert.strictEqual(state.history.length, 1)
+  })
+
+  it("comes to an end where each command makes more than goes at once", () => {
+    const context = { time: ClusterTime(1), version: historySince }
+    const put = (at: number): Put => ({ _tag: "Put", key: `k${at}`, value: Buffer.from("x"), prevKv: false })
+    const many: Txn = {
+      _tag: "Txn",
+      compares: [],
+      success: Array.from({ length: 600 }, (_, at) => put(at)),
+      failure: []
+    }
+    let state = KvMachine.initial
+    for (let count = 0; count < 40; count++) {
+      state = KvMachine.apply(state, many, context)[0]
+      state = { ...state, compacted: state.revision }
+    }
+    assert.isAtMost(state.revision - state.history.first, 3)
   })
 })

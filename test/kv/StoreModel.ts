@@ -74,7 +74,12 @@ export class StoreModel {
         const lease = this.leases.get(id)
         const isAlive = lease !== undefined && lease.expiresAt > this.time
         if (isAlive) lease.expiresAt = this.time + lease.ttlSeconds * 1000
-        return { _tag: "LeaseKeepAlive", revision: this.revision, id, ttlSeconds: isAlive ? lease.ttlSeconds : 0 }
+        return {
+          _tag: "LeaseKeepAlive",
+          revision: this.revision,
+          id,
+          ttlSeconds: isAlive ? Math.ceil(lease.ttlSeconds) : 0
+        }
       }
       case "LeaseExpire": {
         const lease = this.leases.get(command.id)

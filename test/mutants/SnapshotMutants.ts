@@ -5,6 +5,11 @@ const onReceived = "snapshot.last.index > state.stateMachine.commitIndex && snap
 
 export const snapshotMutants: ReadonlyArray<Mutant> = [
   mutant(
+    "two snapshots of one position are two to fall back on",
+    ["etcd 18055", "[109]"],
+    ["Snapshot.ts", "rest.find(({ last }) => last.index < latest!.last.index)", "rest[0]"]
+  ),
+  mutant(
     "an older snapshot is installed",
     ["openraft#543", "I8 [99]"],
     ["Snapshotting.ts", onReceived, "snapshot.last.term <= state.currentTerm"]

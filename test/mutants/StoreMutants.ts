@@ -92,11 +92,24 @@ const leaseMutants: ReadonlyArray<Mutant> = [
   )
 ]
 
+const nameMutants: ReadonlyArray<Mutant> = [
+  storeMutant(
+    "a key that has the name of a lease is taken to be held by it",
+    ["own", "I19"],
+    ["Writing.ts", "if (lease !== 0n) writing.leases", "if (lease !== 0n && lease !== oldLease) writing.leases"]
+  ),
+  storeMutant(
+    "a lease that came with a key goes with it, whatever else it holds",
+    ["own", "I19"],
+    ["Leases.ts", "lease.isOwn && OrderedMap.size(keys) === 0", "lease.isOwn"]
+  )
+]
+
 const historyMutants: ReadonlyArray<Mutant> = [
   storeMutant(
     "compaction is off by one where it is read",
     ["etcd", "[153]"],
-    ["Txns.ts", "asked > 0 && asked < compacted", "asked > 0 && asked <= compacted"]
+    ["Txns.ts", "asked < (compacted === 0", "asked <= (compacted === 0"]
   ),
   storeMutant(
     "compaction takes a revision too many",
@@ -185,7 +198,7 @@ const revisionMutants: ReadonlyArray<Mutant> = [
   storeMutant(
     "what changes nothing takes a revision",
     ["own", "I14 [150]"],
-    ["Writing.ts", "if (changes.length === 0) return leases", "if (changes.length < 0) return leases"]
+    ["Writing.ts", "if (writing.changed === 0) return leases", "if (writing.changed < 0) return leases"]
   ),
   storeMutant(
     "a key that is put again is new",
@@ -197,8 +210,8 @@ const revisionMutants: ReadonlyArray<Mutant> = [
     ["own", "I14 [150]"],
     [
       "Writing.ts",
-      "const revision = before.revision + 1\n  const history",
-      "const revision = before.revision + changes.length\n  const history"
+      "const revision = before.revision + 1\n  const changes",
+      "const revision = before.revision + writing.changed\n  const changes"
     ]
   ),
   storeMutant(
@@ -232,7 +245,7 @@ const revisionMutants: ReadonlyArray<Mutant> = [
   storeMutant(
     "a transaction reads what is compacted",
     ["etcd 18667", "[150]"],
-    ["Txns.ts", "return unreadable(state, operation.revision)", "return undefined"]
+    ["Txns.ts", `operation._tag === "Range" ? unreadable(state, operation.revision) : undefined`, "undefined"]
   ),
   storeMutant(
     "operations of a transaction do not see each other",
@@ -304,7 +317,7 @@ const watchMutants: ReadonlyArray<Mutant> = [
   storeMutant(
     "who has not taken everything is not told again",
     ["etcd 17529", "I18 [155]"],
-    ["WatchHub.ts", "if (!done) this.#enqueue(cursor)", ""]
+    ["WatchHub.ts", "if (!done) this.#enqueue(cursor, isLeftOut ? this.#leftOut : this.#queue)", ""]
   ),
   storeMutant(
     "a watcher is told once and never again",
@@ -357,6 +370,7 @@ const watchMutants: ReadonlyArray<Mutant> = [
 
 export const storeMutants: ReadonlyArray<Mutant> = [
   ...leaseMutants,
+  ...nameMutants,
   ...historyMutants,
   ...revisionMutants,
   ...watchMutants

@@ -56,9 +56,9 @@ const machine = (state: ServerState, change: Partial<ServerState["stateMachine"]
 const log = (state: ServerState, ...terms: ReadonlyArray<number>): ServerState =>
   machine(state, { log: Logs.of(entriesFrom(1, ...terms)) })
 
-const holding = (state: ServerState, ...snapshots: ReadonlyArray<Snapshots.Snapshot>): ServerState => ({
+const holding = (state: ServerState, ...[latest, previous]: ReadonlyArray<Snapshots.Snapshot>): ServerState => ({
   ...state,
-  snapshots: Snapshots.recovered(snapshots)
+  snapshots: { ...Snapshots.recovered([]), latest, previous }
 })
 const dropped = (state: ServerState, upTo: number): ServerState =>
   machine(state, {

@@ -11,7 +11,7 @@ import type { KvCommand, KvResult } from "../../src/kv/KvCommand.ts"
 import { KvMachine, unknownCommand } from "../../src/kv/KvMachine.ts"
 import type { KvState } from "../../src/kv/KvState.ts"
 import type { KvAnswer, KvQuery } from "../../src/kv/KvQuery.ts"
-import { ReplicaId } from "../../src/raft/LogEntry.ts"
+import { type ClusterTime, ReplicaId } from "../../src/raft/LogEntry.ts"
 import type { Options } from "../../src/raft/Options.ts"
 import type { ServerState } from "../../src/raft/ServerState.ts"
 import * as Replicated from "../../src/runtime/Replicated.ts"
@@ -25,6 +25,7 @@ export interface Running {
   readonly id: ReplicaId
   readonly replicated: Replicated.Replicated<KvCommand, KvResult, KvQuery, KvAnswer>
   readonly state: () => ServerState<KvState, Uint8Array, KvQuery>
+  readonly clusterTime: () => ClusterTime | undefined
   readonly fiber: Fiber.Fiber<never, StorageError | TransportError>
   readonly stop: Effect.Effect<void>
 }
@@ -102,7 +103,8 @@ export class TestCluster {
       // At once: a run that is interrupted before it begins could not tell anybody that it ended.
       const fiber = yield* Effect.forkIn(made.run, scope, { startImmediately: true })
       const stop = Effect.andThen(Fiber.interrupt(fiber), Scope.close(scope, Exit.void))
-      const running: Running = { id, replicated: made.replicated, state: made.state, fiber, stop }
+      const { replicated, state, clusterTime } = made
+      const running: Running = { id, replicated, state, clusterTime, fiber, stop }
       this.running.set(id, running)
       return running
     })

@@ -62,6 +62,16 @@ describe("beyond the quota", () => {
     expect((await server.post("/v3/maintenance/alarm", { action: 2, alarm: 1 })).text).toBe("{}")
   })
 
+  test("leases without keys count as well, and make room when they go", async () => {
+    const server = await start({ quotaBytes: 2_000 })
+    const grant = async (ID: number) => (await server.post("/v3/lease/grant", { TTL: 10, ID })).status
+    expect([await grant(1), await grant(2), await grant(3), await grant(4), await grant(5)]).toEqual([
+      200, 200, 200, 200, 429
+    ])
+    expect((await server.post("/v3/lease/revoke", { ID: 1 })).status).toBe(200)
+    expect(await grant(5)).toBe(200)
+  })
+
   test("a write that may have been carried out before is not said to have done nothing", async () => {
     const server = await start({ quotaBytes: 2_000 })
     const asked = [{ key, value: long }, { "Idempotency-Key": "one" }] as const

@@ -246,6 +246,28 @@ describe("a stream", () => {
     }
   })
 
+  test("ends when its replica loses the leader, where it wants one, and not when an election comes and goes", async () => {
+    const server = await start({ watchLimits: { leaderCheckMillis: 20 } })
+    const header = { "grpc-metadata-hasleader": "true" }
+    const wants = new WatchClient(server.port, header).send(create("foo"))
+    const stays = new WatchClient(server.port).send(create("foo"))
+    await wants.take(1)
+    await stays.take(1)
+    server.replica.differing = { leader: undefined }
+    await new Promise((resolve) => setTimeout(resolve, 25))
+    server.replica.differing = {}
+    await put(server, "foo", "1")
+    expect(await wants.take(1)).toEqual([expect.stringContaining("events")])
+    server.replica.differing = { leader: undefined }
+    expect(await wants.take(1)).toEqual([
+      expect.stringMatching(/^\{"error":\{"grpc_code":14,"http_code":503,"message":"etcdserver: no leader",/)
+    ])
+    await wants.over
+    expect((await server.post("/v3/watch", create("foo"), header)).status).toBe(503)
+    await put(server, "foo", "2")
+    expect(await stays.take(2)).toHaveLength(2)
+  })
+
   test("is forgotten when its client goes", async () => {
     const server = await start()
     const client = new WatchClient(server.port).send(create("foo"), create("bar"))
@@ -283,6 +305,25 @@ describe("what is wrong", () => {
       expect.stringMatching(/^\{"error":\{"grpc_code":3,"http_code":400,.*should begin/)
     ])
     await client.over
+  })
+
+  test("is to send too much, together with others, of what does not end; it is given back when they go", async () => {
+    const server = await start({ watchLimits: { maxUnreadBytes: 1000 } })
+    const half = `{"create_request":{"key":"${"a".repeat(590)}`
+    const first = new WatchClient(server.port).send(create("a"))
+    await first.take(1)
+    first.send(half)
+    const second = new WatchClient(server.port).send(create("b"))
+    await second.take(1)
+    second.send(half)
+    const refused = await Promise.race([first.take(1), second.take(1)])
+    expect(refused[0]).toContain("maxUnreadBytes")
+    await Promise.race([first.over, second.over])
+    // One of them has gone, so the other may go on.
+    const third = new WatchClient(server.port).send(create("c"), half.slice(0, 300))
+    expect(await third.take(1)).toEqual([expect.stringContaining(`"created":true`)])
+    third.send('"}}')
+    expect(await third.take(1)).toEqual([expect.stringContaining(`"created":true`)])
   })
 
   test("is to have too many: of watches on a stream, of streams, of all", async () => {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { shorten } from "../Report.ts"
 import { type Started, startBalsa, startEtcd } from "../Servers.ts"
+import { type Answer, Side } from "../Side.ts"
 import { find, type Listed, listed } from "../Differences.ts"
 import { type Input, table, tableOfHarms } from "./Table.ts"
 import { attemptAll, type Trial } from "./Trial.ts"
@@ -30,6 +31,19 @@ test("every difference is on the list, and whatever is on the list is one", { ti
   })
   expect(unlisted.slice(0, mostShown).map(show).join("\n"), `${unlisted.length} of ${table.length}`).toBe("")
   expect(listed.filter((one) => one.is !== undefined && !met.has(one)).map(({ request }) => request)).toEqual([])
+})
+
+test("an answer that is altered on the way is not on the list", async () => {
+  const alter = (answer: Answer): Answer => ({ ...answer, text: answer.text.replaceAll("key is not", "no key is") })
+  const altered = new Side("altered", started[1]!.side.endpoints, alter)
+  const unlisted: Array<string> = []
+  const inputs = table.filter(({ path }) => path === "/v3/kv/put").slice(0, 60)
+  await attemptAll({ etcd: started[0]!.side, balsa: altered }, inputs, async (trial) => {
+    if (trial.deviation !== undefined && find(trial) === undefined) unlisted.push(trial.balsa.text)
+  })
+  altered.close()
+  expect(unlisted.length).toBeGreaterThan(5)
+  expect(unlisted.filter((text) => !text.includes("no key is"))).toEqual([])
 })
 
 test("what makes etcd panic or hang gets an error", async () => {

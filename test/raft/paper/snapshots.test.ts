@@ -3,6 +3,7 @@ import * as Configurations from "../../../src/raft/Configuration.ts"
 import { describe, expect, test } from "vitest"
 import * as Logs from "../../../src/raft/Log.ts"
 import { ClusterTime, Index } from "../../../src/raft/LogEntry.ts"
+import * as Snapshots from "../../../src/raft/Snapshot.ts"
 import {
   A,
   after,
@@ -368,4 +369,11 @@ describe("[63] [76] [114] a replica that starts from a snapshot", () => {
     const [, effects] = step(state, received(B, matched(2, 2)))
     expect(sent(effects, B)).toMatchObject([append(2, position(2, 1), entries(1, 1, 2, 2).slice(2), { commit: 4 })])
   })
+})
+
+test("two snapshots of one position on a disk, of two leaders, are not two to fall back on (etcd 18055)", () => {
+  const one = snapshotAt(8, 2)
+  const other = { ...one, checksum: one.checksum + 1 }
+  expect(Snapshots.recovered([one, other])).toMatchObject({ latest: one, previous: undefined })
+  expect(Snapshots.recovered([one, other, snapshotAt(4, 1)])).toMatchObject({ latest: one, previous: snapshotAt(4, 1) })
 })

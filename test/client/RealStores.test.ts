@@ -1,4 +1,4 @@
-/** Keys, watches and leases of the client against a real etcd. */
+/** Keys, watches and leases of the client, against a real etcd and a real Balsa. */
 import { Effect, Schema, Stream } from "effect"
 import { assert, describe } from "vitest"
 import * as Compare from "../../src/client/Compare.ts"
@@ -9,9 +9,9 @@ import { LeaseId } from "../../src/client/LeaseId.ts"
 import * as Txn from "../../src/client/Txn.ts"
 import * as Values from "../../src/client/Values.ts"
 import { Watch } from "../../src/client/Watch.ts"
-import { itAsks, tag, text } from "./AskEtcd.ts"
+import { itAsks, tag, text } from "./AskStores.ts"
 
-describe("keys of a real etcd", () => {
+describe("keys of a real store", () => {
   itAsks(
     "are put, read, read as they were, and deleted",
     Effect.gen(function* () {
@@ -175,7 +175,7 @@ describe("keys of a real etcd", () => {
   )
 })
 
-describe("watches of a real etcd", () => {
+describe("watches of a real store", () => {
   itAsks(
     "have prefix, previous values, one kind of event, and a start in the past",
     Effect.gen(function* () {
@@ -270,7 +270,7 @@ describe("watches of a real etcd", () => {
   )
 })
 
-describe("leases of a real etcd", () => {
+describe("leases of a real store", () => {
   itAsks(
     "are granted, kept alive, listed and revoked",
     Effect.gen(function* () {
