@@ -69,7 +69,7 @@ export class RespSession implements ServerCommands.Session {
     this.socket = socket
     this.options = options
     this.parser = new RespParser(options.limits ?? defaultLimits)
-    socket.on("data", (chunk) => this.receive(chunk as Buffer))
+    socket.on("data", (chunk) => this.receive(chunk))
     socket.on("drain", () => this.breathe())
     // The end of what it says: it still gets its answers.
     socket.on("end", () => {
