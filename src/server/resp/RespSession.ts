@@ -220,8 +220,10 @@ const resultsIn = (result: KvResult | KvAnswer, isAlone: boolean): ReadonlyArray
     case "DeleteRange":
     case "Merge":
     case "Range":
-    case "Rejected":
       return [result]
+    case "Rejected":
+      // All of it, where there were several.
+      return isAlone ? [result] : `ERR ${result.reason}`
     default:
       return `ERR ${result._tag}`
   }
