@@ -179,6 +179,9 @@ const receive = (endpoint: Endpoint, lines: ReadonlyArray<string>): Received => 
   return { _tag: "Received", responses, ended: undefined }
 }
 
+/** As of a range; in a watch the server only gives the number. */
+const compacted = "etcdserver: mvcc: required revision has been compacted"
+
 const cancellation = (
   endpoint: Endpoint,
   { compactRevision, reason }: Extract<WatchResponse, { readonly _tag: "Canceled" }>
@@ -186,7 +189,7 @@ const cancellation = (
   compactRevision === undefined
     ? (Refusal.ofText({ endpoint, reason }, reason) ??
       new Refusal.RequestRefused({ endpoint, reason, status: 0, kind: "Other" }))
-    : new Refusal.Compacted({ endpoint, reason, compactRevision })
+    : new Refusal.Compacted({ endpoint, reason: compacted, compactRevision })
 
 /** google.rpc.Code of a stream that ended without a fault of its own, as when a server stops: Cancelled, Unknown, Internal. */
 const passing: ReadonlySet<unknown> = new Set([1, 2, 13])

@@ -263,6 +263,16 @@ describe("a watch that is read slowly", () => {
   })
 })
 
+it("a watch that is canceled by compaction says so, though the server only gives the revision", async () => {
+  await using gateway = await ScriptedGateway.listen((_, response) =>
+    send(response, created, line({ header: {}, canceled: true, compact_revision: "7" }))
+  )
+  const watching = Watch.make(at(gateway.endpoint)).events("k", { startRevision: 3 }).pipe(Stream.runDrain, Effect.flip)
+  const error = await Effect.runPromise(watching)
+  assert.match(error.message, /required revision has been compacted/)
+  assert.strictEqual(error._tag === "Compacted" && error.compactRevision, 7)
+})
+
 describe("a watch whose connection stands while nothing comes", () => {
   const quiet = (...endpoints: ReadonlyArray<Endpoint>): Cluster => ({
     ...at(...endpoints),
