@@ -30,14 +30,16 @@ export const describe = (error: CliError.CliError): string => {
 const suggestion = (suggestions: ReadonlyArray<string>): string =>
   suggestions.length === 0 ? "" : `; did you mean ${suggestions.join(" or ")}?`
 
-const describeValue = ({ option, value, expected }: CliError.InvalidValue): string => {
-  if (value === "") return `--${option} needs a value`
-  if (/^\d+ occurrences$/.test(value)) return `--${option} is given more than once`
+const describeValue = ({ kind, option, value, expected }: CliError.InvalidValue): string => {
+  const name = kind === "argument" ? option : `--${option}`
+  if (value === "") return `${name} needs a value`
+  if (/^\d+ occurrences$/.test(value)) return `${name} is given more than once`
   const rule = expected
     .replace(/^Expected:? /, "")
     .replaceAll('"', "")
     .replaceAll(" | ", ", ")
-  return `--${option}: "${value}" is not valid; expected ${rule}`
+    .replace("a string representing a finite number", "a number")
+  return `${name}: "${value}" is not valid; expected ${rule}`
 }
 
 export const usageLines = (

@@ -18,7 +18,7 @@ export const putCommand = Command.make(
     idempotencyKey: Flag.String("idempotency-key").pipe(
       Flag.withMetavar("NAME"),
       Flag.withDescription(
-        "Carried out once under this name, for a day: after a put whose outcome is unknown, run it again with the same one"
+        "Carried out once under this name, for a day: after a put whose outcome is unknown, run it again with the same one. Only Balsa knows it: etcd ignores it, and would put twice"
       ),
       Flag.optional
     ),

@@ -85,7 +85,12 @@ const inScope = async <T, E>(
     Scope.provide(scope),
     Effect.onError(() => Scope.close(scope, Exit.void))
   )
-  return { made: await Effect.runPromise(making, signal === undefined ? {} : { signal }), scope }
+  try {
+    return { made: await Effect.runPromise(making, signal === undefined ? {} : { signal }), scope }
+  } catch (error) {
+    // As everything does that takes a signal; what it interrupted has no error of its own.
+    throw signal?.aborted === true ? signal.reason : error
+  }
 }
 
 const holding = async (scope: Scope.Closeable, { lost }: Losable): Promise<Held> => {

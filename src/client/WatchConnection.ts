@@ -76,7 +76,7 @@ export const connect = (
   const limits = { write: false, totalMillis, maxShareMillis: cluster.timeoutMillis, avoid }
   const connecting = isFirst ? cluster : { ...cluster, backoff: cluster.backoff ?? patience }
   return Failover.first(connecting, limits, (endpoint, { shareMillis }) =>
-    open(cluster, scope, endpoint, body, shareMillis)
+    open(cluster, scope, { endpoint, body, isFirst, timeoutMillis: shareMillis })
   )
 }
 
@@ -92,12 +92,17 @@ const encode = ({ keys, options, nextRevision }: WatchRequest) => ({
   ...(options.only === undefined ? {} : { filters: [options.only === "puts" ? "NODELETE" : "NOPUT"] })
 })
 
+interface Opening {
+  readonly endpoint: Endpoint
+  readonly body: string
+  readonly isFirst: boolean
+  readonly timeoutMillis: number
+}
+
 const open = Effect.fnUntraced(function* (
   cluster: Cluster,
   parent: Scope.Scope,
-  endpoint: Endpoint,
-  body: string,
-  timeoutMillis: number
+  { endpoint, body, isFirst, timeoutMillis }: Opening
 ): Effect.fn.Return<Failover.Tried<WatchConnection>, ClientError> {
   const scope = yield* Scope.fork(parent)
   const close = Scope.close(scope, Exit.void)
@@ -108,7 +113,12 @@ const open = Effect.fnUntraced(function* (
   if (opened._tag !== "Opened") {
     yield* close
     const verdict = judge(endpoint, opened, false)
-    if (verdict._tag === "Stop") return yield* verdict.error
+    if (verdict._tag === "Stop") {
+      const { error } = verdict
+      // Where one server is gone, all who watched there come to the others at once.
+      if (isFirst || error._tag !== "RequestRefused" || error.kind !== "Exhausted") return yield* error
+      return { _tag: "GoOn", attempt: { endpoint, kind: "NoQuorum", reason: error.reason }, isOpen: false }
+    }
     if (verdict._tag === "GoOn") return verdict
     return yield* new UnexpectedAnswer({ endpoint, reason: "a watch was asked for" })
   }
@@ -179,6 +189,9 @@ const receive = (endpoint: Endpoint, lines: ReadonlyArray<string>): Received => 
   return { _tag: "Received", responses, ended: undefined }
 }
 
+/** As of a range; in a watch the server only gives the number. */
+const compacted = "etcdserver: mvcc: required revision has been compacted"
+
 const cancellation = (
   endpoint: Endpoint,
   { compactRevision, reason }: Extract<WatchResponse, { readonly _tag: "Canceled" }>
@@ -186,7 +199,7 @@ const cancellation = (
   compactRevision === undefined
     ? (Refusal.ofText({ endpoint, reason }, reason) ??
       new Refusal.RequestRefused({ endpoint, reason, status: 0, kind: "Other" }))
-    : new Refusal.Compacted({ endpoint, reason, compactRevision })
+    : new Refusal.Compacted({ endpoint, reason: compacted, compactRevision })
 
 /** google.rpc.Code of a stream that ended without a fault of its own, as when a server stops: Cancelled, Unknown, Internal. */
 const passing: ReadonlySet<unknown> = new Set([1, 2, 13])

@@ -236,6 +236,7 @@ describe("usage errors are exit code 2, one line and a pointer, on standard erro
     [["get", "a", "b"], /too many arguments: "b"/, "get"],
     [["get", "k", "--consistency", "x"], /--consistency: "x" is not valid; expected linearizable, stale/, "get"],
     [["get", "k", "--limit", "-1"], /--limit: "-1" is not valid; expected a number from 0 on/, "get"],
+    [["compact", "x"], /^balsa: REVISION: "x" is not valid; expected a number/, "compact"],
     [["get", "k", "-o", "xml"], /--output: "xml" is not an output format; use table, json, jsonl, plain/, "get"],
     [["get", "k", "-e", "x"], /--endpoints: "x" is not HOST:PORT/, "get"],
     [["get", "k", "-e", "https://h:1"], /asks for TLS/, "get"],

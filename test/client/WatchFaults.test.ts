@@ -1,59 +1,10 @@
 /** Watches of gateways that fail in every way: what they go on with, what they hand on, and when they give up. */
 import { Effect, Stream } from "effect"
-import type { ServerResponse } from "node:http"
 import { assert, describe, it } from "vitest"
-import type { Endpoint } from "../../src/client/Endpoint.ts"
-import type { Cluster } from "../../src/client/Gateway.ts"
 import * as Watch from "../../src/client/Watch.ts"
-import type { WatchOptions } from "../../src/client/WatchConnection.ts"
 import { eventually } from "../process/RealCluster.ts"
-import { answer, type Asked, nobody, type Script, ScriptedGateway } from "./ScriptedGateway.ts"
-
-const backoff = { firstMillis: 1, maxMillis: 4 }
-
-const at = (...endpoints: ReadonlyArray<Endpoint>): Cluster => ({ endpoints, timeoutMillis: 2000, backoff })
-
-const line = (result: object): string => `${JSON.stringify({ result })}\n`
-const created = line({ header: { revision: "9" }, created: true })
-
-const base64 = (text: string): string => Buffer.from(text).toString("base64")
-
-/** `a3` is a put of `a` in revision 3. */
-const events = (names: string, more: object = {}): string =>
-  line({
-    header: { revision: "9" },
-    ...more,
-    events: names.split(" ").map((name) => ({ kv: { key: base64(name[0]!), mod_revision: name.slice(1) } }))
-  })
-
-const send = (response: ServerResponse, ...pieces: ReadonlyArray<string>): void => {
-  if (!response.headersSent) response.writeHead(200)
-  for (const piece of pieces) response.write(piece)
-}
-
-/** All that is written arrives, and then the connection breaks. */
-const cut = (response: ServerResponse, ...pieces: ReadonlyArray<string>): void => {
-  if (!response.headersSent) response.writeHead(200)
-  response.write(pieces.join(""), () => response.socket?.destroy())
-}
-
-const startOf = ({ body }: Asked): unknown => (body["create_request"] as Record<string, unknown>)["start_revision"]
-
-/** Until `z`; a word for each event, and the tag of what ended it before. */
-const follow = async (cluster: Cluster, options: WatchOptions = {}): Promise<ReadonlyArray<string>> => {
-  const seen: Array<string> = []
-  await Effect.runPromise(
-    Watch.make(cluster)
-      .events("k", { startRevision: 3, ...options })
-      .pipe(
-        Stream.map(({ kv }) => `${Buffer.from(kv.key).toString()}${kv.modRevision}`),
-        Stream.takeUntil((name) => name.startsWith("z")),
-        Stream.runForEach((name) => Effect.sync(() => seen.push(name))),
-        Effect.catch((error) => Effect.sync(() => seen.push(error._tag)))
-      )
-  )
-  return seen
-}
+import { answer, nobody, type Script, ScriptedGateway } from "./ScriptedGateway.ts"
+import { at, base64, created, cut, events, follow, line, send, startOf } from "./WatchScripts.ts"
 
 describe("a watch goes on", () => {
   const table: ReadonlyArray<readonly [what: string, first: Script, seen: ReadonlyArray<string>, goesOnFrom: string]> =
@@ -260,61 +211,5 @@ describe("a watch that is read slowly", () => {
     assert.strictEqual(seen, count)
     // 400 kB each: what the kernel keeps for the connection, and a piece at each end.
     assert.isBelow(most, 50)
-  })
-})
-
-describe("a watch whose connection stands while nothing comes", () => {
-  const quiet = (...endpoints: ReadonlyArray<Endpoint>): Cluster => ({
-    ...at(...endpoints),
-    timeoutMillis: 200,
-    quietMillis: 20
-  })
-  /** As a process that is stopped, whose kernel goes on. */
-  const hangs: Script = ({ path }, response) => {
-    if (path === "/v3/watch") send(response, created, events("a3"))
-  }
-
-  it("goes on elsewhere when the server does not answer either", async () => {
-    await using first = await ScriptedGateway.listen(hangs)
-    await using second = await ScriptedGateway.listen((_, response) => send(response, created, events("z4")))
-    const notices: Array<string> = []
-    const notice: WatchOptions["notice"] = (told) => Effect.sync(() => notices.push(told._tag))
-    assert.deepStrictEqual(await follow(quiet(first.endpoint, second.endpoint), { notice }), ["a3", "z4"])
-    assert.deepStrictEqual(notices, ["Broken", "Resumed"])
-    assert.deepStrictEqual(second.asked.map(startOf), ["4"])
-  })
-
-  it("stays where the server answers, whatever it says", async () => {
-    let watching: ServerResponse | undefined
-    let questions = 0
-    await using first = await ScriptedGateway.listen(({ path }, response) => {
-      if (path === "/v3/watch") {
-        watching = response
-        return send(response, created, events("a3"))
-      }
-      answer(response, { error: "not for you", code: 7 }, 403)
-      if (++questions === 4) send(watching!, events("z4"))
-    })
-    await using second = await ScriptedGateway.listen(hangs)
-    assert.deepStrictEqual(await follow(quiet(first.endpoint, second.endpoint)), ["a3", "z4"])
-    assert.deepStrictEqual(second.asked, [])
-  })
-
-  it("asks once for all watches at one server", async () => {
-    const watching: Array<ServerResponse> = []
-    let questions = 0
-    await using gateway = await ScriptedGateway.listen(({ path }, response) => {
-      if (path === "/v3/watch") {
-        watching.push(response)
-        return send(response, created)
-      }
-      answer(response, {})
-      if (++questions === 3) for (const one of watching) send(one, events("z4"))
-    })
-    const cluster = { ...quiet(gateway.endpoint), quietMillis: 100 }
-    const seen = await Promise.all(Array.from({ length: 20 }, () => follow(cluster)))
-    assert.deepStrictEqual(new Set(seen.flat()), new Set(["z4"]))
-    assert.strictEqual(watching.length, 20)
-    assert.isBelow(questions, 20)
   })
 })
