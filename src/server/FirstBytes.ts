@@ -4,20 +4,18 @@
  */
 import type { Socket } from "node:net"
 
-const methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", "PRI"]
-/** After the method: a path, an asterisk or a whole address. */
-const targets = ["/", "*", "http"]
-const openings = methods.flatMap((method) => targets.map((target) => `${method} ${target}`))
-const longest = Math.max(...openings.map(({ length }) => length))
+/** A method, and after it a path, an asterisk or a whole address. */
+const opening = /^[A-Z-]{1,24} (?:\/|\*|http)/
+const beginning = /^[A-Z-]{1,24}(?: (?:h|ht|htt)?)?$/
+const longest = 32
 
 /** `undefined` while it may still be either. What is neither is HTTP's to refuse. */
 export const protocolOf = (start: string): "http" | "redis" | undefined => {
   if (start === "") return undefined
   if (start.startsWith("*")) return "redis"
-  if (openings.some((opening) => start.startsWith(opening))) return "http"
-  const isLine = /^[A-Za-z]/.test(start)
-  if (isLine && start.length < longest && openings.some((opening) => opening.startsWith(start))) return undefined
-  return isLine ? "redis" : "http"
+  if (opening.test(start)) return "http"
+  if (beginning.test(start)) return undefined
+  return /^[A-Za-z]/.test(start) ? "redis" : "http"
 }
 
 /** Hands the socket over once it has said enough, as if nothing had been read from it. One that says nothing is cut off. */
