@@ -70,14 +70,13 @@ export const holds = (leases: Leases, id: bigint, key: Key): boolean =>
   id !== 0n && OrderedMap.get(get(leases, id)?.keys ?? OrderedMap.empty, key) === true
 
 /**
- * One that came with a key goes with the last that it holds: others may have been put with it. One that does not hold the key
- * has the name of an earlier one, and no more.
+ * One that came with the key goes with it: no other can be put with it. One that does not hold the key has the name of an
+ * earlier one, and no more.
  */
 export const detach = (leases: Leases, id: bigint, key: Key): Leases => {
   const lease = get(leases, id)
   if (lease === undefined || OrderedMap.get(lease.keys, key) === undefined) return leases
-  const keys = OrderedMap.remove(lease.keys, key)
-  return lease.isOwn && OrderedMap.size(keys) === 0 ? remove(leases, id) : set(leases, { ...lease, keys })
+  return lease.isOwn ? remove(leases, id) : set(leases, { ...lease, keys: OrderedMap.remove(lease.keys, key) })
 }
 
 /** One for a single key, which is put right after. */

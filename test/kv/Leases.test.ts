@@ -47,10 +47,11 @@ describe("a key that has the name of an earlier lease", () => {
   })
 })
 
-it("a lease that came with a key stays as long as it holds another", () => {
+it("a lease that came with a key takes no other, and goes with it", () => {
   const own = after(KvMachine.initial, put("a", { ttlMillis: 5000 }))
   const { lease } = OrderedMap.get(own.keys, "a")!
-  const both = after(own, put("b", { lease }), deleteOf("a"))
-  assert.strictEqual(Leases.size(both.leases), 1)
-  assert.strictEqual(Leases.size(after(both, deleteOf("b")).leases), 0)
+  const other = after(own, put("b", { lease }))
+  assert.strictEqual(OrderedMap.get(other.keys, "b"), undefined)
+  assert.strictEqual(Leases.size(other.leases), 1)
+  assert.strictEqual(Leases.size(after(other, deleteOf("a")).leases), 0)
 })

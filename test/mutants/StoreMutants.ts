@@ -99,9 +99,9 @@ const nameMutants: ReadonlyArray<Mutant> = [
     ["Writing.ts", "if (lease !== 0n) writing.leases", "if (lease !== 0n && lease !== oldLease) writing.leases"]
   ),
   storeMutant(
-    "a lease that came with a key goes with it, whatever else it holds",
+    "a key can be put with a lease that came with another",
     ["own", "I19"],
-    ["Leases.ts", "lease.isOwn && OrderedMap.size(keys) === 0", "lease.isOwn"]
+    ["Txns.ts", "lease?.isOwn === false", "lease !== undefined"]
   )
 ]
 
