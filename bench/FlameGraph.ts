@@ -1,6 +1,7 @@
 /**
  * V8's CPU profile as a picture: the call stacks of one thread, as wide as the time they took, the root below.
- * Left to right is no order in time. Idle time is left out; the title says how much there was.
+ * Left to right is no order in time. What the profiler itself took is left out, and so is idle
+ * time; the title says how much there was.
  */
 import { escape } from "./Chart.ts"
 
@@ -37,6 +38,7 @@ export const read = ({ nodes, samples, timeDeltas }: CpuProfile): Profile => {
   const add = (id: number, into: Call): void => {
     const { callFrame, children = [] } = byId.get(id)!
     const micros = self.get(id) ?? 0
+    if (callFrame.url === "node:inspector") return
     if (callFrame.functionName === "(idle)") {
       idleMicros += micros
       return

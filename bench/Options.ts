@@ -23,7 +23,7 @@ that replicates without Raft's rules: driven in turn, each through its fastest p
 docs/performance.md says how to read the result.
 
   --quick              one round of 1 s, a few workloads
-  --rounds N           how often every measurement is repeated (5)
+  --rounds N           how often every measurement is repeated (3)
   --seconds N          how long one measurement takes (3)
   --systems NAME,...   of: balsa (Redis' protocol), gateway (the same replicas, JSON over HTTP),
                        etcd (gRPC), redis (appendfsync always), bare (the loop); all of them
@@ -56,7 +56,7 @@ export const parse = (args: ReadonlyArray<string>): Options | "help" | Error => 
     const { quick } = values
     const workloads = values.workloads === undefined ? undefined : names(values.workloads)
     return {
-      rounds: whole("--rounds", values.rounds ?? (quick ? "1" : "5"), 100),
+      rounds: whole("--rounds", values.rounds ?? (quick ? "1" : "3"), 100),
       seconds: number("--seconds", values.seconds ?? (quick ? "1" : "3"), 3600),
       systems: values.systems === undefined ? systemNames : names(values.systems).map(system),
       workloads: (workloads ?? (quick ? Workload.quick : Workload.usual)).map(Workload.parse),

@@ -18,6 +18,9 @@ import * as Report from "./Report.ts"
 import * as Systems from "./Systems.ts"
 import * as Workload from "./Workload.ts"
 
+// Each process that is started has a listener of its own for the end of this one.
+process.setMaxListeners(0)
+
 /** What goes on goes to standard error; standard output is the result. */
 const tell = (text: string): void => console.error(text)
 
@@ -39,7 +42,8 @@ const main = async (options: Options.Options): Promise<void> => {
   const systems = await Systems.startAll(names, directory)
   tell(systems.map(({ name, version, dialect }) => `${name} ${version} (${dialect})`).join(", "))
   const each = plan(systems, options)
-  const seconds = options.rounds * each.length * (options.seconds + overheadSeconds) + each.length * warmUpSeconds
+  const seconds =
+    options.rounds * each.length * (options.seconds + overheadSeconds) + each.length * (warmUpSeconds + overheadSeconds)
   tell(`${options.rounds * each.length} measurements, about ${Math.ceil(seconds / 60)} min`)
   const deadline = setTimeout(() => giveUp(`not finished in twice the time it should take`), 2000 * seconds + 120_000)
 
@@ -82,13 +86,16 @@ const plan = (systems: ReadonlyArray<Systems.System>, options: Options.Options):
   )
 
 const overheadSeconds = 0.5
-const warmUpSeconds = 1
+const warmUpSeconds = 0.5
 
 /** Every value that is asked for must be there; and what is compiled while it runs should be by then. */
 const warmUp = async (driver: Driver, each: ReadonlyArray<Pair>): Promise<void> => {
   tell("filling and warming up")
+  const filled = new Set<string>()
   for (const { system, workload } of each) {
-    await Measurement.fill(driver, system, workload)
+    const what = `${system.cluster.pids.join()} ${workload.valueBytes}`
+    if (!filled.has(what)) await Measurement.fill(driver, system, workload)
+    filled.add(what)
     await Measurement.take({ driver, system, workload, round: 0, seconds: warmUpSeconds })
   }
 }
