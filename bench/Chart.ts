@@ -13,8 +13,8 @@ const colours: { readonly [name in SystemName]: string } = {
   bare: "#9a9a9a"
 }
 
-const width = 860
-const labelWidth = 150
+const width = 880
+const labelWidth = 190
 const barWidth = 440
 const barHeight = 16
 const groupGap = 18
@@ -28,7 +28,7 @@ export const svg = (cells: ReadonlyArray<Cell>, title: string, subtitle: string)
     const top = y
     y += group.length * barHeight + groupGap
     const bars = group.map((one, at) => bar(one, most, top + at * barHeight))
-    return `<text x="${labelWidth - 60}" y="${top + 12}" text-anchor="end" font-weight="bold">${escape(workload)}</text>${bars.join("")}`
+    return `<text x="16" y="${top + 12}" font-weight="bold">${escape(workload)}</text>${bars.join("")}`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y}" width="${width}" height="${y}" font-family="system-ui, sans-serif" font-size="12" fill="#222">
 <rect width="100%" height="100%" fill="#fff"/>

@@ -83,11 +83,12 @@ const colours: Readonly<Record<string, string>> = {
   transport: "#7768ae",
   runtime: "#29335c",
   server: "#0b7a75",
+  sessions: "#8d5b4c",
   effect: "#d16ba5",
   collector: "#555555",
   node: "#c4c4c4"
 }
-const dark = ["runtime", "collector", "server", "transport", "raft"]
+const dark = ["runtime", "collector", "server", "transport", "raft", "sessions"]
 
 const width = 1200
 const rowHeight = 17
@@ -122,7 +123,8 @@ export const svg = ({ root, idleMicros }: Profile, title: string): string => {
   place(root, 10, 0)
   const height = headHeight + (deepest + 1) * rowHeight + 10
   const legend = roomsOf(root)
-    .filter(([, micros]) => micros > 0.001 * root.total)
+    .filter(([, micros]) => micros >= 0.005 * root.total)
+    .slice(0, 10)
     .map(
       ([room, micros], at) =>
         `<rect x="${10 + at * 116}" y="40" width="11" height="11" fill="${colours[room] ?? colours["node"]}"/>` +

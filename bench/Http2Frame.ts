@@ -75,9 +75,13 @@ const added = Buffer.of(0xc0, 0xbf, 0xbe)
 export const callHeaders = (stream: number, method: "Put" | "Range", isFirst: boolean, port: number): Buffer => {
   const rest = isFirst
     ? Buffer.concat([
-        ...[Buffer.of(0x41), text(`127.0.0.1:${port}`)],
-        ...[Buffer.of(0x5f), text("application/grpc")],
-        ...[Buffer.of(0x40), text("te"), text("trailers")]
+        Buffer.of(0x41),
+        text(`127.0.0.1:${port}`),
+        Buffer.of(0x5f),
+        text("application/grpc"),
+        Buffer.of(0x40),
+        text("te"),
+        text("trailers")
       ])
     : added
   return frame(Type.Headers, Flag.EndHeaders, stream, Buffer.concat([beginning[method], rest]))

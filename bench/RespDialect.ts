@@ -40,8 +40,10 @@ export const RespDialect: Dialect = {
         const asked = underWay[answered]
         if (asked === undefined) return lose("an answer that nobody asked for")
         const { expected, done } = asked
-        const isRight = received.compare(expected, 0, expected.length, at, at + expected.length) === 0
-        const end = isRight ? at + expected.length : endOf(received, at)
+        const rightEnd = at + expected.length
+        const isRight =
+          rightEnd <= received.length && received.compare(expected, 0, expected.length, at, rightEnd) === 0
+        const end = isRight ? rightEnd : endOf(received, at)
         if (end === undefined) break
         const problem = isRight ? undefined : `wrong answer: ${received.toString("latin1", at, Math.min(end, at + 80))}`
         at = end

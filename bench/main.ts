@@ -16,7 +16,7 @@ import * as Options from "./Options.ts"
 import * as Profile from "./Profile.ts"
 import * as Report from "./Report.ts"
 import * as Systems from "./Systems.ts"
-import * as Workload from "./Workload.ts"
+import type * as Workload from "./Workload.ts"
 
 // Each process that is started has a listener of its own for the end of this one.
 process.setMaxListeners(0)
