@@ -31,6 +31,6 @@ export interface Dialect {
   readonly request: (operation: Operation, pair: Pair) => Request
   readonly open: (port: number, ends: Ends) => Line
   readonly speaks: (workload: Workload) => boolean
-  /** How many connections so many clients share. */
-  readonly connections: (clients: number) => number
+  /** How many connections so many clients share, of those that are wanted; unless told, what is fastest or usual. */
+  readonly connections: (clients: number, wanted: number | undefined) => number
 }

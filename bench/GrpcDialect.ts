@@ -9,8 +9,8 @@ import { connect } from "node:net"
 import type { Dialect, Done, Request } from "./Dialect.ts"
 import { bytesField, callHeaders, data, frame, framesIn, type Frame, Flag, Type } from "./Http2Frame.ts"
 
-/** With more, etcd answers fewer per second on a machine of few processors. */
-const maxConnections = 2
+/** With 1 to 4 etcd is at its best on a machine of few processors; with more, a call takes it more CPU. */
+const usualConnections = 2
 /** What a side may send before the other says that there is room for more (RFC 9113, 6.9.2). */
 const firstWindow = 65_535
 const largestWindow = 2 ** 31 - 1
@@ -148,7 +148,7 @@ export const GrpcDialect: Dialect = {
   },
 
   speaks: () => true,
-  connections: (clients) => Math.min(clients, maxConnections)
+  connections: (clients, wanted = usualConnections) => Math.min(clients, wanted)
 }
 
 /** A byte that says which method, and the message with gRPC's five bytes before it. */

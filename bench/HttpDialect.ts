@@ -48,5 +48,6 @@ export const HttpDialect: Dialect = {
   },
 
   speaks: ({ pipeline }) => pipeline === 1,
+  // A connection has one request under way.
   connections: (clients) => clients
 }

@@ -16,6 +16,7 @@ export interface LoadOptions<Sample> {
   readonly dialect: Dialect
   readonly port: number
   readonly workload: Workload.Workload
+  readonly connections: number | undefined
   readonly windowMillis: number
   /** Taken when the window opens and when it closes. */
   readonly sample: () => Sample
@@ -103,7 +104,7 @@ export const run = async <Sample>(options: LoadOptions<Sample>): Promise<LoadRes
   }
 
   const { clients } = workload
-  const connections = dialect.connections(clients)
+  const connections = dialect.connections(clients, options.connections)
   for (let at = 0; at < connections; at++) {
     startLine(Math.floor(((at + 1) * clients) / connections) - Math.floor((at * clients) / connections))
   }
@@ -135,7 +136,7 @@ export const fill = (dialect: Dialect, port: number, valueBytes: number): Promis
     const puts = Workload.pairs(valueBytes).map((pair) => dialect.request("put", pair))
     let next = 0
     let missing = puts.length
-    const lines = Array.from({ length: dialect.connections(fillClients) }, () => {
+    const lines = Array.from({ length: fillClients }, () => {
       const go = (): void => {
         const request = puts[next++]
         if (request !== undefined) line.send(request, done)
@@ -148,9 +149,7 @@ export const fill = (dialect: Dialect, port: number, valueBytes: number): Promis
         resolve()
       }
       const line = dialect.open(port, {
-        onOpen: () => {
-          for (let at = 0; at < fillClients / dialect.connections(fillClients); at++) go()
-        },
+        onOpen: go,
         onLost: (reason) => reject(new Error(reason))
       })
       return line

@@ -25,16 +25,18 @@ export interface What {
   readonly driver: Driver
   readonly system: System
   readonly workload: Workload
+  readonly connections: number | undefined
   readonly round: number
   readonly seconds: number
 }
 
 /** All clients talk to the leader: a follower would only pass on what it is asked. */
-export const take = async ({ driver, system, workload, round, seconds }: What): Promise<Measurement> => {
+export const take = async ({ driver, system, workload, connections, round, seconds }: What): Promise<Measurement> => {
   const leader = await system.leader()
   const { pids } = system.cluster
   const windowMillis = seconds * 1000
-  const outcome = await driver.carryOut({ dialect: system.dialect, port: leader.port, workload, windowMillis, pids })
+  const { dialect } = system
+  const outcome = await driver.carryOut({ dialect, port: leader.port, workload, connections, windowMillis, pids })
   if (outcome._tag !== "Measured") throw new Error(`${system.name}: ${JSON.stringify(outcome)}`)
   const { before, after, operations, seconds: lasted, latency, errors } = outcome.result
   const since = await system.leader()

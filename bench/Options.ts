@@ -10,6 +10,8 @@ export interface Options {
   readonly seconds: number
   readonly systems: ReadonlyArray<SystemName>
   readonly workloads: ReadonlyArray<Workload.Workload>
+  /** That clients share; undefined: what is usual for each protocol. */
+  readonly connections: number | undefined
   readonly json: string | undefined
   readonly svg: string | undefined
   /** Where the flame graph of the leader goes; then nothing else is measured. */
@@ -29,6 +31,7 @@ docs/performance.md says how to read the result.
                        etcd (gRPC), redis (appendfsync always), bare (the loop); all of them
   --workloads NAME,... put-64, get-1, serializable-256, mixed-64, put-50x16 (50 clients, 16 at once),
                        put-64-16KB, or any other numbers
+  --connections N      let the clients share N connections (Redis' protocol: one each; gRPC: 2)
   --json FILE          write all that was measured, round by round
   --svg FILE           draw it
   --profile FILE       instead: where the leader's time goes in the first of --workloads, as a flame
@@ -46,6 +49,7 @@ export const parse = (args: ReadonlyArray<string>): Options | "help" | Error => 
         seconds: { type: "string" },
         systems: { type: "string" },
         workloads: { type: "string" },
+        connections: { type: "string" },
         json: { type: "string" },
         svg: { type: "string" },
         profile: { type: "string" },
@@ -60,6 +64,7 @@ export const parse = (args: ReadonlyArray<string>): Options | "help" | Error => 
       seconds: number("--seconds", values.seconds ?? (quick ? "1" : "3"), 3600),
       systems: values.systems === undefined ? systemNames : names(values.systems).map(system),
       workloads: (workloads ?? (quick ? Workload.quick : Workload.usual)).map(Workload.parse),
+      connections: values.connections === undefined ? undefined : whole("--connections", values.connections, 10_000),
       json: values.json,
       svg: values.svg,
       profile: values.profile

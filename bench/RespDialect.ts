@@ -70,7 +70,7 @@ export const RespDialect: Dialect = {
 
   // There is no command for a get that is not linearizable.
   speaks: ({ kind }) => kind !== "serializable",
-  connections: (clients) => clients
+  connections: (clients, wanted = clients) => Math.min(clients, wanted)
 }
 
 export const bulk = (bytes: Buffer): Buffer =>

@@ -15,6 +15,8 @@ export interface Job {
   readonly dialect: DialectName
   readonly port: number
   readonly workload: Workload
+  /** That the clients share, where the dialect can. */
+  readonly connections?: number | undefined
   /** The window; 0 just puts every key once. */
   readonly windowMillis: number
   /** Of the system's processes, to tell what they used. */
@@ -40,14 +42,14 @@ export const dialects: { readonly [name in DialectName]: Dialect } = {
   grpc: GrpcDialect
 }
 
-const carryOut = async ({ dialect: name, port, workload, windowMillis, pids }: Job): Promise<Outcome> => {
+const carryOut = async ({ dialect: name, port, workload, connections, windowMillis, pids }: Job): Promise<Outcome> => {
   const dialect = dialects[name]
   if (windowMillis === 0) {
     await Load.fill(dialect, port, workload.valueBytes)
     return { _tag: "Filled" }
   }
   const sample = (): Sample => ({ servers: Usage.of(pids), generator: process.cpuUsage() })
-  const result = await Load.run({ dialect, port, workload, windowMillis, sample })
+  const result = await Load.run({ dialect, port, workload, connections, windowMillis, sample })
   return { _tag: "Measured", result: { ...result, latency: Histogram.toJson(result.latency) } }
 }
 

@@ -47,7 +47,7 @@ const main = async (options: Options.Options): Promise<void> => {
   tell(`${options.rounds * each.length} measurements, about ${Math.ceil(seconds / 60)} min`)
   const deadline = setTimeout(() => giveUp(`not finished in twice the time it should take`), 2000 * seconds + 120_000)
 
-  await warmUp(driver, each)
+  await warmUp(driver, each, options)
   const measurements = await measureAll(driver, each, options)
   clearTimeout(deadline)
   driver.stop()
@@ -89,27 +89,27 @@ const overheadSeconds = 0.5
 const warmUpSeconds = 0.5
 
 /** Every value that is asked for must be there; and what is compiled while it runs should be by then. */
-const warmUp = async (driver: Driver, each: ReadonlyArray<Pair>): Promise<void> => {
+const warmUp = async (driver: Driver, each: ReadonlyArray<Pair>, { connections }: Options.Options): Promise<void> => {
   tell("filling and warming up")
   const filled = new Set<string>()
   for (const { system, workload } of each) {
     const what = `${system.cluster.pids.join()} ${workload.valueBytes}`
     if (!filled.has(what)) await Measurement.fill(driver, system, workload)
     filled.add(what)
-    await Measurement.take({ driver, system, workload, round: 0, seconds: warmUpSeconds })
+    await Measurement.take({ driver, system, workload, connections, round: 0, seconds: warmUpSeconds })
   }
 }
 
 const measureAll = async (
   driver: Driver,
   each: ReadonlyArray<Pair>,
-  { rounds, seconds }: Options.Options
+  { rounds, seconds, connections }: Options.Options
 ): Promise<ReadonlyArray<Measurement.Measurement>> => {
   const measurements: Array<Measurement.Measurement> = []
   for (let round = 1; round <= rounds; round++) {
     tell(`round ${round} of ${rounds}`)
     for (const { system, workload } of each) {
-      const one = await Measurement.take({ driver, system, workload, round, seconds })
+      const one = await Measurement.take({ driver, system, workload, connections, round, seconds })
       tell(`  ${Report.line(one)}`)
       measurements.push(one)
     }

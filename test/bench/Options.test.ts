@@ -49,6 +49,7 @@ describe("flags", () => {
     [["--systems", "balsa,zookeeper"], "zookeeper"],
     [["--rounds", "1.5"], "--rounds"],
     [["--seconds", "0"], "--seconds"],
+    [["--connections", "0"], "--connections"],
     [["--workloads", "put"], '"put"'],
     [["--fast"], "--fast"]
   ])("%j is a complaint that names %s", (args, named) => {
