@@ -23,7 +23,7 @@ export interface Line {
 
 export interface Ends {
   readonly onOpen: () => void
-  /** The connection is of no use any more, and all that was under way has been told. Not called after `close`. */
+  /** The connection is of no use any more; told before all that was under way is, so that nobody sends on it again. Not called after `close`. */
   readonly onLost: (reason: string) => void
 }
 

@@ -51,8 +51,8 @@ export const GrpcDialect: Dialect = {
       if (ended) return
       ended = true
       socket.destroy()
-      for (const { done } of [...calls.values(), ...blocked]) done(reason)
       ends.onLost(reason)
+      for (const { done } of [...calls.values(), ...blocked]) done(reason)
     }
     const flush = (): void => {
       const pieces = unsent
@@ -132,7 +132,7 @@ export const GrpcDialect: Dialect = {
       if (ended) return
       const { frames, rest } = framesIn(received.length === 0 ? piece : Buffer.concat([received, piece]))
       received = rest
-      for (const one of frames) take(one)
+      for (const one of frames) if (!ended) take(one)
     })
 
     return {

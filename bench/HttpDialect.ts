@@ -34,8 +34,8 @@ export const HttpDialect: Dialect = {
           status === 200 && body.includes(expected) ? undefined : `status ${status}: ${body.trim().slice(0, 120)}`
         ),
       onLost: (reason) => {
-        settle(() => reason)
         ends.onLost(reason)
+        settle(() => reason)
       }
     })
     return {

@@ -20,8 +20,8 @@ export const RespDialect: Dialect = {
       if (ended) return
       ended = true
       socket.destroy()
-      for (const { done } of underWay.splice(0).slice(answered)) done(reason)
       ends.onLost(reason)
+      for (const { done } of underWay.splice(0).slice(answered)) done(reason)
     }
     const flush = (): void => {
       const pieces = unsent

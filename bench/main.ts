@@ -108,7 +108,8 @@ const measureAll = async (
   const measurements: Array<Measurement.Measurement> = []
   for (let round = 1; round <= rounds; round++) {
     tell(`round ${round} of ${rounds}`)
-    for (const { system, workload } of each) {
+    // There and back: whatever a measurement leaves behind does not fall on the same one each time.
+    for (const { system, workload } of round % 2 === 1 ? each : each.toReversed()) {
       const one = await Measurement.take({ driver, system, workload, connections, round, seconds })
       tell(`  ${Report.line(one)}`)
       measurements.push(one)

@@ -63,19 +63,19 @@ it("takes answers of Redis' protocol in order, in whatever pieces, and tells the
   ).toBe(true)
 })
 
-it("tells all that was under way when the connection is lost", async () => {
+it("tells that the connection is lost, and then all that was under way", async () => {
   const port = await listening(createServer((socket) => socket.on("data", () => socket.end("+OK\r\n"))))
-  const lost: Array<string> = []
+  const told: Array<string> = []
   const line = await new Promise<Line>((resolve) => {
-    const made = RespDialect.open(port, { onOpen: () => resolve(made), onLost: (reason) => lost.push(reason) })
+    const made = RespDialect.open(port, {
+      onOpen: () => resolve(made),
+      onLost: (reason) => told.push(`lost: ${reason}`)
+    })
   })
   const put = RespDialect.request("put", pair)
-  expect(await Promise.all([ask(line, put), ask(line, put), ask(line, put)])).toEqual([
-    undefined,
-    "closed by the server",
-    "closed by the server"
-  ])
-  expect(lost).toEqual(["closed by the server"])
+  const each = Array.from({ length: 3 }, async () => told.push((await ask(line, put)) ?? "right"))
+  await Promise.all(each)
+  expect(told).toEqual(["right", "lost: closed by the server", "closed by the server", "closed by the server"])
 })
 
 it("takes from the gateway the very value, and status 200 only", async () => {
