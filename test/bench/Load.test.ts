@@ -35,7 +35,7 @@ const answering = ({ connections, problem = () => undefined, loseAfter = Number.
           else {
             setImmediate(() => {
               ends.onLost("gone")
-              for (const one of [...waiting]) one("gone")
+              for (const one of waiting) one("gone")
             })
           }
         },
