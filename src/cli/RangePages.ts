@@ -35,7 +35,8 @@ export const read = Effect.fnUntraced(function* <E>(
   let taken: Taken | undefined
   while (true) {
     const asked = whole ? options.limit : Math.min(pageKeys, limit - (taken?.shown ?? 0))
-    const revision = options.revision ?? taken?.first.revision
+    // Zero is the latest, which is another one for each page.
+    const revision = options.revision || taken?.first.revision
     const page: Range = yield* kv.range({ key, rangeEnd: keys.rangeEnd }, { ...options, revision, limit: asked })
     const shown: number = (taken?.shown ?? 0) + page.kvs.length
     taken = { first: taken?.first ?? page, shown, more: page.more }

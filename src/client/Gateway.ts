@@ -19,6 +19,8 @@ export interface Cluster extends Failover.Endpoints {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** All endpoints are Balsa's, which carries a put or a delete out once under its `Idempotency-Key`: those may be repeated. */
   readonly idempotencyKeys?: boolean | undefined
+  /** A watch that is silent for so long asks whether its endpoint is still there; 10 s if nothing is said. */
+  readonly quietMillis?: number | undefined
 }
 
 export interface GatewayRequest {

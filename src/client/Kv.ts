@@ -162,7 +162,8 @@ const pages = (
   { pageSize = 1000, ...options }: PageOptions
 ): Stream.Stream<Json.KeyValue, RangeError> =>
   Stream.paginate(
-    { keys, revision: options.revision },
+    // Zero is the latest, which is another one for each page.
+    { keys, revision: options.revision === 0 ? undefined : options.revision },
     Effect.fnUntraced(function* ({ keys, revision }) {
       const page = yield* range(keys, { ...options, revision, limit: pageSize })
       const last = page.kvs.at(-1)

@@ -6,6 +6,7 @@ import * as Failover from "./Failover.ts"
 import type { Cluster } from "./Gateway.ts"
 import * as HttpLines from "./HttpLines.ts"
 import type { Keys } from "./KeyRange.ts"
+import * as Liveness from "./Liveness.ts"
 import { encodeKeys, flag, integer } from "./RangeRequest.ts"
 import * as Refusal from "./Refusal.ts"
 import { judge, judgeError } from "./Verdict.ts"
@@ -120,8 +121,16 @@ const open = Effect.fnUntraced(function* (
     const kind = created.reason === reason ? "TimedOut" : "Broken"
     return { _tag: "GoOn", attempt: { endpoint, kind, reason: created.reason }, isOpen: false }
   }
-  return { _tag: "Done", value: { endpoint, close, next: beginningWith(created, next) } }
+  const living = orLeft(next, Liveness.untilDead(cluster, endpoint))
+  return { _tag: "Done", value: { endpoint, close, next: beginningWith(created, living) } }
 })
+
+/** Only while somebody waits for more: who is slow is not told that the server is. */
+const orLeft = (next: WatchConnection["next"], dead: Effect.Effect<string>): WatchConnection["next"] =>
+  Effect.raceFirst(
+    next,
+    Effect.map(dead, (reason): Received => ({ _tag: "Broken", reason }))
+  )
 
 const beginningWith = (first: Received, next: WatchConnection["next"]): WatchConnection["next"] => {
   let waiting: Received | undefined = first

@@ -16,7 +16,7 @@
  *       12 Rejected         reason (1: 0 KeyNotFound, 1 LeaseNotFound, 2 LeaseExists, 3 LeaseTtlTooLarge, 4 Compacted,
  *                           5 FutureRevision, 6 TooMuchRead), compacted (8)
  *       14 TimeToLive       ttlMillis (8), part of transactions only
- *       13 Merge            0 (1) and the value (4 + n), or 1 (1) not a number, or 2 (1) overflow
+ *       13 Merge            0 (1) and the number or length (8), or 1 (1) not a number, 2 overflow, 3 too long
  *
  * A pair is key (4 + n), createRevision (8), modRevision (8), version (8), lease (8), value (4 + n). Programs that know no
  * history know the kinds up to 3.
@@ -95,7 +95,7 @@ const write = (to: Writer, result: KvResult | OperationResult): void => {
       break
     case "Merge":
       to.u8(typeof result.value === "string" ? problems.indexOf(result.value) : 0)
-      if (typeof result.value !== "string") to.bytes(result.value)
+      if (typeof result.value !== "string") to.i64(result.value)
       break
     case "TimeToLive":
       writeWhole(to, result.ttlMillis)
@@ -129,13 +129,13 @@ const read = (from: Reader): KvResult => {
 }
 
 /** In the order of their numbers, from 1. */
-const problems = ["", "NotANumber", "Overflow"] as const
+const problems = ["", "NotANumber", "Overflow", "TooLong"] as const
 
 const readMerge = (from: Reader): Extract<OperationResult, { _tag: "Merge" }> => {
   const revision = from.safe()
   const problem = problems[from.u8()]
   if (problem === undefined) from.fail()
-  return { _tag: "Merge", revision, value: problem || new Uint8Array(from.bytes()) }
+  return { _tag: "Merge", revision, value: problem || from.i64() }
 }
 
 const readRejected = (from: Reader): Extract<OperationResult, { _tag: "Rejected" }> => {

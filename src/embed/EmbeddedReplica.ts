@@ -9,6 +9,7 @@ import type { ReplicaId } from "../raft/LogEntry.ts"
 import type { Options } from "../raft/Options.ts"
 import type { ReplicaStatus } from "../runtime/ReplicaStatus.ts"
 import * as Replicated from "../runtime/Replicated.ts"
+import type { ReplicatedLimits } from "../runtime/Submitting.ts"
 import type { RequestError, Unavailable } from "../runtime/RequestError.ts"
 import type { Storage, StorageError } from "../storage/Storage.ts"
 import type { Transport, TransportError } from "../transport/Transport.ts"
@@ -20,7 +21,7 @@ import * as SchemaMachine from "./SchemaMachine.ts"
 /** Why a replica could not start, or has ended. */
 export type ReplicaFailure = StorageError | TransportError
 
-export interface Limits extends Replicated.ReplicatedLimits, ChangesLimits {}
+export interface Limits extends ReplicatedLimits, ChangesLimits {}
 
 /** What may be set of any replica; all members of a cluster should be given the same. */
 export interface Tuning {

@@ -119,8 +119,11 @@ export interface TxnResult {
 export interface MergeResult {
   readonly _tag: "Merge"
   readonly revision: number
-  /** What there is now; or why nothing was changed: no such number, or one that 64 bits do not hold. */
-  readonly value: Uint8Array | "NotANumber" | "Overflow"
+  /**
+   * The number that there is now, or how many bytes there are; or why nothing was changed: no such number, one that 64 bits do not
+   * hold, or more bytes than may be (see Txns.maxMergedBytes).
+   */
+  readonly value: bigint | "NotANumber" | "Overflow" | "TooLong"
 }
 
 export interface TimeToLiveResult {

@@ -165,7 +165,7 @@ const withResult = (hash: number, result: KvResult | OperationResult): number =>
       const h = whole(mix(hash, 14), result.revision)
       return typeof result.value === "string"
         ? text(truth(h, false), result.value)
-        : bytes(truth(h, true), result.value)
+        : withId(truth(h, true), result.value)
     }
     case "TimeToLive":
       return whole(whole(mix(hash, 15), result.revision), result.ttlMillis)

@@ -46,8 +46,6 @@ export const weigh = (result: KvResult | OperationResult): number => {
       return overheadBytes + sum(result.kvs, weighPair)
     case "Txn":
       return overheadBytes + sum(result.responses, weigh)
-    case "Merge":
-      return overheadBytes + (typeof result.value === "string" ? 0 : result.value.byteLength)
     case "LeaseTimeToLive":
       return overheadBytes + sum(result.keys, weighKey)
     case "Compact":
@@ -55,6 +53,7 @@ export const weigh = (result: KvResult | OperationResult): number => {
     case "LeaseRevoke":
     case "LeaseKeepAlive":
     case "LeaseExpire":
+    case "Merge":
     case "TimeToLive":
     case "Rejected":
     case "UnknownCommand":

@@ -172,10 +172,29 @@ const leaseFor = (writing: Writing.Writing, { ttlMillis }: Put, lease = 0n): big
 /** Its lease stays, so what was to go goes at the same time. */
 export const merge = (writing: Writing.Writing, { key, by }: Merge): MergeResult => {
   const known = OrderedMap.get(writing.keys, key)
-  const value = by._tag === "Add" ? sum(known?.value, by.amount) : joined(known?.value, by.bytes)
-  if (typeof value !== "string") Writing.put(writing, key, value, keptLease(writing, known))
-  return { _tag: "Merge", revision: Writing.revisionOf(writing), value }
+  if (by._tag === "Append") {
+    const length = (known?.value.length ?? 0) + by.bytes.length
+    if (length > maxMergedBytes) return merged(writing, "TooLong")
+    writing.looked += length >>> 6
+    Writing.put(writing, key, joined(known?.value, by.bytes), keptLease(writing, known))
+    return merged(writing, BigInt(length))
+  }
+  const number = sum(known?.value, by.amount)
+  if (typeof number === "bigint") {
+    const digits = Uint8Array.from(number.toString(), (digit) => digit.charCodeAt(0))
+    Writing.put(writing, key, digits, keptLease(writing, known))
+  }
+  return merged(writing, number)
 }
+
+/** Appending copies what there is; a value that is put is bounded by the request that it comes in, and this one by nothing else. */
+export const maxMergedBytes = 4 * 1024 * 1024
+
+const merged = (writing: Writing.Writing, value: MergeResult["value"]): MergeResult => ({
+  _tag: "Merge",
+  revision: Writing.revisionOf(writing),
+  value
+})
 
 const timeToLive = (writing: Writing.Writing, { key }: TimeToLive): TimeToLiveResult => {
   const kv = OrderedMap.get(writing.keys, key)
@@ -197,7 +216,7 @@ const sum = (value: Uint8Array | undefined, amount: bigint): MergeResult["value"
   if (known < lowest || known > highest) return "NotANumber"
   const next = known + amount
   if (next < lowest || next > highest) return "Overflow"
-  return Uint8Array.from(next.toString(), (digit) => digit.charCodeAt(0))
+  return next
 }
 
 const joined = (value: Uint8Array | undefined, more: Uint8Array): Uint8Array => {

@@ -6,7 +6,7 @@ import { Effect, Random } from "effect"
 import type { StateCodec } from "../codec/StateCodec.ts"
 import type { Amendment } from "../raft/Amendment.ts"
 import type { Configuration } from "../raft/Configuration.ts"
-import type { ClusterTime, ReplicaId, RequestId } from "../raft/LogEntry.ts"
+import type { ClusterTime, ReplicaId } from "../raft/LogEntry.ts"
 import { versionOf } from "../raft/Machine.ts"
 import type { Options } from "../raft/Options.ts"
 import * as Proposing from "../raft/Proposing.ts"
@@ -22,13 +22,13 @@ import type { Direct } from "./Direct.ts"
 import * as ByteMachine from "./ByteMachine.ts"
 import * as DiskWatch from "./DiskWatch.ts"
 import * as Interpreter from "./Interpreter.ts"
-import { defaultLimits, type MailboxLimits } from "./Mailbox.ts"
 import * as Membership from "./Membership.ts"
 import * as Notices from "./Notices.ts"
 import * as ReplicaStatus from "./ReplicaStatus.ts"
-import { diskFull, diskStuck, divergedMessage, outdatedMessage, outsideMessage } from "./Refusals.ts"
-import { NotUnderstood, type RequestError, ResourceExhausted, Unavailable } from "./RequestError.ts"
-import { defaultWaitingLimits, Requests, type Submission, type Waiter, type WaitingLimits } from "./Requests.ts"
+import { divergedMessage, outdatedMessage, outsideMessage } from "./Refusals.ts"
+import { NotUnderstood, type RequestError, Unavailable } from "./RequestError.ts"
+import { Requests, type Submission, type Waiter } from "./Requests.ts"
+import * as Submitting from "./Submitting.ts"
 import * as StartingPoint from "./StartingPoint.ts"
 
 export interface Replicated<C, R, Q, A> {
@@ -61,24 +61,13 @@ export interface Replicated<C, R, Q, A> {
   readonly transferLeadership: (to?: ReplicaId) => Effect.Effect<ReplicaId, RequestError>
 }
 
-export interface ReplicatedLimits extends MailboxLimits, WaitingLimits {
-  /** A longer command is refused: it must fit into one message between replicas with room to spare. */
-  readonly maxCommandBytes: number
-}
-
-const defaultReplicatedLimits: ReplicatedLimits = {
-  ...defaultLimits,
-  ...defaultWaitingLimits,
-  maxCommandBytes: 16 * 1024 * 1024
-}
-
 export interface ReplicatedOptions<S, C, R, Q, A> extends ByteMachine.ByteMachineOptions<S, C, R, Q, A> {
   /** How snapshots of the machine's state are written and read. */
   readonly state: StateCodec<S>
   readonly id: ReplicaId
   readonly configuration: Configuration
   readonly raft?: Partial<Options>
-  readonly limits?: Partial<ReplicatedLimits>
+  readonly limits?: Partial<Submitting.ReplicatedLimits>
   /** How long a request may take before its client is told that it took too long. */
   readonly requestTimeoutMillis?: number
   readonly onCarriedOut?: (step: Interpreter.CarriedOut<S, R, Q, A>) => void
@@ -126,7 +115,7 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   const seed = yield* Random.nextInt
   const timeoutMillis = options.requestTimeoutMillis ?? 5000
   const { electionTimeoutMillis: patienceMillis } = replica.options
-  const limits = { ...defaultReplicatedLimits, ...options.limits }
+  const limits = { ...Submitting.defaultReplicatedLimits, ...options.limits }
   const addresses = options.addresses ?? new Map()
   const requests = new Requests<R, A>({ replica: id, incarnation, timeoutMillis, patienceMillis, limits })
   const interpreter = yield* Interpreter.make({
@@ -156,34 +145,7 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
       return request === undefined ? undefined : Effect.sync(() => requests.remove(request))
     })
 
-  /** `undefined` where it is refused at once. */
-  const submit = (
-    command: Submission | undefined,
-    query: Q | undefined,
-    waiter: Waiter<R, A>
-  ): RequestId | undefined => {
-    // Nobody takes out of the mailbox any more, and nobody looks for requests that are late.
-    if (ended) return refuse(waiter, new Unavailable({ message: "this replica has ended", outcomeUnknown: false }))
-    if (command instanceof Uint8Array && command.length > limits.maxCommandBytes) {
-      return refuse(waiter, exhausted(`a command of ${command.length} bytes is longer than may be`, "maxCommandBytes"))
-    }
-    // The loop may be waiting for room just now, and could not refuse it.
-    if (command === undefined && disk.isStuck()) return refuse(waiter, diskStuck())
-    if (command !== undefined && disk.isFull()) return refuse(waiter, diskFull("this replica"))
-    const full = requests.full(command)
-    if (full !== undefined) return refuse(waiter, exhausted("too many requests wait for an answer; try later", full))
-    const at = now()
-    const request = requests.add(command, waiter, at)
-    const event =
-      command === undefined
-        ? ({ _tag: "QuerySubmitted", at, request, query: query as Q } as const)
-        : command instanceof Uint8Array
-          ? ({ _tag: "CommandSubmitted", at, request, command } as const)
-          : ({ _tag: "AmendmentSubmitted", at, request, amendment: command } as const)
-    if (mailbox.offerRequest(event)) return request
-    requests.remove(request)
-    return refuse(waiter, exhausted("too many requests came at once; try later", "maxMailboxRequests"))
-  }
+  const submit = Submitting.make<R, Q, A, S>({ requests, mailbox, disk, limits, now, hasEnded: () => ended })
 
   const sweep = Effect.gen(function* () {
     yield* Effect.sleep(sweepMillis)
@@ -306,11 +268,3 @@ export const silenceOf = (state: ServerState<unknown, unknown, unknown>): string
   if (state.stateMachine.outdated !== undefined) return outdatedMessage
   return isOutside(state) ? outsideMessage : undefined
 }
-
-const refuse = <R, A>(waiter: Waiter<R, A>, error: RequestError): undefined => {
-  waiter.fail(error)
-  return undefined
-}
-
-const exhausted = (message: string, limit: string): ResourceExhausted =>
-  new ResourceExhausted({ message: `${message} (${limit})`, limit, outcomeUnknown: false })

@@ -262,3 +262,59 @@ describe("a watch that is read slowly", () => {
     assert.isBelow(most, 50)
   })
 })
+
+describe("a watch whose connection stands while nothing comes", () => {
+  const quiet = (...endpoints: ReadonlyArray<Endpoint>): Cluster => ({
+    ...at(...endpoints),
+    timeoutMillis: 200,
+    quietMillis: 20
+  })
+  /** As a process that is stopped, whose kernel goes on. */
+  const hangs: Script = ({ path }, response) => {
+    if (path === "/v3/watch") send(response, created, events("a3"))
+  }
+
+  it("goes on elsewhere when the server does not answer either", async () => {
+    await using first = await ScriptedGateway.listen(hangs)
+    await using second = await ScriptedGateway.listen((_, response) => send(response, created, events("z4")))
+    const notices: Array<string> = []
+    const notice: WatchOptions["notice"] = (told) => Effect.sync(() => notices.push(told._tag))
+    assert.deepStrictEqual(await follow(quiet(first.endpoint, second.endpoint), { notice }), ["a3", "z4"])
+    assert.deepStrictEqual(notices, ["Broken", "Resumed"])
+    assert.deepStrictEqual(second.asked.map(startOf), ["4"])
+  })
+
+  it("stays where the server answers, whatever it says", async () => {
+    let watching: ServerResponse | undefined
+    let questions = 0
+    await using first = await ScriptedGateway.listen(({ path }, response) => {
+      if (path === "/v3/watch") {
+        watching = response
+        return send(response, created, events("a3"))
+      }
+      answer(response, { error: "not for you", code: 7 }, 403)
+      if (++questions === 4) send(watching!, events("z4"))
+    })
+    await using second = await ScriptedGateway.listen(hangs)
+    assert.deepStrictEqual(await follow(quiet(first.endpoint, second.endpoint)), ["a3", "z4"])
+    assert.deepStrictEqual(second.asked, [])
+  })
+
+  it("asks once for all watches at one server", async () => {
+    const watching: Array<ServerResponse> = []
+    let questions = 0
+    await using gateway = await ScriptedGateway.listen(({ path }, response) => {
+      if (path === "/v3/watch") {
+        watching.push(response)
+        return send(response, created)
+      }
+      answer(response, {})
+      if (++questions === 3) for (const one of watching) send(one, events("z4"))
+    })
+    const cluster = { ...quiet(gateway.endpoint), quietMillis: 100 }
+    const seen = await Promise.all(Array.from({ length: 20 }, () => follow(cluster)))
+    assert.deepStrictEqual(new Set(seen.flat()), new Set(["z4"]))
+    assert.strictEqual(watching.length, 20)
+    assert.isBelow(questions, 20)
+  })
+})

@@ -62,7 +62,7 @@ describe("results", () => {
           keys: ["k"]
         }
       ],
-      ["0d 0700000000000000 00 01000000 37", { _tag: "Merge", revision: 7, value: Buffer.from("7") }],
+      ["0d 0700000000000000 00 0900000000000000", { _tag: "Merge", revision: 7, value: 9n }],
       ["0d 0700000000000000 02", { _tag: "Merge", revision: 7, value: "Overflow" }],
       ["0c 0700000000000000 04 0300000000000000", { _tag: "Rejected", revision: 7, reason: "Compacted", compacted: 3 }]
     ] as const satisfies ReadonlyArray<readonly [string, KvResult]>

@@ -202,7 +202,11 @@ export class StoreModel {
     }
     const value = Buffer.from(next, "latin1")
     this.put(pairs, { _tag: "Put", key, value, prevKv: false, lease: old?.lease ?? 0n })
-    return { _tag: "Merge", revision: this.revision + 1, value: new Uint8Array(value) }
+    return {
+      _tag: "Merge",
+      revision: this.revision + 1,
+      value: by._tag === "Add" ? BigInt(next) : BigInt(value.length)
+    }
   }
 
   private deleteRange(

@@ -226,7 +226,7 @@ const revisionMutants: ReadonlyArray<Mutant> = [
   storeMutant(
     "a comparison of a range holds if it holds for one key",
     ["own", "[150]"],
-    ["Txns.ts", "return holdsForAll\n  })", "return !holdsForAll\n  })"]
+    ["Txns.ts", "return holdsForAll && !isTooMuch(writing)", "return !holdsForAll"]
   ),
   storeMutant(
     "a transaction that is refused has done its beginning",
@@ -250,7 +250,7 @@ const revisionMutants: ReadonlyArray<Mutant> = [
   storeMutant(
     "operations of a transaction do not see each other",
     ["own", "[150]"],
-    ["Txns.ts", "return Ranging.range(Writing.view(writing), query)", "return Ranging.range(writing.before, query)"]
+    ["Txns.ts", "query.revision <= 0 ? Writing.view(writing) : writing.before", "writing.before"]
   ),
   storeMutant(
     "a value that is kept is emptied",

@@ -15,6 +15,7 @@ import { type ClusterTime, ReplicaId } from "../../src/raft/LogEntry.ts"
 import type { Options } from "../../src/raft/Options.ts"
 import type { ServerState } from "../../src/raft/ServerState.ts"
 import * as Replicated from "../../src/runtime/Replicated.ts"
+import type { ReplicatedLimits } from "../../src/runtime/Submitting.ts"
 import type { RequestError } from "../../src/runtime/RequestError.ts"
 import * as MemoryStorage from "../../src/storage/MemoryStorage.ts"
 import type { Storage, StorageError } from "../../src/storage/Storage.ts"
@@ -32,7 +33,7 @@ export interface Running {
 
 export interface ClusterOptions {
   readonly raft?: Partial<Options>
-  readonly limits?: Partial<Replicated.ReplicatedLimits>
+  readonly limits?: Partial<ReplicatedLimits>
   readonly requestTimeoutMillis?: number
   /** The seed of a replica's timeouts, by the replica's number from 0. */
   readonly seedOf?: (number: number) => number

@@ -102,12 +102,11 @@ const commands = new Map<string, Command>([
   ["EXEC", session(1, "Carries out a transaction.")],
   ["DISCARD", session(1, "Forgets a transaction.")],
   ["WATCH", session(-2, "Lets the next transaction fail if a key changes before it.")],
-  ["UNWATCH", session(1, "Forgets which keys are watched.")],
+  // In a transaction; EXEC forgets them anyway.
+  ["UNWATCH", serve(1, "Forgets which keys are watched.", () => (to) => to.simple("OK"))],
   ["RESET", session(1, "Begins the connection anew.")],
   ["QUIT", session(-1, "Ends the connection.")]
 ])
-
-export const isNamed = (name: string, names: ReadonlyArray<string>): boolean => names.includes(name)
 
 export const lookUp = (
   words: Words,

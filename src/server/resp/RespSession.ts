@@ -10,11 +10,13 @@ import type { KvCommand, KvResult, Operation, OperationResult } from "../../kv/K
 import type { KvAnswer, KvQuery } from "../../kv/KvQuery.ts"
 import type { DirectWaiter } from "../../runtime/Direct.ts"
 import type { RequestError } from "../../runtime/RequestError.ts"
-import { isNamed, lookUp } from "./Commands.ts"
+import { lookUp } from "./Commands.ts"
+import { answer, bytesOf, type Item, late, said } from "./Item.ts"
 import { type RespLimits, RespParser, defaultLimits } from "./RespParser.ts"
 import { RespWriter } from "./RespWriter.ts"
 import * as ServerCommands from "./ServerCommands.ts"
-import { all, get, keyOf, nameOf, RespError, type Step, type Words } from "./Step.ts"
+import { all, nameOf, RespError, type Step, type Words } from "./Step.ts"
+import { Transactions } from "./Transactions.ts"
 
 export interface RespStore {
   readonly propose: (command: KvCommand, waiter: DirectWaiter<KvResult>) => void
@@ -33,20 +35,6 @@ const maxBytesTogether = 1024 * 1024
 const maxWaiting = 16_384
 const maxUnreadBytes = 1024 * 1024
 
-/** Written without asking the store. */
-type Said = (to: RespWriter) => void
-type Item =
-  | { readonly _tag: "Said"; readonly say: Said }
-  | { readonly _tag: "Step"; readonly step: Step; readonly bytes: number }
-  /** What it is, is known only when all before it is done; and what comes after it waits for it. */
-  | { readonly _tag: "Late"; readonly make: () => Step | Said }
-
-interface Transaction {
-  readonly items: Array<Step | Said>
-  bytes: number
-  failed: boolean
-}
-
 export class RespSession implements ServerCommands.Session {
   readonly id: number
   readonly since = Date.now()
@@ -60,15 +48,14 @@ export class RespSession implements ServerCommands.Session {
   private readonly waiting: Array<Item> = []
   private isBusy = false
   private isPumping = false
-  private transaction: Transaction | undefined
-  /** The keys whose values must not have changed, and when each was changed last as they were looked at. */
-  private watched = new Map<string, number>()
+  private readonly transactions: Transactions
 
   constructor(id: number, socket: Socket, options: RespOptions) {
     this.id = id
     this.socket = socket
     this.options = options
     this.parser = new RespParser(options.limits ?? defaultLimits)
+    this.transactions = new Transactions((words) => lookUp(words, options, this), options.maxRequestBytes)
     socket.on("data", (chunk) => this.receive(chunk))
     socket.on("drain", () => this.breathe())
     // The end of what it says: it still gets its answers.
@@ -95,10 +82,12 @@ export class RespSession implements ServerCommands.Session {
     for (const words of this.parser.feed(chunk)) this.take(words)
     const { problem } = this.parser
     if (problem !== undefined) {
-      this.say((to) => to.error(`ERR Protocol error: ${problem}`))
-      this.say(() => {
-        this.isClosing = true
-      })
+      this.waiting.push(
+        said((to) => {
+          to.error(`ERR Protocol error: ${problem}`)
+          this.isClosing = true
+        })
+      )
     }
     if (this.waiting.length > maxWaiting) this.socket.pause()
     this.pump()
@@ -107,140 +96,35 @@ export class RespSession implements ServerCommands.Session {
   /** What came of it waits for its turn. */
   private take(words: Words): void {
     const name = nameOf(words[0]!)
-    if (this.transaction !== undefined && !isNamed(name, ["MULTI", "EXEC", "DISCARD", "WATCH", "QUIT", "RESET"])) {
-      return this.queue(this.transaction, words)
-    }
+    const item = this.transactions.take(name, words) ?? this.ownItem(name) ?? this.meaning(words)
+    this.waiting.push(item)
+  }
+
+  /** What is about the connection itself. */
+  private ownItem(name: string): Item | undefined {
     switch (name) {
-      case "MULTI":
-        return this.multi()
-      case "EXEC":
-        return this.exec()
-      case "DISCARD":
-        return this.discard()
-      case "WATCH":
-        return this.watch(words)
-      case "UNWATCH":
-        return this.sayLate((to) => {
-          this.watched.clear()
-          to.simple("OK")
-        })
       case "RESET":
-        this.transaction = undefined
-        return this.sayLate((to) => {
-          this.watched.clear()
+        this.transactions.forget()
+        return late((to) => {
+          this.transactions.unwatch()
           this.name = ""
           to.version = 2
           to.simple("RESET")
         })
       case "QUIT":
-        return this.say((to) => {
+        return said((to) => {
           to.simple("OK")
           this.isClosing = true
         })
-      default: {
-        const meant = this.meaning(words)
-        if (typeof meant === "function") this.say(meant)
-        else this.waiting.push({ _tag: "Step", step: meant, bytes: bytesOf(words) })
-      }
+      default:
+        return undefined
     }
   }
 
-  /** What a command asks of the store, or what is said to it without asking. */
-  private meaning(words: Words): Step | Said {
+  private meaning(words: Words): Item {
     const found = lookUp(words, this.options, this)
-    return found instanceof RespError ? (to) => to.error(found.message) : found
-  }
-
-  private say(say: Said): void {
-    this.waiting.push({ _tag: "Said", say })
-  }
-
-  private sayLate(say: Said): void {
-    this.waiting.push({ _tag: "Late", make: () => say })
-  }
-
-  private queue(transaction: Transaction, words: Words): void {
-    const found = lookUp(words, this.options, this)
-    transaction.bytes += bytesOf(words)
-    const isTooMuch = transaction.items.length >= maxTogether || transaction.bytes > this.options.maxRequestBytes
-    if (found instanceof RespError || isTooMuch) {
-      transaction.failed = true
-      const message = found instanceof RespError ? found.message : "ERR transaction is too large"
-      return this.say((to) => to.error(message))
-    }
-    transaction.items.push(found)
-    this.say((to) => to.simple("QUEUED"))
-  }
-
-  private multi(): void {
-    if (this.transaction !== undefined) return this.say((to) => to.error("ERR MULTI calls can not be nested"))
-    this.transaction = { items: [], bytes: 0, failed: false }
-    this.say((to) => to.simple("OK"))
-  }
-
-  private discard(): void {
-    if (this.transaction === undefined) return this.say((to) => to.error("ERR DISCARD without MULTI"))
-    this.transaction = undefined
-    this.sayLate((to) => {
-      this.watched.clear()
-      to.simple("OK")
-    })
-  }
-
-  private exec(): void {
-    const { transaction } = this
-    if (transaction === undefined) return this.say((to) => to.error("ERR EXEC without MULTI"))
-    this.transaction = undefined
-    const { items, failed } = transaction
-    this.waiting.push({
-      _tag: "Late",
-      make: () => {
-        const compares = [...this.watched].map(([key, number]) => ({
-          key,
-          rangeEnd: undefined,
-          result: "Equal" as const,
-          target: { _tag: "ModRevision" as const, number }
-        }))
-        this.watched.clear()
-        if (failed) return (to) => to.error("EXECABORT Transaction discarded because of previous errors.")
-        const steps = items.filter((item) => typeof item !== "function")
-        return {
-          operation: { ...all(steps.map(({ operation }) => operation)), compares },
-          logged: steps.some(({ logged }) => logged),
-          reply: (result, to) => {
-            if (result._tag !== "Txn" || !result.succeeded) return to.noArray()
-            const responses = result.responses.values()
-            to.array(items.length)
-            for (const item of items) {
-              if (typeof item === "function") item(to)
-              else answer(item, responses.next().value, to)
-            }
-          }
-        }
-      }
-    })
-  }
-
-  private watch(words: Words): void {
-    if (this.transaction !== undefined) return this.say((to) => to.error("ERR WATCH inside MULTI is not allowed"))
-    if (words.length < 2) return this.say((to) => to.error("ERR wrong number of arguments for 'watch' command"))
-    const keys = words.slice(1).map(keyOf)
-    this.waiting.push({
-      _tag: "Late",
-      make: () => ({
-        operation: all(keys.map((key) => ({ ...get(key), keysOnly: true }))),
-        logged: false,
-        reply: (result, to) => {
-          const responses = result._tag === "Txn" ? result.responses : []
-          for (const [at, key] of keys.entries()) {
-            const response = responses[at]
-            const kv = response?._tag === "Range" ? response.kvs[0] : undefined
-            if (!this.watched.has(key)) this.watched.set(key, kv?.modRevision ?? 0)
-          }
-          to.simple("OK")
-        }
-      })
-    })
+    if (found instanceof RespError) return said((to) => to.error(found.message))
+    return typeof found === "function" ? said(found) : { _tag: "Step", step: found, bytes: bytesOf(words) }
   }
 
   /** Carries out what waits, as far as it need not wait for the store. */
@@ -321,13 +205,6 @@ export class RespSession implements ServerCommands.Session {
   }
 }
 
-const bytesOf = (words: Words): number => words.reduce((sum, word) => sum + word.length, 0)
-
-const answer = (step: Step, result: OperationResult | undefined, to: RespWriter): void => {
-  if (result === undefined || result._tag === "Rejected") to.error(`ERR ${result?.reason ?? "no result"}`)
-  else step.reply(result, to)
-}
-
 const isCommand = (operation: Operation): operation is Operation & KvCommand =>
   operation._tag !== "Range" && operation._tag !== "TimeToLive"
 
@@ -343,8 +220,10 @@ const resultsIn = (result: KvResult | KvAnswer, isAlone: boolean): ReadonlyArray
     case "DeleteRange":
     case "Merge":
     case "Range":
-    case "Rejected":
       return [result]
+    case "Rejected":
+      // All of it, where there were several.
+      return isAlone ? [result] : `ERR ${result.reason}`
     default:
       return `ERR ${result._tag}`
   }

@@ -171,8 +171,10 @@ export const setManyIfAbsent = (words: Words): Step | RespError => {
 export const append = (words: Words): Step => ({
   operation: { _tag: "Merge", key: keyOf(words[1]!), by: { _tag: "Append", bytes: words[2]! } },
   logged: true,
-  reply: (result, to) =>
-    to.integer(result._tag === "Merge" && typeof result.value !== "string" ? result.value.length : 0)
+  reply: (result, to) => {
+    if (result._tag === "Merge" && typeof result.value === "bigint") to.integer(result.value)
+    else to.error("ERR string exceeds maximum allowed size (4 MiB)")
+  }
 })
 
 export const length = (words: Words): Step => ({
@@ -204,7 +206,7 @@ const addition = (words: Words, amount: bigint): Step => ({
   reply: (result, to) => {
     if (result._tag !== "Merge") return to.error("ERR no sum")
     if (result.value === "NotANumber") return to.error(notAnInteger.message)
-    if (result.value === "Overflow") return to.error("ERR increment or decrement would overflow")
-    to.integer(BigInt(Buffer.from(result.value).toString("latin1")))
+    if (typeof result.value === "string") return to.error("ERR increment or decrement would overflow")
+    to.integer(result.value)
   }
 })
