@@ -66,18 +66,17 @@ it("takes answers of Redis' protocol in order, in whatever pieces, and tells the
 it("tells that the connection is lost, and then all that was under way", async () => {
   const port = await listening(createServer((socket) => socket.on("data", () => socket.end("+OK\r\n"))))
   const told: Array<string> = []
-  const line = await new Promise<Line>((resolve) => {
-    const made = RespDialect.open(port, {
-      onOpen: () => resolve(made),
-      onLost: (reason) => told.push(`lost: ${reason}`)
-    })
-  })
-  const put = RespDialect.request("put", pair)
   await new Promise<void>((resolve) => {
-    const done = (problem: string | undefined): void => {
-      if (told.push(problem ?? "right") === 4) resolve()
+    const tell = (what: string): void => {
+      if (told.push(what) === 4) resolve()
     }
-    for (let time = 0; time < 3; time++) line.send(put, done)
+    const put = RespDialect.request("put", pair)
+    const line = RespDialect.open(port, {
+      onOpen: () => {
+        for (let time = 0; time < 3; time++) line.send(put, (problem) => tell(problem ?? "right"))
+      },
+      onLost: (reason) => tell(`lost: ${reason}`)
+    })
   })
   expect(told).toEqual(["right", "lost: closed by the server", "closed by the server", "closed by the server"])
 })
