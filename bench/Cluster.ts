@@ -1,11 +1,11 @@
 /**
- * Three server processes on free loopback ports, their output in files. What is started here is
+ * Server processes on free loopback ports, their output in files. What is started here is
  * ended here, by its process: at `stop`, and in any case when this process exits.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { closeSync, openSync, readFileSync } from "node:fs"
-import { createServer } from "node:net"
+import { connect, createServer } from "node:net"
 import * as path from "node:path"
 
 export interface Address {
@@ -77,6 +77,17 @@ export class Cluster {
     throw new Error(`no leader that all follow\n${this.lastWords()}`)
   }
 
+  /** The first member, when it takes connections: for what has no elections. */
+  async first(): Promise<Leader> {
+    const port = this.addresses[0]!.client
+    for (let attempt = 0; attempt < 300; attempt++) {
+      this.checkAlive()
+      if (await takesConnections(port)) return { port, term: "0" }
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    throw new Error(`nobody listens on port ${port}\n${this.lastWords()}`)
+  }
+
   checkAlive(): void {
     const gone = this.children.findIndex(
       ({ pid, exitCode, signalCode }) => pid === undefined || exitCode !== null || signalCode !== null
@@ -101,6 +112,17 @@ export class Cluster {
       .join("\n")
   }
 }
+
+const takesConnections = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port })
+    const settle = (isOpen: boolean): void => {
+      socket.destroy()
+      resolve(isOpen)
+    }
+    socket.once("connect", () => settle(true))
+    socket.once("error", () => settle(false))
+  })
 
 /** What the member at this port says of itself; undefined if it does not answer or knows no leader. */
 const leaderAt = async (port: number) => {

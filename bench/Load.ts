@@ -1,5 +1,6 @@
 /**
- * A closed loop: each client sends its next request when the answer to the last one is there.
+ * A closed loop: each client sends its next request when the answer to the last one is there; with a
+ * pipeline, its next so many when all are.
  *
  *     ramp ──► window ──► drain
  *
@@ -7,14 +8,15 @@
  * also when the answer comes later; otherwise the slowest would go unseen. Whatever is not the
  * right answer is an error and counts towards neither.
  */
-import * as Connection from "./Connection.ts"
-import { percentile } from "./Statistics.ts"
-import { shuffle, type Operation } from "./Workload.ts"
+import type { Dialect, Line, Request } from "./Dialect.ts"
+import * as Histogram from "./Histogram.ts"
+import * as Workload from "./Workload.ts"
 
 export interface LoadOptions<Sample> {
+  readonly dialect: Dialect
   readonly port: number
-  readonly clients: number
-  readonly operation: Operation
+  readonly workload: Workload.Workload
+  readonly connections: number | undefined
   readonly windowMillis: number
   /** Taken when the window opens and when it closes. */
   readonly sample: () => Sample
@@ -23,97 +25,136 @@ export interface LoadOptions<Sample> {
 export interface LoadResult<Sample> {
   readonly operations: number
   readonly seconds: number
-  readonly latency: Latency
+  readonly latency: Histogram.Histogram
   /** How often what went wrong. */
   readonly errors: Readonly<Record<string, number>>
   readonly before: Sample
   readonly after: Sample
 }
 
-/** In milliseconds. */
-export interface Latency {
-  readonly p50: number
-  readonly p99: number
-  readonly max: number
-}
-
 const rampMillis = 300
 const drainMillis = 10_000
 const reconnectMillis = 50
-/** A window that has seen so many answers is over. */
-const maxOperations = 2_000_000
+
+export const longestMillis = (windowMillis: number): number => rampMillis + windowMillis + drainMillis
 
 export const run = async <Sample>(options: LoadOptions<Sample>): Promise<LoadResult<Sample>> => {
-  const { operation } = options
-  const random = shuffle(1)
+  const { dialect, workload } = options
+  const requests = requestsOf(dialect, workload)
+  const random = Workload.shuffle(1)
   const errors: Record<string, number> = {}
-  const latencies: Array<number> = []
-  const connections = new Set<Connection.Connection>()
+  const latency = Histogram.empty()
+  const lines = new Set<Line>()
   let phase: "ramp" | "window" | "drain" | "over" = "ramp"
   let from = Number.POSITIVE_INFINITY
   let completed = 0
   let underWay = 0
-  let onFull = (): void => undefined
   let onDrained = (): void => undefined
 
   const fail = (reason: string): void => {
     errors[reason] = (errors[reason] ?? 0) + 1
   }
 
-  const startClient = (): void => {
+  /** One of the clients on a line, whichever line that is at the time. */
+  const client = (line: () => Line | undefined): (() => void) => {
+    let missing = 0
     let sentAt = 0
-    const settle = (): void => {
-      if (sentAt !== 0) underWay--
-      sentAt = 0
+    const done = (problem: string | undefined): void => {
+      underWay--
+      missing--
+      if (problem !== undefined) fail(problem)
+      else if (phase !== "over") {
+        if (sentAt >= from) Histogram.record(latency, (performance.now() - sentAt) * 1000)
+        if (phase === "window") completed++
+      }
+      if (missing === 0) next()
       if (phase === "drain" && underWay === 0) onDrained()
     }
     const next = (): void => {
-      if (phase !== "ramp" && phase !== "window") return
-      underWay++
+      const to = line()
+      if (to === undefined || (phase !== "ramp" && phase !== "window")) return
       sentAt = performance.now()
-      connection.send(operation.requests[random() % operation.requests.length]!)
+      missing = workload.pipeline
+      underWay += workload.pipeline
+      for (let one = 0; one < workload.pipeline; one++) to.send(requests[random() % requests.length]!, done)
     }
-    const connection = Connection.open(options.port, {
-      onOpen: next,
-      onAnswer: (status, body) => {
-        if (status === 200 && body.includes(operation.expected)) {
-          if (sentAt >= from) latencies.push(performance.now() - sentAt)
-          if (phase === "window" && ++completed === maxOperations) onFull()
-        } else {
-          fail(status === 200 ? "status 200 with a wrong answer" : `status ${status}: ${body.trim().slice(0, 120)}`)
-        }
-        settle()
-        next()
-      },
-      onLost: (reason) => {
-        connections.delete(connection)
-        fail(reason)
-        settle()
-        if (phase === "ramp" || phase === "window") setTimeout(startClient, reconnectMillis)
-      }
-    })
-    if (phase === "over") connection.close()
-    else connections.add(connection)
+    return next
   }
 
-  for (let client = 0; client < options.clients; client++) startClient()
+  const startLine = (clients: number): void => {
+    let open: Line | undefined
+    const loops = Array.from({ length: clients }, () => client(() => open))
+    const connect = (): void => {
+      const line = dialect.open(options.port, {
+        onOpen: () => {
+          open = line
+          for (const next of loops) next()
+        },
+        onLost: (reason) => {
+          open = undefined
+          lines.delete(line)
+          fail(reason)
+          if (phase === "ramp" || phase === "window") setTimeout(connect, reconnectMillis)
+        }
+      })
+      if (phase === "over") line.close()
+      else lines.add(line)
+    }
+    connect()
+  }
+
+  const { clients } = workload
+  const connections = dialect.connections(clients, options.connections)
+  for (let at = 0; at < connections; at++) {
+    startLine(Math.floor(((at + 1) * clients) / connections) - Math.floor((at * clients) / connections))
+  }
   await atMost(rampMillis, () => undefined)
   const before = options.sample()
   from = performance.now()
   phase = "window"
-  await atMost(options.windowMillis, (resolve) => (onFull = resolve))
+  await atMost(options.windowMillis, () => undefined)
   const until = performance.now()
   const after = options.sample()
   phase = "drain"
   if (underWay > 0) await atMost(drainMillis, (resolve) => (onDrained = resolve))
   phase = "over"
-  for (const connection of connections) connection.close()
-  for (let missing = 0; missing < underWay; missing++) fail(`no answer within ${drainMillis} ms`)
-
-  const sorted = Float64Array.from(latencies).sort()
-  const latency = { p50: percentile(sorted, 50), p99: percentile(sorted, 99), max: percentile(sorted, 100) }
+  for (const line of lines) line.close()
+  if (underWay > 0) errors[`no answer within ${drainMillis} ms`] = underWay
   return { operations: completed, seconds: (until - from) / 1000, latency, errors, before, after }
 }
+
+const requestsOf = (dialect: Dialect, { kind, valueBytes }: Workload.Workload): ReadonlyArray<Request> =>
+  Workload.operationsOf(kind).flatMap((operation) =>
+    Workload.pairs(valueBytes).map((pair) => dialect.request(operation, pair))
+  )
+
+const fillClients = 32
+
+/** Puts every key of a size once, so that every get finds something. */
+export const fill = (dialect: Dialect, port: number, valueBytes: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const puts = Workload.pairs(valueBytes).map((pair) => dialect.request("put", pair))
+    let next = 0
+    let missing = puts.length
+    const lines = Array.from({ length: fillClients }, () => {
+      const go = (): void => {
+        const request = puts[next++]
+        if (request !== undefined) line.send(request, done)
+      }
+      const done = (problem: string | undefined): void => {
+        if (problem !== undefined) return reject(new Error(`a put fails: ${problem}`))
+        go()
+        if (--missing > 0) return
+        for (const one of lines) one.close()
+        resolve()
+      }
+      const line = dialect.open(port, {
+        onOpen: go,
+        onLost: (reason) => reject(new Error(reason))
+      })
+      return line
+    })
+  })
 
 /** Until somebody calls `resolve`, but no longer. */
 const atMost = (millis: number, register: (resolve: () => void) => void): Promise<void> =>

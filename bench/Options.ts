@@ -1,32 +1,42 @@
 /** The benchmark's flags, as one checked value. */
 import { parseArgs } from "node:util"
+import * as Workload from "./Workload.ts"
 
-export type SystemName = "balsa" | "etcd"
-export type OperationName = "put" | "get" | "serializable"
+export const systemNames = ["balsa", "gateway", "etcd", "redis", "bare"] as const
+export type SystemName = (typeof systemNames)[number]
 
 export interface Options {
   readonly rounds: number
   readonly seconds: number
-  readonly clients: ReadonlyArray<number>
   readonly systems: ReadonlyArray<SystemName>
-  readonly operations: ReadonlyArray<OperationName>
+  readonly workloads: ReadonlyArray<Workload.Workload>
+  /** That clients share; undefined: what is usual for each protocol. */
+  readonly connections: number | undefined
   readonly json: string | undefined
+  readonly svg: string | undefined
+  /** Where the flame graph of the leader goes; then nothing else is measured. */
+  readonly profile: string | undefined
 }
 
 export const help = `npm run build && npm run bench [-- FLAGS]
 
-Three replicas of dist/main.js and, where it is installed, three members of etcd, driven in turn
-through the same JSON gateway. docs/performance.md says how to read the result.
+Three replicas of dist/main.js, and beside them what is installed of etcd and Redis, and a bare loop
+that replicates without Raft's rules: driven in turn, each through its fastest protocol, all durable.
+docs/performance.md says how to read the result.
 
-  --rounds N        how often every measurement is repeated (5)
-  --seconds N       how long one measurement takes (3)
-  --clients N,N     numbers of connections (1,64,256)
-  --only NAME,NAME  of the systems: balsa, etcd; of the operations: put, get, serializable
-  --json FILE       write all that was measured, round by round
+  --quick              one round of 1 s, a few workloads
+  --rounds N           how often every measurement is repeated (3)
+  --seconds N          how long one measurement takes (3)
+  --systems NAME,...   of: balsa (Redis' protocol), gateway (the same replicas, JSON over HTTP),
+                       etcd (gRPC), redis (appendfsync always), bare (the loop); all of them
+  --workloads NAME,... put-64, get-1, serializable-256, mixed-64, put-50x16 (50 clients, 16 at once),
+                       put-64-16KB, or any other numbers
+  --connections N      let the clients share N connections (Redis' protocol: one each; gRPC: 2)
+  --json FILE          write all that was measured, round by round
+  --svg FILE           draw it
+  --profile FILE       instead: where the leader's time goes in the first of --workloads, as a flame
+                       graph (SVG), beside it V8's own FILE.cpuprofile
   --help`
-
-const allSystems: ReadonlyArray<SystemName> = ["balsa", "etcd"]
-const allOperations: ReadonlyArray<OperationName> = ["put", "get", "serializable"]
 
 /** "help", a complaint, or what to do. */
 export const parse = (args: ReadonlyArray<string>): Options | "help" | Error => {
@@ -34,35 +44,42 @@ export const parse = (args: ReadonlyArray<string>): Options | "help" | Error => 
     const { values } = parseArgs({
       args: [...args],
       options: {
-        rounds: { type: "string", default: "5" },
-        seconds: { type: "string", default: "3" },
-        clients: { type: "string", default: "1,64,256" },
-        only: { type: "string", default: "" },
+        quick: { type: "boolean", default: false },
+        rounds: { type: "string" },
+        seconds: { type: "string" },
+        systems: { type: "string" },
+        workloads: { type: "string" },
+        connections: { type: "string" },
         json: { type: "string" },
+        svg: { type: "string" },
+        profile: { type: "string" },
         help: { type: "boolean", default: false }
       }
     })
     if (values.help) return "help"
-    const only = values.only.split(",").filter((name) => name !== "")
-    const unknown = only.find((name) => ![...allSystems, ...allOperations].some((known) => known === name))
-    if (unknown !== undefined) throw new Error(`--only: there is no "${unknown}"`)
+    const { quick } = values
+    const workloads = values.workloads === undefined ? undefined : names(values.workloads)
     return {
-      rounds: whole("--rounds", values.rounds, 100),
-      seconds: number("--seconds", values.seconds, 600),
-      clients: values.clients.split(",").map((count) => whole("--clients", count, 2000)),
-      systems: among(allSystems, only),
-      operations: among(allOperations, only),
-      json: values.json
+      rounds: whole("--rounds", values.rounds ?? (quick ? "1" : "3"), 100),
+      seconds: number("--seconds", values.seconds ?? (quick ? "1" : "3"), 3600),
+      systems: values.systems === undefined ? systemNames : names(values.systems).map(system),
+      workloads: (workloads ?? (quick ? Workload.quick : Workload.usual)).map(Workload.parse),
+      connections: values.connections === undefined ? undefined : whole("--connections", values.connections, 10_000),
+      json: values.json,
+      svg: values.svg,
+      profile: values.profile
     }
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error))
   }
 }
 
-/** Naming one of a kind leaves the others of its kind out; naming none keeps them all. */
-const among = <Name extends string>(all: ReadonlyArray<Name>, only: ReadonlyArray<string>): ReadonlyArray<Name> => {
-  const named = all.filter((name) => only.includes(name))
-  return named.length === 0 ? all : named
+const names = (text: string): ReadonlyArray<string> => [...new Set(text.split(",").filter((name) => name !== ""))]
+
+const system = (name: string): SystemName => {
+  const known = systemNames.find((one) => one === name)
+  if (known === undefined) throw new Error(`--systems: there is no "${name}", but ${systemNames.join(", ")}`)
+  return known
 }
 
 const number = (flag: string, text: string, most: number): number => {

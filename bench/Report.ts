@@ -1,27 +1,40 @@
-/** What was measured, for people: a line while it goes on, and a table of medians at the end. */
+/** What was measured, for people: a line while it goes on, and tables of medians at the end. */
+import * as Histogram from "./Histogram.ts"
 import type { Machine } from "./Machine.ts"
 import type { Measurement } from "./Measurement.ts"
-import type { SystemName } from "./Options.ts"
+import { type SystemName, systemNames } from "./Options.ts"
 import { median } from "./Statistics.ts"
 
-/** Medians over the rounds of one system, operation and number of clients. */
+/** All rounds of one system and workload: medians, and percentiles of all their latencies together. */
 export interface Cell {
+  readonly system: SystemName
+  readonly workload: string
   readonly operationsPerSecond: number
+  /** In milliseconds. */
   readonly p50: number
   readonly p99: number
-  readonly cpuSecondsPer1000: number
+  readonly p999: number
+  readonly cpuMicros: number
   readonly residentBytes: number
   /** Rounds with errors or a change of leader. */
   readonly doubtful: number
 }
 
-export const cell = (rounds: ReadonlyArray<Measurement>): Cell => {
+export const cells = (measurements: ReadonlyArray<Measurement>): ReadonlyArray<Cell> =>
+  [...Map.groupBy(measurements, ({ workload, system }) => `${workload} ${system}`).values()].map(cell)
+
+const cell = (rounds: ReadonlyArray<Measurement>): Cell => {
   const of = (pick: (one: Measurement) => number | null): number => median(rounds.map((one) => pick(one) ?? Number.NaN))
+  const latency = Histogram.sum(rounds.map((one) => one.latency))
+  const { system, workload } = rounds[0]!
   return {
+    system,
+    workload,
     operationsPerSecond: of((one) => one.operationsPerSecond),
-    p50: of((one) => one.latency.p50),
-    p99: of((one) => one.latency.p99),
-    cpuSecondsPer1000: of((one) => one.cpuSecondsPer1000),
+    p50: Histogram.percentile(latency, 50) / 1000,
+    p99: Histogram.percentile(latency, 99) / 1000,
+    p999: Histogram.percentile(latency, 99.9) / 1000,
+    cpuMicros: of((one) => one.cpuMicros),
     residentBytes: of((one) => one.residentBytes),
     doubtful: rounds.filter((one) => doubts(one).length > 0).length
   }
@@ -39,37 +52,65 @@ export const header = (machine: Machine): ReadonlyArray<string> => [
 
 export const line = (one: Measurement): string =>
   [
-    `${one.operation.padEnd(12)} ${String(one.clients).padStart(4)} clients  ${one.system.padEnd(5)}`,
-    `${count(one.operationsPerSecond).padStart(7)}/s`,
-    `p50 ${millis(one.latency.p50)} p99 ${millis(one.latency.p99)} worst ${millis(one.latency.max)} ms`,
+    `${one.workload.padEnd(16)} ${one.system.padEnd(7)}`,
+    `${count(one.operationsPerSecond).padStart(8)}/s`,
+    `p50 ${millis(Histogram.percentile(one.latency, 50) / 1000)} p99 ${millis(Histogram.percentile(one.latency, 99) / 1000)} ms`,
+    `${micros(one.cpuMicros ?? Number.NaN)} us CPU (generator ${micros(one.generatorCpuMicros)})`,
     ...doubts(one)
   ].join("  ")
 
-const doubts = ({ errors, leaderChanged }: Measurement): ReadonlyArray<string> => [
+const doubts = ({ errors, leaderChanged, operationsPerSecond }: Measurement): ReadonlyArray<string> => [
   ...Object.entries(errors).map(([reason, times]) => `! ${times} x ${reason}`),
-  ...(leaderChanged ? ["! the leader changed"] : [])
+  ...(leaderChanged ? ["! the leader changed"] : []),
+  ...(operationsPerSecond === 0 ? ["! no answer at all"] : [])
 ]
 
-/** Both systems share a cell, in the order of `systems`. */
-export const table = (measurements: ReadonlyArray<Measurement>, systems: ReadonlyArray<SystemName>): string => {
-  const rows = Map.groupBy(measurements, ({ operation, clients }) => `${operation}, ${clients}`)
-  const compared = systems.length === 2 ? [`${systems.join(":")} ops/s`] : []
-  const head = [systems.join(" / "), "ops/s", "p50 ms", "p99 ms", "CPU s/1000 ops", "RSS MB", ...compared]
-  const body = [...rows].map(([name, rounds]) => {
-    const cells = systems.map((system) => cell(rounds.filter((one) => one.system === system)))
-    const both = (show: (one: Cell) => string): string => cells.map(show).join(" / ")
-    const [first, second] = cells
-    return [
-      name,
-      both((one) => count(one.operationsPerSecond) + (one.doubtful > 0 ? ` (${one.doubtful}!)` : "")),
-      both((one) => millis(one.p50)),
-      both((one) => millis(one.p99)),
-      both((one) => known(one.cpuSecondsPer1000, (value) => value.toFixed(2))),
-      both((one) => known(one.residentBytes, megabytes)),
-      ...(first && second ? [`${(first.operationsPerSecond / second.operationsPerSecond).toFixed(2)}x`] : [])
-    ]
-  })
-  return aligned([head, ...body])
+/** One for rates and how they compare, one for latencies, one for what it costs. */
+export const tables = (all: ReadonlyArray<Cell>): string => {
+  const systems = systemNames.filter((system) => all.some((one) => one.system === system))
+  const workloads = [...new Set(all.map(({ workload }) => workload))]
+  const find = (workload: string, system: SystemName): Cell | undefined =>
+    all.find((one) => one.workload === workload && one.system === system)
+  const ratios = (
+    [
+      ["balsa", "etcd"],
+      ["gateway", "etcd"],
+      ["balsa", "bare"]
+    ] as const
+  ).filter((pair) => pair.every((system) => systems.includes(system)))
+  const table = (
+    title: string,
+    show: (one: Cell) => string,
+    more: { readonly head: string; readonly of: (workload: string) => string }[] = []
+  ): string => {
+    const head = [title, ...systems, ...more.map((one) => one.head)]
+    const rows = workloads.map((workload) => [
+      workload,
+      ...systems.map((system) => {
+        const one = find(workload, system)
+        return one === undefined ? "-" : show(one)
+      }),
+      ...more.map(({ of }) => of(workload))
+    ])
+    return aligned([head, ...rows])
+  }
+  const compared = ratios.map(([one, other]) => ({
+    head: `${one} : ${other}`,
+    of: (workload: string) => {
+      const [first, second] = [find(workload, one), find(workload, other)]
+      return first && second ? `${(first.operationsPerSecond / second.operationsPerSecond).toFixed(2)}x` : "-"
+    }
+  }))
+  return [
+    table(
+      "operations/s",
+      (one) => count(one.operationsPerSecond) + (one.doubtful > 0 ? ` (${one.doubtful}!)` : ""),
+      compared
+    ),
+    table("p50 / p99 / p99.9 ms", (one) => [one.p50, one.p99, one.p999].map(millis).join(" / ")),
+    table("CPU us per operation", (one) => micros(one.cpuMicros)),
+    table("memory, MB", (one) => known(one.residentBytes, megabytes))
+  ].join("\n\n")
 }
 
 const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
@@ -83,11 +124,24 @@ const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
 /** How often what went wrong; nothing if nothing did. */
 export const problems = (measurements: ReadonlyArray<Measurement>): ReadonlyArray<string> =>
   measurements.flatMap((one) =>
-    doubts(one).map((doubt) => `${doubt} (${one.system}, ${one.operation}, ${one.clients} clients, round ${one.round})`)
+    doubts(one).map((doubt) => `${doubt} (${one.system}, ${one.workload}, round ${one.round})`)
   )
 
+/** A round for a file: percentiles, and the whole histogram for whoever wants others. */
+export const toJson = (one: Measurement) => ({
+  ...one,
+  latency: {
+    ...Object.fromEntries(
+      [50, 90, 99, 99.9, 99.99].map((percent) => [`p${percent}`, Histogram.percentile(one.latency, percent)])
+    ),
+    unit: "microseconds",
+    ...Histogram.toJson(one.latency)
+  }
+})
+
 const known = (value: number, show: (value: number) => string): string => (Number.isNaN(value) ? "-" : show(value))
-const count = (value: number): string => Math.round(value).toLocaleString("en-US")
+export const count = (value: number): string => Math.round(value).toLocaleString("en-US")
 const millis = (value: number): string => known(value, (known) => known.toFixed(2))
+const micros = (value: number): string => known(value, (known) => known.toFixed(known < 100 ? 1 : 0))
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0)
 const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(0)

@@ -1,66 +1,118 @@
 /**
- * The systems that are compared, each as three members with the same durability: a write is
- * acknowledged when a majority has synced it. Same heartbeat and election timeout for both.
+ * The systems that are compared, with the same durability: a write is acknowledged when a majority of three
+ * has synced it, in Redis' case when it alone has. Same heartbeat and election timeout for Balsa and etcd.
  */
 import { spawnSync } from "node:child_process"
 import { copyFileSync, existsSync, mkdirSync } from "node:fs"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
-import { Cluster, type Launch } from "./Cluster.ts"
+import { type Address, Cluster, type Launch, type Leader } from "./Cluster.ts"
+import type { DialectName } from "./Dialect.ts"
 import type { SystemName } from "./Options.ts"
 
 export interface System {
   readonly name: SystemName
   readonly version: string
   readonly cluster: Cluster
+  readonly dialect: DialectName
+  readonly leader: () => Promise<Leader>
 }
 
 const heartbeatMillis = 100
 const electionTimeoutMillis = 1000
 
-const program = fileURLToPath(new URL("../dist/main.js", import.meta.url))
+const local = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
+const program = local("../dist/main.js")
 
-/** Why this one cannot be started here; undefined if it can. */
+/** Why this one cannot be started here, and how to get it; undefined if it can. */
 export const missing = (name: SystemName): string | undefined => {
   switch (name) {
     case "balsa":
+    case "gateway":
       return existsSync(program) ? undefined : "dist/main.js is not there; build it first: npm run build"
     case "etcd":
-      return spawnSync("etcd", ["--version"]).status === 0
-        ? undefined
-        : "etcd is not installed (Debian: apt-get install etcd-server), so there is nothing to compare with"
+      return isThere("etcd") ? undefined : "etcd is not installed (Debian: apt-get install etcd-server)"
+    case "redis":
+      return isThere("redis-server") ? undefined : "Redis is not installed (Debian: apt-get install redis-server)"
+    case "bare":
+      return undefined
   }
 }
 
-export const start = async (name: SystemName, parent: string): Promise<System> => {
+const isThere = (command: string): boolean => spawnSync(command, ["--version"]).status === 0
+
+/** Balsa and its gateway are two ways to the same replicas. */
+export const startAll = async (names: ReadonlyArray<SystemName>, parent: string): Promise<ReadonlyArray<System>> => {
+  const systems: Array<System> = []
+  for (const name of names) {
+    const sibling = systems.find((one) => one.name === (name === "balsa" ? "gateway" : "balsa"))
+    if (sibling !== undefined && (name === "balsa" || name === "gateway")) {
+      systems.push({ ...sibling, name, dialect: dialects[name] })
+    } else systems.push(await start(name, parent))
+  }
+  return systems
+}
+
+const dialects: { readonly [name in SystemName]: DialectName } = {
+  balsa: "resp",
+  gateway: "http",
+  etcd: "grpc",
+  redis: "resp",
+  bare: "resp"
+}
+
+const start = async (name: SystemName, parent: string): Promise<System> => {
   const directory = path.join(parent, name)
   mkdirSync(directory)
-  const launch = name === "balsa" ? balsa(directory) : etcd(directory)
-  const cluster = await Cluster.start(launch, directory, ["A", "B", "C"])
-  await cluster.leader()
-  return { name, version: await versionAt(cluster.addresses[0]!.client), cluster }
+  const members = name === "redis" ? ["A"] : ["A", "B", "C"]
+  const cluster = await Cluster.start(launchOf(name, directory), directory, members)
+  const leader = name === "redis" || name === "bare" ? () => cluster.first() : () => cluster.leader()
+  const { port } = await leader()
+  return { name, version: await versionOf(name, port), cluster, dialect: dialects[name], leader }
+}
+
+const launchOf = (name: SystemName, directory: string): Launch => {
+  switch (name) {
+    case "balsa":
+    case "gateway":
+      return balsa(directory)
+    case "etcd":
+      return etcd(directory)
+    case "redis":
+      return redis(directory)
+    case "bare":
+      return bare(directory)
+  }
 }
 
 /** A copy is started: a build that comes in between does not change what is measured. */
 const balsa = (directory: string): Launch => {
   const copy = path.join(directory, "main.mjs")
   copyFileSync(program, copy)
-  return {
-    program: process.execPath,
-    arguments: (own, all) => [
-      copy,
-      ...flags({
-        id: own.name,
-        peers: all.flatMap(({ name, peer }) => (name === own.name ? [] : `${name}=127.0.0.1:${peer}`)).join(","),
-        "data-dir": path.join(directory, own.name),
-        "listen-client": `127.0.0.1:${own.client}`,
-        "listen-peer": `127.0.0.1:${own.peer}`,
-        heartbeat: `${heartbeatMillis}ms`,
-        "election-timeout": `${electionTimeoutMillis}ms`
-      })
-    ]
-  }
+  return balsaBy([copy], directory)
 }
+
+/** From its sources, where every function still has its file. */
+export const startForProfile = async (parent: string, preload: string): Promise<Cluster> => {
+  const launch = balsaBy(["--import", preload, local("../src/main.ts")], parent)
+  return Cluster.start(launch, parent, ["A", "B", "C"])
+}
+
+const balsaBy = (start: ReadonlyArray<string>, directory: string): Launch => ({
+  program: process.execPath,
+  arguments: (own, all) => [
+    ...start,
+    ...flags({
+      id: own.name,
+      peers: all.flatMap(({ name, peer }) => (name === own.name ? [] : `${name}=127.0.0.1:${peer}`)).join(","),
+      "data-dir": path.join(directory, own.name),
+      "listen-client": `127.0.0.1:${own.client}`,
+      "listen-peer": `127.0.0.1:${own.peer}`,
+      heartbeat: `${heartbeatMillis}ms`,
+      "election-timeout": `${electionTimeoutMillis}ms`
+    })
+  ]
+})
 
 const etcd = (directory: string): Launch => ({
   program: "etcd",
@@ -84,10 +136,38 @@ const etcd = (directory: string): Launch => ({
     })
 })
 
+const redis = (directory: string): Launch => ({
+  program: "redis-server",
+  arguments: ({ client }) =>
+    flags({
+      bind: "127.0.0.1",
+      port: String(client),
+      dir: directory,
+      appendonly: "yes",
+      appendfsync: "always",
+      save: ""
+    })
+})
+
+const bare = (directory: string): Launch => ({
+  program: process.execPath,
+  arguments: (own, all) => {
+    const first: Address = all[0]!
+    const log = path.join(directory, `${own.name}.bare`)
+    const role =
+      own === first ? ["leader", String(own.client), String(own.peer), log] : ["follower", String(first.peer), log]
+    return [local("./bare.ts"), ...role]
+  }
+})
+
 const flags = (values: Readonly<Record<string, string>>): ReadonlyArray<string> =>
   Object.entries(values).flatMap(([name, value]) => [`--${name}`, value])
 
-const versionAt = async (port: number): Promise<string> => {
+const versionOf = async (name: SystemName, port: number): Promise<string> => {
+  if (name === "redis") {
+    return /v=(\S+)/.exec(spawnSync("redis-server", ["--version"], { encoding: "utf8" }).stdout)?.[1] ?? "?"
+  }
+  if (name === "bare") return process.version
   const response = await fetch(`http://127.0.0.1:${port}/version`, { signal: AbortSignal.timeout(5000) })
   const version = (await response.json()) as { readonly balsa?: string; readonly etcdserver?: string }
   return version.balsa ?? version.etcdserver ?? "?"

@@ -1,48 +1,80 @@
 /**
- * What is asked: requests over a fixed set of keys, built beforehand so that sending one costs the
- * load generator next to nothing, and the same ones in the same order for every system.
+ * What is asked, and by how many. A name says all of it:
+ *
+ *     put-64          64 clients, values of 256 bytes
+ *     get-256         256 clients, linearizable
+ *     serializable-1  gets that one member may answer from what it has
+ *     mixed-64        half puts, half linearizable gets
+ *     put-50x16       50 clients that send 16 at once, and the next 16 when all are answered
+ *     put-64-16KB     larger values
  */
-import { post } from "./Connection.ts"
-import type { OperationName } from "./Options.ts"
+export type Kind = "put" | "get" | "serializable" | "mixed"
+export type Operation = "put" | "get" | "serializable"
 
-export const keyCount = 4096
-export const valueBytes = 256
-
-export interface Operation {
-  readonly name: OperationName
-  readonly requests: ReadonlyArray<Buffer>
-  /** Stands in every right answer: a get that finds nothing is an error here. */
-  readonly expected: string
+export interface Workload {
+  readonly name: string
+  readonly kind: Kind
+  readonly clients: number
+  readonly pipeline: number
+  readonly valueBytes: number
 }
 
-export const operation = (name: OperationName): Operation => {
-  switch (name) {
-    case "put":
-      return {
-        name,
-        requests: each((key, at) => post("/v3/kv/put", { key, value: value(at) })),
-        expected: `"revision":`
-      }
-    case "get":
-      return { name, requests: each((key) => post("/v3/kv/range", { key })), expected: `"value":"` }
-    case "serializable":
-      return {
-        name,
-        requests: each((key) => post("/v3/kv/range", { key, serializable: true })),
-        expected: `"value":"`
-      }
+const kinds: ReadonlyArray<Kind> = ["put", "get", "serializable", "mixed"]
+const maxClients = 10_000
+const maxPipeline = 1000
+const maxValueBytes = 32 * 1024
+const grammar = /^([a-z]+)-(\d+)(?:x(\d+))?(?:-(\d+)(B|KB))?$/
+
+export const parse = (name: string): Workload => {
+  const [, kind, clients, pipeline = "1", size = "256", unit] = grammar.exec(name) ?? []
+  const known = kinds.find((one) => one === kind)
+  if (known === undefined) {
+    throw new Error(`"${name}" is no workload; one is like put-64, get-1, mixed-64, put-50x16 or put-64-1KB`)
+  }
+  return {
+    name,
+    kind: known,
+    clients: within(name, "clients", Number(clients), maxClients),
+    pipeline: within(name, "requests at once", Number(pipeline), maxPipeline),
+    valueBytes: within(name, "bytes", Number(size) * (unit === "KB" ? 1024 : 1), maxValueBytes)
   }
 }
 
-const each = (request: (key: string, at: number) => Buffer): ReadonlyArray<Buffer> =>
-  Array.from({ length: keyCount }, (_, at) =>
-    request(Buffer.from(`bench/${String(at).padStart(8, "0")}`).toString("base64"), at)
-  )
+const within = (name: string, what: string, value: number, most: number): number => {
+  if (value >= 1 && value <= most) return value
+  throw new Error(`"${name}": ${what} must be 1 to ${most}`)
+}
 
-/** Bytes that differ from key to key, so that nothing is the same string by chance. */
-const value = (at: number): string => {
+/** In the order in which they are measured; gets come after puts, so that there is something to get. */
+export const usual: ReadonlyArray<string> = (
+  "put-1 put-64 put-256 put-50x16 get-1 get-64 get-256 serializable-1 serializable-64 serializable-256 " +
+  "mixed-64 put-64-1KB put-64-16KB"
+).split(" ")
+
+export const quick: ReadonlyArray<string> = ["put-1", "put-64", "put-50x16", "get-64", "serializable-64"]
+
+export const operationsOf = (kind: Kind): ReadonlyArray<Operation> => (kind === "mixed" ? ["put", "get"] : [kind])
+
+export interface Pair {
+  readonly key: string
+  readonly value: Buffer
+}
+
+const maxKeys = 4096
+const maxDataBytes = 16 * 1024 * 1024
+
+/** A fixed set for each size of values, the same for every system; a key has the same value always. */
+export const pairs = (valueBytes: number): ReadonlyArray<Pair> =>
+  Array.from({ length: Math.min(maxKeys, Math.floor(maxDataBytes / valueBytes)) }, (_, at) => ({
+    key: `bench/${valueBytes}/${String(at).padStart(8, "0")}`,
+    value: bytes(at, valueBytes)
+  }))
+
+/** Differ from key to key, so that no value is right by chance. */
+const bytes = (at: number, count: number): Buffer => {
   const random = shuffle(at + 1)
-  return Buffer.from(Array.from({ length: valueBytes }, () => random() & 255)).toString("base64")
+  const words = Uint32Array.from({ length: Math.ceil(count / 4) }, random)
+  return Buffer.from(words.buffer, 0, count)
 }
 
 /** xorshift32: the same numbers from the same seed, which must not be 0. */

@@ -1,88 +1,126 @@
 /**
- * Balsa beside etcd: the same requests, through the same JSON gateway, from the same load
- * generator, in turn. Ends by itself, and takes with it all that it started.
+ * Balsa beside etcd, Redis and a bare loop: the same values from the same load generator, in turn. Ends by
+ * itself, and takes with it all that it started.
  *
  *     npm run build && npm run bench -- --help
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import * as path from "node:path"
+import * as Chart from "./Chart.ts"
+import { Driver } from "./Driver.ts"
+import { dialects } from "./generator.ts"
 import * as Machine from "./Machine.ts"
 import * as Measurement from "./Measurement.ts"
 import * as Options from "./Options.ts"
+import * as Profile from "./Profile.ts"
 import * as Report from "./Report.ts"
 import * as Systems from "./Systems.ts"
-import * as Workload from "./Workload.ts"
+import type * as Workload from "./Workload.ts"
+
+// Each process that is started has a listener of its own for the end of this one.
+process.setMaxListeners(0)
+
+/** What goes on goes to standard error; standard output is the result. */
+const tell = (text: string): void => console.error(text)
 
 const main = async (options: Options.Options): Promise<void> => {
-  const systems = options.systems.filter((name) => {
-    const reason = Systems.missing(name)
-    if (reason !== undefined && name === "balsa") throw new Error(reason)
-    if (reason !== undefined) console.log(`! ${name} is left out: ${reason}`)
-    return reason === undefined
-  })
-  if (systems.length === 0) throw new Error("nothing is left to measure")
-
   const directory = mkdtempSync(path.join(tmpdir(), "balsa-bench-"))
   process.once("exit", () => rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }))
+  if (options.profile !== undefined) return Profile.draw(options.profile, options, directory)
+
+  const names = options.systems.filter((name) => {
+    const reason = Systems.missing(name)
+    if (reason !== undefined && (name === "balsa" || name === "gateway")) throw new Error(reason)
+    if (reason !== undefined) tell(`! ${name} is left out: ${reason}`)
+    return reason === undefined
+  })
+  if (names.length === 0) throw new Error("nothing is left to measure")
+
   const machine = Machine.describe(directory)
+  const driver = new Driver()
+  const systems = await Systems.startAll(names, directory)
+  tell(systems.map(({ name, version, dialect }) => `${name} ${version} (${dialect})`).join(", "))
+  const each = plan(systems, options)
+  const seconds =
+    options.rounds * each.length * (options.seconds + overheadSeconds) + each.length * (warmUpSeconds + overheadSeconds)
+  tell(`${options.rounds * each.length} measurements, about ${Math.ceil(seconds / 60)} min`)
+  const deadline = setTimeout(() => giveUp(`not finished in twice the time it should take`), 2000 * seconds + 120_000)
+
+  await warmUp(driver, each, options)
+  const measurements = await measureAll(driver, each, options)
+  clearTimeout(deadline)
+  driver.stop()
+  await Promise.all(systems.map(({ cluster }) => cluster.stop()))
+
+  const cells = Report.cells(measurements)
+  const rounds = `${options.rounds} ${options.rounds === 1 ? "round" : "rounds"} of ${options.seconds} s`
   for (const line of Report.header(machine)) console.log(line)
-  const started: Array<Systems.System> = []
-  for (const name of systems) started.push(await Systems.start(name, directory))
-  for (const { name, version } of started) console.log(`${name} ${version}: 3 members`)
-
-  await warmUp(started, options)
-  const measurements = await measureAll(started, options)
-  await Promise.all(started.map(({ cluster }) => cluster.stop()))
-
-  console.log(
-    `\nMedians of ${options.rounds} rounds of ${options.seconds} s, values of ${Workload.valueBytes} bytes:\n`
-  )
-  console.log(Report.table(measurements, systems))
+  console.log(`Medians of ${rounds}; ${systems.map(({ name, version }) => `${name} ${version}`).join(", ")}\n`)
+  console.log(Report.tables(cells))
   const problems = Report.problems(measurements)
   console.log(problems.length === 0 ? "\nno errors" : `\n${problems.join("\n")}`)
   if (options.json !== undefined) {
-    const versions = Object.fromEntries(started.map(({ name, version }) => [name, version]))
-    writeFileSync(options.json, `${JSON.stringify({ machine, options, versions, measurements }, undefined, 2)}\n`)
+    const versions = Object.fromEntries(systems.map(({ name, version }) => [name, version]))
+    const result = { machine, options, versions, cells, measurements: measurements.map(Report.toJson) }
+    writeFileSync(options.json, `${JSON.stringify(result)}\n`)
+    tell(`wrote ${options.json}`)
+  }
+  if (options.svg !== undefined) {
+    const subtitle = `${machine.date}, ${machine.processors}, ${rounds}, every write synced to disk; each group has its own scale`
+    writeFileSync(options.svg, Chart.svg(cells, "Operations per second", subtitle))
+    tell(`wrote ${options.svg}`)
+  }
+  if (problems.length > 0) process.exitCode = 1
+}
+
+interface Pair {
+  readonly system: Systems.System
+  readonly workload: Workload.Workload
+}
+
+/** The systems take turns within each workload, so that what else the machine does falls on all. */
+const plan = (systems: ReadonlyArray<Systems.System>, options: Options.Options): ReadonlyArray<Pair> =>
+  options.workloads.flatMap((workload) =>
+    systems.filter(({ dialect }) => dialects[dialect].speaks(workload)).map((system) => ({ system, workload }))
+  )
+
+const overheadSeconds = 0.5
+const warmUpSeconds = 0.5
+
+/** Every value that is asked for must be there; and what is compiled while it runs should be by then. */
+const warmUp = async (driver: Driver, each: ReadonlyArray<Pair>, { connections }: Options.Options): Promise<void> => {
+  tell("filling and warming up")
+  const filled = new Set<string>()
+  for (const { system, workload } of each) {
+    const what = `${system.cluster.pids.join()} ${workload.valueBytes}`
+    if (!filled.has(what)) await Measurement.fill(driver, system, workload)
+    filled.add(what)
+    await Measurement.take({ driver, system, workload, connections, round: 0, seconds: warmUpSeconds })
   }
 }
 
-const warmUpClients = 64
-const warmUpSeconds = 2
-
-const warmUp = async (systems: ReadonlyArray<Systems.System>, options: Options.Options): Promise<void> => {
-  console.log("warming up")
-  for (const system of systems) {
-    await Measurement.fill(system, Workload.operation("put"))
-    for (const name of options.operations) {
-      const operation = Workload.operation(name)
-      await Measurement.take({ system, operation, clients: warmUpClients, round: 0, seconds: warmUpSeconds })
-    }
-  }
-}
-
-/** The systems take turns within each round, so that what else the machine does falls on both. */
 const measureAll = async (
-  systems: ReadonlyArray<Systems.System>,
-  options: Options.Options
+  driver: Driver,
+  each: ReadonlyArray<Pair>,
+  { rounds, seconds, connections }: Options.Options
 ): Promise<ReadonlyArray<Measurement.Measurement>> => {
-  const operations = options.operations.map(Workload.operation)
-  const each = options.rounds * operations.length * options.clients.length * systems.length
-  console.log(`${each} measurements, about ${Math.ceil((each * (options.seconds + 0.5)) / 60)} min`)
   const measurements: Array<Measurement.Measurement> = []
-  for (let round = 1; round <= options.rounds; round++) {
-    console.log(`round ${round} of ${options.rounds}`)
-    for (const operation of operations) {
-      for (const clients of options.clients) {
-        for (const system of systems) {
-          const one = await Measurement.take({ system, operation, clients, round, seconds: options.seconds })
-          console.log(`  ${Report.line(one)}`)
-          measurements.push(one)
-        }
-      }
+  for (let round = 1; round <= rounds; round++) {
+    tell(`round ${round} of ${rounds}`)
+    // There and back: whatever a measurement leaves behind does not fall on the same one each time.
+    for (const { system, workload } of round % 2 === 1 ? each : each.toReversed()) {
+      const one = await Measurement.take({ driver, system, workload, connections, round, seconds })
+      tell(`  ${Report.line(one)}`)
+      measurements.push(one)
     }
   }
   return measurements
+}
+
+const giveUp = (reason: string): never => {
+  console.error(reason)
+  process.exit(1)
 }
 
 // Whatever is to be cleaned up hangs on "exit".
@@ -97,8 +135,5 @@ if (options === "help") {
   console.error(`${options.message}\n\n${Options.help}`)
   process.exitCode = 2
 } else {
-  await main(options).catch((error: unknown) => {
-    console.error(error instanceof Error ? error.message : error)
-    process.exit(1)
-  })
+  await main(options).catch((error: unknown) => giveUp(error instanceof Error ? error.message : String(error)))
 }

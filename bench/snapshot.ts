@@ -11,7 +11,7 @@ import * as path from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { Cluster } from "./Cluster.ts"
-import * as Connection from "./Connection.ts"
+import * as Connection from "./HttpConnection.ts"
 import { percentile } from "./Statistics.ts"
 import * as Usage from "./Usage.ts"
 
