@@ -218,6 +218,13 @@ const store: ReadonlyArray<Listed> = [
     balsa: "400, says so",
     reason: "everything has a limit",
     is: (trial) => isRefused(trial) && trial.input.what === "60 levels"
+  },
+  {
+    request: "a transaction whose ranges, read or compared, have more than 4,000,000 keys together",
+    etcd: "carried out, as far as there is memory",
+    balsa: "400 `etcdserver: too many operations in txn request`, with a `reason`",
+    reason: "every replica carries it out, and again when it starts",
+    is: undefined
   }
 ]
 
