@@ -13,7 +13,7 @@ import { Failure } from "./Failure.ts"
 import { Host } from "./Host.ts"
 import * as KeyArguments from "./KeyArguments.ts"
 import * as LeaseText from "./LeaseText.ts"
-import { ttlFlag } from "./LockCommand.ts"
+import { timeoutFlag, ttlFlag } from "./LockCommand.ts"
 import { UsageError } from "./UsageError.ts"
 
 export const electCommand = Command.make(
@@ -37,11 +37,7 @@ export const electCommand = Command.make(
     ttl: ttlFlag,
     base64: KeyArguments.base64,
     ...ClientOptions.clientFlags,
-    timeout: ClientOptions.clientFlags.timeout.pipe(
-      Flag.withDescription(
-        `How long to wait for the cluster to answer, not for the election; ${ClientOptions.defaultTimeout} (BALSA_TIMEOUT)`
-      )
-    )
+    timeout: timeoutFlag("election")
   },
   Effect.fnUntraced(function* (input) {
     const options = yield* ClientOptions.resolve("elect", input)

@@ -18,6 +18,14 @@ import { NotFound } from "./NotFound.ts"
 import { ProgramEnd } from "./ProgramEnd.ts"
 import { UsageError } from "./UsageError.ts"
 
+/** Waiting for one's turn has no end of its own. */
+export const timeoutFlag = (what: string) =>
+  ClientOptions.clientFlags.timeout.pipe(
+    Flag.withDescription(
+      `How long to wait for the cluster to answer, not for the ${what}; ${ClientOptions.defaultTimeout} (BALSA_TIMEOUT)`
+    )
+  )
+
 export const ttlFlag = Flag.String("ttl").pipe(
   Flag.withMetavar("SECONDS"),
   Flag.withDescription(
@@ -37,11 +45,7 @@ export const lockCommand = Command.make(
     ttl: ttlFlag,
     try: KeyArguments.flag("try", "Do not wait: exit with 3 if somebody has it"),
     ...ClientOptions.clientFlags,
-    timeout: ClientOptions.clientFlags.timeout.pipe(
-      Flag.withDescription(
-        `How long to wait for the cluster to answer, not for the lock; ${ClientOptions.defaultTimeout} (BALSA_TIMEOUT)`
-      )
-    )
+    timeout: timeoutFlag("lock")
   },
   Effect.fnUntraced(function* (input) {
     const given = yield* ClientOptions.resolve("lock", input)

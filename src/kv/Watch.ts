@@ -2,6 +2,7 @@
  * What a watch sees of a revision. A revision is seen as a whole or not at all: what it changed within the range, less
  * what is filtered out, in the order in which it was done.
  */
+import * as History from "./History.ts"
 import type { Change, Changes } from "./History.ts"
 import type { Key, KeyRange, KeyValue } from "./KeyValue.ts"
 import { weighPair } from "./KvState.ts"
@@ -25,13 +26,12 @@ export const seen = (watch: Watch, record: Changes): Changes | undefined => {
   return some.length === 0 ? undefined : { ...record, changes: some }
 }
 
-export const sees = (watch: Watch, change: Change): boolean => isWanted(watch, change) && includes(watch, keyOf(change))
+export const sees = (watch: Watch, change: Change): boolean =>
+  isWanted(watch, change) && includes(watch, History.keyOf(change))
 
 /** By its kind alone. */
 export const isWanted = (watch: Watch, change: Change): boolean =>
   change._tag === "Put" ? !watch.noPut : !watch.noDelete
-
-export const keyOf = (change: Change): Key => (change._tag === "Put" ? change.kv.key : change.key)
 
 export const includes = ({ key, rangeEnd }: KeyRange, candidate: Key): boolean => {
   if (rangeEnd === undefined) return candidate === key

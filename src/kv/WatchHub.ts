@@ -157,7 +157,7 @@ export class WatchHub {
       if (unitsLeft <= 0) return this.#ask()
       const record = recordAt(state, this.#lookedAt + 1)
       for (const change of record.changes) {
-        this.#index.visit(Watch.keyOf(change), (cursor) => this.#mark(cursor, change))
+        this.#index.visit(History.keyOf(change), (cursor) => this.#mark(cursor, change))
       }
       this.#lookedAt = record.revision
       unitsLeft -= 1 + record.changes.length

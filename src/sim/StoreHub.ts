@@ -2,6 +2,7 @@
  * The store's own hub (kv/WatchHub.ts) as replicas of the simulator have it. Its turns come when somebody reads, one at a time,
  * and are short, so that what is due is spread over many; and nobody takes anything before it is told to.
  */
+import * as History from "../kv/History.ts"
 import type { Change, Changes } from "../kv/History.ts"
 import type { KvState } from "../kv/KvState.ts"
 import * as Seen from "../kv/Watch.ts"
@@ -72,7 +73,7 @@ const eventsOf = (
   compacted: number
 ): ReadonlyArray<WatchEvent> =>
   changes.map((change: Change) => ({
-    key: Seen.keyOf(change),
+    key: History.keyOf(change),
     modRevision: revision,
     kv: change._tag === "Put" ? change.kv : undefined,
     prev: Seen.previous(request, change, compacted)

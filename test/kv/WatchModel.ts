@@ -1,9 +1,10 @@
 /** A hub in the hands of a test: it does its turns when told. */
+import * as History from "../../src/kv/History.ts"
 import { ClusterTime } from "../../src/raft/LogEntry.ts"
 import { historySince, type KvCommand } from "../../src/kv/KvCommand.ts"
 import { KvMachine } from "../../src/kv/KvMachine.ts"
 import type { KvState } from "../../src/kv/KvState.ts"
-import * as Watch from "../../src/kv/Watch.ts"
+import type * as Watch from "../../src/kv/Watch.ts"
 import type { Taken, Watcher } from "../../src/kv/Watcher.ts"
 import { WatchHub, type WatchLimits } from "../../src/kv/WatchHub.ts"
 
@@ -99,5 +100,5 @@ export const textOf = (taken: Taken): string => {
   }
 }
 
-const signOf = (change: Parameters<typeof Watch.keyOf>[0]): string =>
-  `${change._tag === "Put" ? "+" : "-"}${Watch.keyOf(change)}`
+const signOf = (change: Parameters<typeof History.keyOf>[0]): string =>
+  `${change._tag === "Put" ? "+" : "-"}${History.keyOf(change)}`

@@ -1,6 +1,7 @@
 /** When a key is to go, as Redis' commands say it, and the commands that do nothing else. */
 import type { Key } from "../../kv/KeyValue.ts"
 import type { Compare, Operation, Put } from "../../kv/KvCommand.ts"
+import { maxTtlSeconds } from "../../kv/Leases.ts"
 import {
   branchOf,
   choose,
@@ -15,13 +16,22 @@ import {
   type Words
 } from "./Step.ts"
 
-/** 285 years, the longest that a lease may take. */
-const maxMillis = 9_000_000_000_000n
+/** The longest that a lease may take. */
+export const maxMillis = BigInt(maxTtlSeconds) * 1000n
 
 export const invalidExpiry = (command: string): RespError =>
   new RespError(`ERR invalid expire time in '${command.toLowerCase()}' command`)
 
-const units: { readonly [option: string]: { readonly millis: bigint; readonly absolute: boolean } } = {
+interface Unit {
+  readonly millis: bigint
+  readonly absolute: boolean
+}
+
+/** From now on. A time of day is by this replica's clock. */
+const millisOf = ({ millis, absolute }: Unit, amount: bigint): bigint =>
+  amount * millis - (absolute ? BigInt(Date.now()) : 0n)
+
+const units: { readonly [option: string]: Unit } = {
   EX: { millis: 1000n, absolute: false },
   PX: { millis: 1n, absolute: false },
   EXAT: { millis: 1000n, absolute: true },
@@ -39,7 +49,7 @@ export const ttlOf = (command: string, option: string, word: Buffer | undefined)
   if (unit === undefined || word === undefined) return syntaxError
   const amount = integerOf(word)
   if (amount === undefined) return notAnInteger
-  const millis = amount * unit.millis - (unit.absolute ? BigInt(Date.now()) : 0n)
+  const millis = millisOf(unit, amount)
   if (amount <= 0n || millis > maxMillis) return invalidExpiry(command)
   return Number(millis)
 }
@@ -70,10 +80,9 @@ export const expire =
   (words: Words): Step | RespError => {
     const command = nameOf(words[0]!)
     const key = keyOf(words[1]!)
-    const { millis, absolute } = units[unit]!
     const amount = integerOf(words[2]!)
     if (amount === undefined) return notAnInteger
-    const ttl = amount * millis - (absolute ? BigInt(Date.now()) : 0n)
+    const ttl = millisOf(units[unit]!, amount)
     if (ttl > maxMillis || ttl < -maxMillis * 10n) return invalidExpiry(command)
     const condition = words[3] === undefined ? "" : nameOf(words[3])
     if (words.length > 4 || !["", "NX", "XX"].includes(condition)) {

@@ -3,7 +3,7 @@ import type { Key, KeyRange } from "../../kv/KeyValue.ts"
 import type { OperationResult } from "../../kv/KvCommand.ts"
 import type { RangeQuery } from "../../kv/KvQuery.ts"
 import type { Cursors } from "./Cursors.ts"
-import { deleteKey } from "./Expiry.ts"
+import { deleteKey, maxMillis, touch } from "./Expiry.ts"
 import * as Glob from "./Glob.ts"
 import {
   all,
@@ -181,20 +181,12 @@ export const evaluate = (words: Words): Step | RespError => {
     return new RespError("ERR Number of keys can't be greater than number of args")
   }
   const ttl = isExtend ? integerOf(millis!) : 1n
-  if (ttl === undefined || ttl < 1n || ttl > 9_000_000_000_000n) return notAnInteger
+  if (ttl === undefined || ttl < 1n || ttl > maxMillis) return notAnInteger
   const name = keyOf(key)
-  const touched = {
-    _tag: "Put",
-    key: name,
-    value: new Uint8Array(0),
-    prevKv: false,
-    ignoreValue: true,
-    ttlMillis: Number(ttl)
-  } as const
   return {
     operation: choose(
       [{ key: name, rangeEnd: undefined, result: "Equal", target: { _tag: "Value", value } }],
-      [isExtend ? touched : deleteKey(name)],
+      [isExtend ? touch(name, Number(ttl)) : deleteKey(name)],
       []
     ),
     logged: true,

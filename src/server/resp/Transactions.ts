@@ -44,7 +44,7 @@ export class Transactions {
         return undefined
       default:
         if (this.queue !== undefined) return this.add(this.queue, words)
-        return name === "UNWATCH" ? late((to) => this.unwatched(() => to.simple("OK"))) : undefined
+        return name === "UNWATCH" ? this.unwatched() : undefined
     }
   }
 
@@ -57,9 +57,11 @@ export class Transactions {
     this.watched.clear()
   }
 
-  private unwatched(then: () => void): void {
-    this.unwatch()
-    then()
+  private unwatched(): Item {
+    return late((to) => {
+      this.unwatch()
+      to.simple("OK")
+    })
   }
 
   private add(queue: Queue, words: Words): Item {
@@ -84,7 +86,7 @@ export class Transactions {
   private discard(): Item {
     if (this.queue === undefined) return said((to) => to.error("ERR DISCARD without MULTI"))
     this.forget()
-    return late((to) => this.unwatched(() => to.simple("OK")))
+    return this.unwatched()
   }
 
   private exec(): Item {
