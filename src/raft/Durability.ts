@@ -5,7 +5,8 @@
  * The order is the contract. Everything right of `Persist` waits until it is durable, so an
  * output leaves only when the state that produced it, or a successor of that state, can no
  * longer be lost. Left of it stand at most a leader's AppendEntries, and only when term and
- * vote were durable before: others may store entries while the leader does (thesis §10.2.1).
+ * vote were durable before: others may store entries while the leader does (thesis §10.2.1); and answers
+ * to clients that rest on nothing of it, for what they tell of was committed and on disk before.
  */
 import type { Configuration } from "./Configuration.ts"
 import * as Logs from "./Log.ts"
@@ -34,11 +35,29 @@ export const seal = <S, C, Q, R, A>(
   // A sole voter commits what it has just logged, and would say so before its disk can; perhaps it is not the sole one any more.
   const isAhead = after.stateMachine.commitIndex > Logs.lastIndex(before.stateMachine.log)
   if (hardState !== undefined || admitted !== undefined || isAhead) return [persist, ...effects]
-  return [...effects.filter(mayLeaveEarly), persist, ...effects.filter((effect) => !mayLeaveEarly(effect))]
+  const appends = effects.filter(isAppend)
+  const answers = showsWhatIsDurable(persist, after) ? effects.filter(isAnswer) : []
+  const rest = effects.filter((effect) => !isAppend(effect) && !(answers.length > 0 && isAnswer(effect)))
+  return [...appends, ...answers, persist, ...rest]
 }
 
-const mayLeaveEarly = <C, R, A, S>(effect: RaftEffect<C, R, A, S>): boolean =>
+/**
+ * Whether all that is applied was on disk before this `Persist`, which adds to the log behind it and does nothing else:
+ * then it may be shown, and clients answered, while the disk works.
+ */
+export const showsWhatIsDurable = <S, C, Q>(
+  { hardState, admitted, base, log }: Persist<C>,
+  { stateMachine }: ServerState<S, C, Q>
+): boolean =>
+  hardState === undefined &&
+  admitted === undefined &&
+  base === undefined &&
+  (log === undefined || stateMachine.commitIndex < log.from)
+
+const isAppend = <C, R, A, S>(effect: RaftEffect<C, R, A, S>): boolean =>
   effect._tag === "Send" && effect.message._tag === "AppendEntries"
+
+const isAnswer = <C, R, A, S>(effect: RaftEffect<C, R, A, S>): boolean => effect._tag === "Reply"
 
 const hardStateChange = <S, C, Q>(before: ServerState<S, C, Q>, after: ServerState<S, C, Q>): HardState | undefined =>
   before.currentTerm === after.currentTerm && before.votedFor === after.votedFor

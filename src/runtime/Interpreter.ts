@@ -6,8 +6,9 @@
  *
  * Per batch this costs a few Effect calls; per command, plain functions only.
  */
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Fiber } from "effect"
 import type { StateCodec } from "../codec/StateCodec.ts"
+import * as Durability from "../raft/Durability.ts"
 import { Instant, type ReplicaId } from "../raft/LogEntry.ts"
 import type { Message } from "../raft/Message.ts"
 import type { RaftEffect } from "../raft/RaftEffect.ts"
@@ -101,15 +102,24 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     }
   })
 
-  const carryOut = Effect.fnUntraced(function* (effects: ReadonlyArray<RaftEffect<Bytes, R, A, S>>) {
+  const carryOut = Effect.fnUntraced(function* (step: CarriedOut<S, R, Q, A>) {
+    const { after, effects } = step
     let outgoing = new Map<ReplicaId, Array<Message<Bytes>>>()
+    const answers: Array<Reply<R, A>> = []
+    let isEarly = effects.some(({ _tag }) => _tag === "Persist")
     for (const effect of effects) {
       switch (effect._tag) {
-        case "Persist":
+        case "Persist": {
+          isEarly = false
           flush(transport, outgoing)
           outgoing = new Map()
-          yield* storage.persist(effect)
+          // While the disk works, there is time for whoever waits for what is durable already.
+          const writing = yield* Effect.forkChild(storage.persist(effect), { startImmediately: true })
+          for (const answer of answers) reply(answer)
+          if (Durability.showsWhatIsDurable(effect, after)) show(step)
+          yield* Fiber.join(writing)
           break
+        }
         case "Send": {
           if (effect.message._tag === "InstallSnapshotReply") {
             jobs.afterStored(() => transport.send(effect.to, [effect.message]))
@@ -120,11 +130,10 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
           else messages.push(effect.message)
           break
         }
-        case "Reply": {
-          const again = requests.onReply(effect.request, effect.outcome)
-          if (again !== undefined) submit(again)
+        case "Reply":
+          if (isEarly) answers.push(effect)
+          else reply(effect)
           break
-        }
         case "LeaderChanged":
           for (const request of requests.commands(now())) submit(request)
           break
@@ -146,7 +155,19 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
       }
     }
     flush(transport, outgoing)
+    if (shown !== after) show(step)
   })
+
+  const reply = ({ request, outcome }: Reply<R, A>): void => {
+    const again = requests.onReply(request, outcome)
+    if (again !== undefined) submit(again)
+  }
+
+  /** What the step has come to is there to be seen. */
+  const show = (step: CarriedOut<S, R, Q, A>): void => {
+    shown = step.after
+    options.onCarriedOut?.(step)
+  }
 
   const submit = ({ request, command }: Resubmission): void =>
     mailbox.put(
@@ -177,9 +198,7 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     const role = RoleChange.describe(before, after, events)
     if (role !== undefined) yield* Effect.logInfo(role)
     for (const { level, text } of Notices.describe(before, after)) yield* Effect.logWithLevel(level)(text)
-    yield* carryOut(effects)
-    shown = after
-    options.onCarriedOut?.({ before, after, effects })
+    yield* carryOut({ before, after, effects })
   })
 
   const result: Interpreter<S, Q> = {
@@ -191,6 +210,8 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
   }
   return result
 })
+
+type Reply<R, A> = Extract<RaftEffect<Bytes, R, A>, { readonly _tag: "Reply" }>
 
 const flush = (
   transport: Transport["Service"],
