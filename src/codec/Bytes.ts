@@ -84,6 +84,11 @@ export class Writer {
     this.buffer.write(value, at)
   }
 
+  /** What has been written from `start` on: a view, which must not be written to. */
+  since(start: number): Buffer {
+    return this.buffer.subarray(start, this.at)
+  }
+
   /** Overwrites four bytes written earlier. */
   patchU32(at: number, value: number): void {
     this.buffer.writeUInt32LE(value, at)
@@ -101,12 +106,17 @@ export class Reader {
   private at: number
 
   constructor(bytes: Uint8Array, offset = 0) {
-    this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.at = offset
   }
 
   get offset(): number {
     return this.at
+  }
+
+  /** What has been read from `start` on: a view. */
+  since(start: number): Buffer {
+    return this.buffer.subarray(start, this.at)
   }
 
   get remaining(): number {
@@ -181,5 +191,20 @@ export class Reader {
     const length = this.u32()
     const at = this.take(length)
     return at < 0 ? "" : this.buffer.toString("utf8", at, at + length)
+  }
+
+  /** As `utf8`, and the very same string where it is `expected`, as with names of which there are few. */
+  utf8Like(expected: string): string {
+    const { length } = expected
+    const at = this.at + 4
+    if (this.failed || at + length > this.buffer.length || this.buffer.readUInt32LE(this.at) !== length) {
+      return this.utf8()
+    }
+    for (let i = 0; i < length; i++) {
+      const unit = expected.charCodeAt(i)
+      if (unit > 0x7f || this.buffer[at + i] !== unit) return this.utf8()
+    }
+    this.at = at + length
+    return expected
   }
 }

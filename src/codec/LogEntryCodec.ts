@@ -22,11 +22,13 @@ export const writeRequestId = (to: Writer, request: RequestId): void => {
   to.safe(request.sequence)
 }
 
-export const readRequestId = (from: Reader): RequestId => ({
-  replica: ReplicaId(from.utf8()),
-  incarnation: from.safe(),
-  sequence: from.safe()
-})
+/** Whose request was read last: mostly it is whose the next one is. */
+let lastReplica = ReplicaId("")
+
+export const readRequestId = (from: Reader): RequestId => {
+  lastReplica = ReplicaId(from.utf8Like(lastReplica))
+  return { replica: lastReplica, incarnation: from.safe(), sequence: from.safe() }
+}
 
 export const writeEntry = (to: Writer, entry: LogEntry<Uint8Array>): void => {
   to.safe(entry.index)
@@ -50,6 +52,43 @@ export const writeEntry = (to: Writer, entry: LogEntry<Uint8Array>): void => {
       to.safe(payload.version)
       return writeOptional(to, payload.ceiling, (ceiling) => to.safe(ceiling))
   }
+}
+
+interface Encoded {
+  readonly first: LogEntry<Uint8Array>
+  readonly last: LogEntry<Uint8Array>
+  readonly count: number
+  readonly bytes: Uint8Array
+}
+
+/** Entries that were encoded or decoded a moment ago: a leader's go to each follower and into its log, a follower's from the leader into its log. */
+const recent: Array<Encoded | undefined> = Array.from({ length: 4 }, () => undefined)
+let oldest = 0
+
+const remember = (entries: ReadonlyArray<LogEntry<Uint8Array>>, bytes: Uint8Array): void => {
+  recent[oldest] = { first: entries[0]!, last: entries.at(-1)!, count: entries.length, bytes }
+  oldest = (oldest + 1) % recent.length
+}
+
+/** A piece of a log, one entry after the other. Between the same first and last entry there are always the same ones. */
+export const writeEntries = (to: Writer, entries: ReadonlyArray<LogEntry<Uint8Array>>): void => {
+  const { length } = entries
+  if (length === 0) return
+  const [first] = entries
+  const last = entries[length - 1]
+  for (const known of recent) {
+    if (known !== undefined && known.first === first && known.last === last && known.count === length) {
+      return to.raw(known.bytes)
+    }
+  }
+  const start = to.length
+  for (const entry of entries) writeEntry(to, entry)
+  remember(entries, to.since(start))
+}
+
+/** What was read of `entries`, and may be written again. */
+export const wereRead = (entries: ReadonlyArray<LogEntry<Uint8Array>>, from: Reader, start: number): void => {
+  if (entries.length > 0 && !from.failed) remember(entries, from.since(start))
 }
 
 export const readEntry = (from: Reader): LogEntry<Uint8Array> => {

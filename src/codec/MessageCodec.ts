@@ -22,7 +22,7 @@ import type {
 import { Reader, Writer } from "./Bytes.ts"
 import { readAmendment, writeAmendment } from "./ConfigurationCodec.ts"
 import { readBoolean, readOptional, readSoundPosition, writeBoolean, writeOptional, writePosition } from "./Fields.ts"
-import { readEntry, readRequestId, writeEntry, writeRequestId } from "./LogEntryCodec.ts"
+import { readEntry, readRequestId, wereRead, writeEntries, writeRequestId } from "./LogEntryCodec.ts"
 import * as Parts from "./MessageParts.ts"
 
 /** 3: members that change, handing over, what a sender understands; heartbeats of their own. */
@@ -121,8 +121,7 @@ const writeMessage = (to: Writer, message: Message<Uint8Array>): void => {
       to.safe(message.leaderCommit)
       to.safe(message.round)
       to.u32(message.entries.length)
-      for (const entry of message.entries) writeEntry(to, entry)
-      return
+      return writeEntries(to, message.entries)
     case "AppendEntriesReply":
       to.safe(message.round)
       Parts.writeResult(to, message.result)
@@ -279,6 +278,7 @@ const readAppendEntries = (from: Reader, term: Term): AppendEntries<Uint8Array> 
   const entries: Array<LogEntry<Uint8Array>> = []
   let index: number = prev.index
   let lastTerm = Math.max(prev.term, 1)
+  const start = from.offset
   for (let i = 0; i < count && !from.failed; i++) {
     const entry = readEntry(from)
     if (entry.index !== ++index || entry.term < lastTerm) from.fail()
@@ -286,6 +286,7 @@ const readAppendEntries = (from: Reader, term: Term): AppendEntries<Uint8Array> 
     entries.push(entry)
   }
   if (Math.max(prev.term, entries.length === 0 ? 0 : lastTerm) > term) from.fail()
+  wereRead(entries, from, start)
   return { _tag: "AppendEntries", term, prev, entries, leaderCommit, round }
 }
 

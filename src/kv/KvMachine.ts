@@ -19,9 +19,10 @@ import * as Ranging from "./Ranging.ts"
 import { deleteRange, merge, put, putProblem, rejected, txn, unreadable } from "./Txns.ts"
 import * as Writing from "./Writing.ts"
 
-const apply = (state: KvState, command: KvCommand, { time, version }: Context): readonly [KvState, KvResult] => {
+const apply = (state: KvState, command: KvCommand, { time, version, batch }: Context): readonly [KvState, KvResult] => {
   if (command._tag === "Compact") return compact(state, command.revision)
-  const writing = Writing.begin(state, time)
+  // Once a put has begun, nothing can keep it from being done; anything else may be given up in the middle.
+  const writing = Writing.begin(state, time, command._tag === "Put" ? batch : undefined)
   const result = carryOut(writing, command)
   if (typeof result === "string") return [state, rejected(state, result)]
   const after = Writing.finish(writing)

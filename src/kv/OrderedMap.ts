@@ -19,6 +19,7 @@ import {
   type Node,
   type Owner,
   remove as removeFromNode,
+  replace,
   split
 } from "./OrderedMapNode.ts"
 
@@ -46,23 +47,47 @@ export const owner = (): Owner => ({})
 export const size = <V>(map: OrderedMap<V>): number => rootOf(map).size
 
 export const get = <V>(map: OrderedMap<V>, key: Key): V | undefined => {
-  let node = rootOf(map)
-  while (!node.leaf) node = node.items[childIndex(node.keys, key)]!
+  const root = rootOf(map)
+  gone.root = undefined
+  let node = root
+  let depth = 0
+  while (!node.leaf) {
+    const at = childIndex(node.keys, key)
+    way[depth++] = at
+    node = node.items[at]!
+  }
   const at = lowerBound(node.keys, key)
-  return node.keys[at] === key ? node.items[at] : undefined
+  way[depth] = at
+  if (node.keys[at] !== key) return undefined
+  gone.root = root
+  gone.key = key
+  return node.items[at]
 }
+
+/**
+ * The way to the key that was found last. Whoever has looked for one mostly sets it next, and need not compare keys again, which is
+ * most of what either costs. Nobody sees it: any change makes it forgotten.
+ */
+const way: Array<number> = []
+const gone: { root: unknown; key: Key } = { root: undefined, key: "" }
 
 /** O(log n). The key must be a string of units 0 to 255; any such string will do, the empty one too. */
 export const set = <V>(map: OrderedMap<V>, key: Key, value: V, by?: Owner): OrderedMap<V> => {
-  const root = insert(rootOf(map), key, value, by)
+  const before = rootOf(map)
+  const isKnown = gone.root === before && gone.key === key
+  gone.root = undefined
+  if (isKnown) return mapOf(replace(before, way, 0, value, by))
+  const root = insert(before, key, value, by)
   if (root.items.length <= maxItems) return mapOf(root)
   const { left, separator, right } = split(root, root.items.length >>> 1, by)
   return mapOf<V>(branchOf([separator], [left, right], by))
 }
 
 /** O(log n). The very same map if the key is not there. */
-export const remove = <V>(map: OrderedMap<V>, key: Key, by?: Owner): OrderedMap<V> =>
-  mapOf(lowered(removeFromNode(rootOf(map), key, by)))
+export const remove = <V>(map: OrderedMap<V>, key: Key, by?: Owner): OrderedMap<V> => {
+  gone.root = undefined
+  return mapOf(lowered(removeFromNode(rootOf(map), key, by)))
+}
 
 /** Takes pairs in ascending order of their keys. */
 export interface Builder<V> {

@@ -107,6 +107,24 @@ export const insert = <V>(node: Node<V>, key: Key, value: V, owner: Owner | unde
   return branch
 }
 
+/** `node` with another value at the end of the way `at`: in each node from `depth` on, which item it goes through. */
+export const replace = <V>(
+  node: Node<V>,
+  at: ReadonlyArray<number>,
+  depth: number,
+  value: V,
+  owner: Owner | undefined
+): Node<V> => {
+  if (node.leaf) {
+    const leaf = writableLeaf(node, owner)
+    leaf.items[at[depth]!] = value
+    return leaf
+  }
+  const branch = writableBranch(node, owner)
+  branch.items[at[depth]!] = replace(node.items[at[depth]!]!, at, depth + 1, value, owner)
+  return branch
+}
+
 /**
  * Keys that arrive in ascending order would leave half-empty leaves behind them: a last leaf
  * that has just grown at its end stays full.

@@ -19,7 +19,7 @@ export interface Writing {
   liveBytes: number
   historyBytes: number
   /** A hole is where a key came and went. */
-  readonly changes: Array<History.Change | undefined>
+  changes: Array<History.Change | undefined>
   /** How many there are. */
   changed: number
   /** Where that of each key is; made when it is asked for first, as for most commands it never is. */
@@ -28,10 +28,11 @@ export interface Writing {
   looked: number
 }
 
-export const begin = (before: KvState, time: ClusterTime): Writing => ({
+/** Under an `owner` that is not its own, it must be carried out to the end: maps of the state before may change with it. */
+export const begin = (before: KvState, time: ClusterTime, owner: OrderedMap.Owner = OrderedMap.owner()): Writing => ({
   before,
   time,
-  owner: OrderedMap.owner(),
+  owner,
   keys: before.keys,
   deletions: before.deletions,
   leases: before.leases,
@@ -143,7 +144,9 @@ const beginningOf = (change: History.Change): Pick<Extract<History.Change, { _ta
 const note = (writing: Writing, change: History.Change, earlier: number | undefined): void => {
   if (earlier === undefined) {
     writing.places?.set(History.keyOf(change), writing.changes.length)
-    writing.changes.push(change)
+    // Most commands change one key: room for many is made when there are many.
+    if (writing.changes.length === 0) writing.changes = [change]
+    else writing.changes.push(change)
     writing.changed++
   } else {
     writing.historyBytes -= weighChange(writing.changes[earlier]!)
@@ -194,11 +197,32 @@ const withoutHoles = ({ changes, changed }: Writing): ReadonlyArray<History.Chan
 const noBytes = new Uint8Array(0)
 
 /**
+ * Values of middling length share buffers of so many bytes, for a buffer of its own costs more than its bytes. Smaller ones lie in their
+ * objects, larger ones are worth a buffer; and as long as one value of a shared one is there, no more than this stays for it.
+ */
+const sharedBytes = 2048
+const shortest = 65
+const longest = sharedBytes / 3
+/** Nobody sees where a value lies: this is no state of the store. */
+let shared = new Uint8Array(sharedBytes)
+let taken = 0
+
+/**
  * A value that may be kept for ever. What arrives is often a small view into a large network or file
  * buffer, all of which would stay in memory as long as the view; so unless the view is at
- * least half of its buffer, its bytes are copied into one of their own.
+ * least half of its buffer, its bytes are copied.
  */
 export const owned = (value: Uint8Array): Uint8Array => {
-  if (value.byteLength === 0) return noBytes
-  return value.buffer.byteLength <= 2 * value.byteLength ? value : new Uint8Array(value)
+  const { byteLength } = value
+  if (byteLength === 0) return noBytes
+  if (value.buffer.byteLength <= 2 * byteLength) return value
+  if (byteLength < shortest || byteLength > longest) return new Uint8Array(value)
+  if (taken + byteLength > sharedBytes) {
+    shared = new Uint8Array(sharedBytes)
+    taken = 0
+  }
+  const copy = new Uint8Array(shared.buffer, taken, byteLength)
+  copy.set(value)
+  taken += byteLength
+  return copy
 }

@@ -32,6 +32,11 @@ export interface Context {
   readonly time: ClusterTime
   /** What the cluster has agreed on: a command of a later version means nothing yet, to nobody (see Versions). */
   readonly version: number
+  /**
+   * The same for all commands that are applied in one go, and never seen again; not always there. Nobody else sees the states in
+   * between, so a machine may change in place what it has made under this object, as long as it cannot give the command up any more.
+   */
+  readonly batch?: object
 }
 
 export const versionOf = (machine: { readonly version?: number }): number => machine.version ?? 1

@@ -9,7 +9,7 @@ import type { Configuration } from "./Configuration.ts"
 import { ClusterTime, Index, type LogEntry, type ReplicaId, type RequestId } from "./LogEntry.ts"
 import type { Log } from "./Log.ts"
 import * as Logs from "./Log.ts"
-import { type Machine, versionOf } from "./Machine.ts"
+import { type Context, type Machine, versionOf } from "./Machine.ts"
 import type { Outcome, Superseded } from "./RaftEffect.ts"
 import type { Image } from "./Snapshot.ts"
 
@@ -133,6 +133,8 @@ export const apply = <S, C, R>(
   let { value, hash, marks, appliedBytes, time, version, ceiling } = stateMachine
   let outdated: number | undefined
   let applied: Map<ReplicaId, RequestId> | undefined
+  const batch = {}
+  let context: Context = { time, version, batch }
   for (let index = lastApplied + 1; index <= end; index++) {
     const entry = Logs.get(log, Index(index))!
     const { payload } = entry
@@ -144,7 +146,8 @@ export const apply = <S, C, R>(
         // Leaders stamp what never falls; that it does not is not left to them.
         if (payload.time > time) time = payload.time
         if (isLater(request, (applied ?? stateMachine.applied).get(request.replica))) {
-          const [next, result] = machine.apply(value, command, { time, version })
+          if (context.time !== time || context.version !== version) context = { time, version, batch }
+          const [next, result] = machine.apply(value, command, context)
           value = next
           digest = machine.digest(command, result)
           applied ??= new Map(stateMachine.applied)
