@@ -9,8 +9,10 @@
 import { Clock, Effect, Fiber } from "effect"
 import type { StateCodec } from "../codec/StateCodec.ts"
 import * as Durability from "../raft/Durability.ts"
-import { Instant, type ReplicaId } from "../raft/LogEntry.ts"
+import * as Logs from "../raft/Log.ts"
+import { Index, Instant, type ReplicaId } from "../raft/LogEntry.ts"
 import type { Message } from "../raft/Message.ts"
+import * as Overtaking from "../raft/Overtaking.ts"
 import type { RaftEffect } from "../raft/RaftEffect.ts"
 import type { RaftEvent } from "../raft/RaftEvent.ts"
 import type { Replica } from "../raft/Replica.ts"
@@ -116,8 +118,13 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
           // While the disk works, there is time for whoever waits for what is durable already.
           const writing = yield* Effect.forkChild(storage.persist(effect), { startImmediately: true })
           for (const answer of answers) reply(answer)
-          if (Durability.showsWhatIsDurable(effect, after)) show(step)
-          yield* Fiber.join(writing)
+          const isShown = Durability.showsWhatIsDurable(effect, after)
+          if (isShown) {
+            show(step)
+            letOvertake(Index(effect.log === undefined ? Logs.lastIndex(after.stateMachine.log) : effect.log.from - 1))
+          }
+          yield* Effect.ensuring(Fiber.join(writing), endOvertaking)
+          if (overtaking.defect !== undefined) yield* Effect.die(overtaking.defect)
           break
         }
         case "Send": {
@@ -125,9 +132,7 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
             jobs.afterStored(() => transport.send(effect.to, [effect.message]))
             break
           }
-          const messages = outgoing.get(effect.to)
-          if (messages === undefined) outgoing.set(effect.to, [effect.message])
-          else messages.push(effect.message)
+          gather(outgoing, effect)
           break
         }
         case "Reply":
@@ -155,8 +160,64 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
       }
     }
     flush(transport, outgoing)
-    if (shown !== after) show(step)
+    // What has overtaken it is shown already.
+    if (shown !== after && state === after) show(step)
   })
+
+  /** What is done while the disk works: up to which entry the log is on it, and what went wrong. */
+  const overtaking: { durable: Index; isDue: boolean; isOver: boolean; defect: unknown } = {
+    durable: Index(0),
+    isDue: false,
+    isOver: true,
+    defect: undefined
+  }
+
+  const letOvertake = (durable: Index): void => {
+    overtaking.durable = durable
+    overtaking.isOver = false
+    mailbox.onPut = (event) => {
+      if (overtaking.isDue || !Overtaking.mayOvertake(event)) return
+      overtaking.isDue = true
+      // What came with it in one packet makes one step with it.
+      queueMicrotask(overtake)
+    }
+  }
+
+  const endOvertaking = Effect.sync(() => {
+    overtaking.isOver = true
+    mailbox.onPut = undefined
+  })
+
+  /** Nobody would hear of a throw here but the process. */
+  const overtake = (): void => {
+    overtaking.isDue = false
+    if (overtaking.isOver) return
+    try {
+      takeOvertaking()
+    } catch (defect) {
+      overtaking.defect = defect
+    }
+  }
+
+  const takeOvertaking = (): void => {
+    const before = state
+    if (before._tag !== "Leader") return
+    const events = mailbox.takeMessages(Overtaking.mayOvertake)
+    if (events.length === 0) return
+    const taken = Overtaking.attempt(replica, before, events, overtaking.durable)
+    if (taken === undefined || Notices.describe(before, taken[0]).length > 0) {
+      mailbox.putBack(events)
+      overtaking.isOver = true
+      return
+    }
+    const [after, effects] = taken
+    state = after
+    const outgoing = new Map<ReplicaId, Array<Message<Bytes>>>()
+    for (const effect of effects) if (effect._tag === "Send") gather(outgoing, effect)
+    flush(transport, outgoing)
+    for (const effect of effects) if (effect._tag === "Reply") reply(effect)
+    show({ before, after, effects })
+  }
 
   const reply = ({ request, outcome }: Reply<R, A>): void => {
     const again = requests.onReply(request, outcome)
@@ -212,6 +273,15 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
 })
 
 type Reply<R, A> = Extract<RaftEffect<Bytes, R, A>, { readonly _tag: "Reply" }>
+
+const gather = (
+  outgoing: Map<ReplicaId, Array<Message<Bytes>>>,
+  { to, message }: { readonly to: ReplicaId; readonly message: Message<Bytes> }
+): void => {
+  const messages = outgoing.get(to)
+  if (messages === undefined) outgoing.set(to, [message])
+  else messages.push(message)
+}
 
 const flush = (
   transport: Transport["Service"],

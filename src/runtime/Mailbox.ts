@@ -51,6 +51,29 @@ export class Mailbox<E> {
   put(event: E): void {
     this.events.push(event)
     if (this.events.length === 1) this.filled.openUnsafe()
+    this.onPut?.(event)
+  }
+
+  /** Told of what comes until it is set to nothing again. */
+  onPut: ((event: E) => void) | undefined
+
+  /** Takes those messages of peers out that `chosen` says, in their order, and leaves the rest. */
+  takeMessages(chosen: (event: E) => boolean): Array<E> {
+    const taken: Array<E> = []
+    const left: Array<E> = []
+    for (const event of this.events) (chosen(event) ? taken : left).push(event)
+    if (taken.length === 0) return taken
+    this.events = left
+    this.messages -= taken.length
+    if (left.length === 0) this.filled.closeUnsafe()
+    return taken
+  }
+
+  /** Puts what `takeMessages` gave in front of what waits. */
+  putBack(messages: ReadonlyArray<E>): void {
+    this.events = [...messages, ...this.events]
+    this.messages += messages.length
+    this.filled.openUnsafe()
   }
 
   /** Everything that waits, perhaps nothing. */
