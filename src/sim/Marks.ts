@@ -36,6 +36,8 @@ export const worldMarks = [
   "a request applied after it was submitted again",
   "a request applied after a change of leader",
   "a client gave up",
+  "acknowledgements heard while the disk works",
+  "a commit while the disk works",
   "a program replaced by a later one",
   "a removed replica loses its disk"
 ] as const

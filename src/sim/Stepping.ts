@@ -2,7 +2,10 @@
  * What happens to a world, one thing at a time. Here a host does what the runtime will do:
  * take some of what waits, reduce it, carry out the effects from left to right.
  */
-import { Instant, type RequestId } from "../raft/LogEntry.ts"
+import { showsWhatIsDurable } from "../raft/Durability.ts"
+import * as Logs from "../raft/Log.ts"
+import { Index, Instant, type RequestId } from "../raft/LogEntry.ts"
+import * as Overtaking from "../raft/Overtaking.ts"
 import * as Agendas from "./Agenda.ts"
 import * as Attendance from "./Attendance.ts"
 import * as Background from "./Background.ts"
@@ -19,7 +22,7 @@ import * as Marks from "./Marks.ts"
 import * as Oracles from "./Oracle.ts"
 import * as Promises from "./Promises.ts"
 import * as Recordings from "./Recording.ts"
-import type { AnyEvent, AnyMessage, State } from "./Subject.ts"
+import type { AnyEffect, AnyEvent, AnyMessage, State } from "./Subject.ts"
 import { checkDisturbed } from "./StepRules.ts"
 import * as Times from "./TimeRules.ts"
 import * as Traces from "./Trace.ts"
@@ -43,11 +46,12 @@ const happen = (world: World, what: Happening): void => {
     case "Arrive":
       if (Links.isCut(world.links, what, what.message._tag) || what.wipes < world.hosts[what.to]!.wipes) return
       if (world.calm && isGivenUp(world, what.message)) return
-      return Worlds.deliver(world, world.hosts[what.to]!, {
+      Worlds.deliver(world, world.hosts[what.to]!, {
         _tag: "MessageReceived",
         from: world.hosts[what.from]!.id,
         message: what.message
       })
+      return overtake(world, world.hosts[what.to]!)
     case "Wake":
       return onWake(world, world.hosts[what.host]!)
     case "Continue": {
@@ -123,15 +127,9 @@ const gather = (world: World, host: Host, state: State): Array<AnyEvent> => {
 
 const reduce = (world: World, host: Host, before: State, events: ReadonlyArray<AnyEvent>): void => {
   const [after, effects] = Worlds.replicaOf(world, host).reduceAll(before, events)
-  world.events += events.length
-  if (world.recording !== undefined) Recordings.onStep(world.recording, host, events[0]!.at, events)
-  host.state = after
   host.effects = effects
   host.carried = 0
-  Traces.step(world.trace, { at: world.now, host: host.number, before, after, events, effects })
-  Oracles.onStep(world.oracle, host, { before, after, effects })
-  Times.onStep(world)
-  Marks.onStep(world.marks, { options: world.plan.options, before, after, events, effects })
+  take(world, host, { before, after, events, effects })
   if (world.settled && after.currentTerm > before.currentTerm)
     checkDisturbed(world.oracle.standings.committed.configuration, host.id, events)
   // What comes behind it may bring another deadline, which has passed as well.
@@ -145,6 +143,25 @@ const reduce = (world: World, host: Host, before: State, events: ReadonlyArray<A
   const dies = !world.calm && world.plan.cutShort > 0 && cutShort.chance(world.plan.cutShort)
   host.crashAt = dies ? cutShort.below(effects.length + 1) : Number.POSITIVE_INFINITY
   carryOut(world, host)
+}
+
+/** A step as all who watch must hear of it. */
+const take = (world: World, host: Host, step: Step): void => {
+  const { before, after, events, effects } = step
+  world.events += events.length
+  if (world.recording !== undefined) Recordings.onStep(world.recording, host, events[0]!.at, events)
+  host.state = after
+  Traces.step(world.trace, { at: world.now, host: host.number, before, after, events, effects })
+  Oracles.onStep(world.oracle, host, { before, after, effects })
+  Times.onStep(world)
+  Marks.onStep(world.marks, { options: world.plan.options, before, after, events, effects })
+}
+
+interface Step {
+  readonly before: State
+  readonly after: State
+  readonly events: ReadonlyArray<AnyEvent>
+  readonly effects: ReadonlyArray<AnyEffect>
 }
 
 /** Left to right. A Persist takes time, a frozen host goes on later, a crash cuts the rest off. */
@@ -167,24 +184,52 @@ const carryOut = (world: World, host: Host): void => {
         Oracles.onOwnSync(world.oracle, host, effect)
         break
       }
-      case "Send":
-        Promises.onSend(world.oracle, host, effect.to, effect.message)
-        if (world.recording !== undefined) Recordings.onSend(world.recording, host.id, effect.to, effect.message)
-        Worlds.send(world, host.number, replicaNumber(effect.to), effect.message)
-        break
-      case "TakeSnapshot":
-      case "SendChunk":
-      case "StoreChunk":
-        Background.begin(world, host, effect)
-        break
       default:
-        tell(world, host, effect)
+        carryOutOne(world, host, effect)
     }
     host.carried++
   }
   if (host.life !== life) return
   if (host.carried === host.crashAt) die(world, host)
   else Attendance.advance(world, host)
+}
+
+/** Anything that takes no time. */
+const carryOutOne = (world: World, host: Host, effect: Host["effects"][number]): void => {
+  switch (effect._tag) {
+    case "Send":
+      Promises.onSend(world.oracle, host, effect.to, effect.message)
+      if (world.recording !== undefined) Recordings.onSend(world.recording, host.id, effect.to, effect.message)
+      return Worlds.send(world, host.number, replicaNumber(effect.to), effect.message)
+    case "TakeSnapshot":
+    case "SendChunk":
+    case "StoreChunk":
+      return Background.begin(world, host, effect)
+    default:
+      return tell(world, host, effect)
+  }
+}
+
+/** As the runtime does: acknowledgements that come while the disk works are heard at once, as far as they may be. */
+const overtake = (world: World, host: Host): void => {
+  const { state: before, effects, carried, inbox } = host
+  const writing = effects[carried]
+  if (before === undefined || !host.syncing || writing?._tag !== "Persist" || host.frozenUntil > world.now) return
+  if (!showsWhatIsDurable(writing, before)) return
+  const at = Instant(Hosts.localTime(host, world.now))
+  const events = inbox.map((arrival): AnyEvent => ({ ...arrival, at })).filter(Overtaking.mayOvertake)
+  if (events.length === 0) return
+  const durable = writing.log === undefined ? Logs.lastIndex(before.stateMachine.log) : Index(writing.log.from - 1)
+  const taken = Overtaking.attempt(Worlds.replicaOf(world, host), before, events, durable)
+  if (taken === undefined) return
+  host.inbox = inbox.filter((arrival) => !Overtaking.mayOvertake({ ...arrival, at }))
+  const [after, said] = taken
+  take(world, host, { before, after, events, effects: said })
+  Marks.hit(world.marks, "acknowledgements heard while the disk works")
+  if (after.stateMachine.commitIndex > before.stateMachine.commitIndex) {
+    Marks.hit(world.marks, "a commit while the disk works")
+  }
+  for (const effect of said) carryOutOne(world, host, effect)
 }
 
 const tell = (world: World, host: Host, effect: Host["effects"][number]): void => {
