@@ -2,7 +2,8 @@
  * Gives the pure core a body: takes all that waits, reduces it as one batch, and carries out
  * the effects from left to right. `Persist` is the one that waits; whatever stands
  * right of it happens when it is on disk, or never: a failed `Persist` ends the loop, and
- * with it the replica. What is done with snapshots is only begun here (see SnapshotJobs).
+ * with it the replica. What stands left of it rests on nothing that it writes, so clients are answered
+ * while the disk works. What is done with snapshots is only begun here (see SnapshotJobs).
  *
  * Per batch this costs a few Effect calls; per command, plain functions only.
  */
@@ -33,7 +34,7 @@ const longestWaitMillis = 60_000
 
 export interface Interpreter<S, Q> {
   readonly state: () => ServerState<S, Bytes, Q>
-  /** The same, once its effects are carried out: what local reads may show, for it rests on what is on disk. */
+  /** The same, once all that it has applied is on disk: what local reads may show. A client that was answered finds its write there. */
   readonly carriedOut: () => ServerState<S, Bytes, Q>
   readonly mailbox: Mailbox<RaftEvent<Bytes, Q, S>>
   /** The replica's monotonic clock. */
@@ -53,11 +54,11 @@ export interface InterpreterOptions<S, R, Q, A> {
   readonly limits: MailboxLimits
   /** Where members are reached that the log does not tell it of. */
   readonly addresses: Membership.Addresses
-  /** Told of each step once its effects are carried out, to show what came of it. */
+  /** Told of each step, in order, once what it has applied is on disk, to show what came of it. */
   readonly onCarriedOut?: ((step: CarriedOut<S, R, Q, A>) => void) | undefined
 }
 
-/** A step whose effects are carried out: what it did rests on what is on disk. */
+/** A step that may be shown: what it has applied is on disk. Of its effects some may be still to come. */
 export interface CarriedOut<S, R, Q, A> {
   readonly before: ServerState<S, Bytes, Q>
   readonly after: ServerState<S, Bytes, Q>
@@ -76,7 +77,7 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     report: (news: SnapshotJobs.SnapshotNews<S>) => mailbox.put({ ...news, at: now() })
   })
   let state = options.start(now())
-  /** The last state whose effects are all carried out. Until then a sole voter's newest entries are not on disk. */
+  /** The last state that has applied only what is on disk: a sole voter's newest entries are not, at first. */
   let shown = state
   // Of those with whom the cluster began the transport knows already.
   if (Succession.last(state.configurations).index > 0) {
@@ -106,18 +107,22 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     const { after, effects } = step
     let outgoing = new Map<ReplicaId, Array<Message<Bytes>>>()
     const answers: Array<Reply<R, A>> = []
-    let isEarly = effects.some(({ _tag }) => _tag === "Persist")
+    let isWritten = effects.every(({ _tag }) => _tag !== "Persist")
+    // Whoever is answered may look at once for what it was told of.
+    if (isWritten) show(step)
     for (const effect of effects) {
       switch (effect._tag) {
         case "Persist": {
-          isEarly = false
           flush(transport, outgoing)
           outgoing = new Map()
-          // While the disk works, there is time for whoever waits for what is durable already.
+          // The disk first: it works while clients are told what was on it before.
           const writing = yield* Effect.forkChild(storage.persist(effect), { startImmediately: true })
+          const isDurable = Durability.showsWhatIsDurable(effect, after)
+          if (isDurable) show(step)
           for (const answer of answers) reply(answer)
-          if (Durability.showsWhatIsDurable(effect, after)) show(step)
           yield* Fiber.join(writing)
+          isWritten = true
+          if (!isDurable) show(step)
           break
         }
         case "Send": {
@@ -131,8 +136,8 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
           break
         }
         case "Reply":
-          if (isEarly) answers.push(effect)
-          else reply(effect)
+          if (isWritten) reply(effect)
+          else answers.push(effect)
           break
         case "LeaderChanged":
           for (const request of requests.commands(now())) submit(request)
@@ -155,7 +160,6 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
       }
     }
     flush(transport, outgoing)
-    if (shown !== after) show(step)
   })
 
   const reply = ({ request, outcome }: Reply<R, A>): void => {
@@ -163,7 +167,7 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     if (again !== undefined) submit(again)
   }
 
-  /** What the step has come to is there to be seen. */
+  /** What the step has come to is there to be seen. Once a step. */
   const show = (step: CarriedOut<S, R, Q, A>): void => {
     shown = step.after
     options.onCarriedOut?.(step)
