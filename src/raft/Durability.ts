@@ -4,9 +4,12 @@
  *
  * The order is the contract. Everything right of `Persist` waits until it is durable, so an
  * output leaves only when the state that produced it, or a successor of that state, can no
- * longer be lost. Left of it stand at most a leader's AppendEntries, and only when term and
- * vote were durable before: others may store entries while the leader does (thesis §10.2.1); and answers
- * to clients that rest on nothing of it, for what they tell of was committed and on disk before.
+ * longer be lost. Left of it stand only
+ *
+ * - a leader's AppendEntries, when term and vote were durable before: others may store entries while
+ *   the leader does (thesis §10.2.1);
+ * - answers to this replica's clients, when all that is committed was durable before: they tell of nothing that
+ *   is being written (see docs/decisions/0027-answers-while-the-disk-works.md).
  */
 import type { Configuration } from "./Configuration.ts"
 import * as Logs from "./Log.ts"
@@ -35,15 +38,15 @@ export const seal = <S, C, Q, R, A>(
   // A sole voter commits what it has just logged, and would say so before its disk can; perhaps it is not the sole one any more.
   const isAhead = after.stateMachine.commitIndex > Logs.lastIndex(before.stateMachine.log)
   if (hardState !== undefined || admitted !== undefined || isAhead) return [persist, ...effects]
-  const appends = effects.filter(isAppend)
-  const answers = showsWhatIsDurable(persist, after) ? effects.filter(isAnswer) : []
-  const rest = effects.filter((effect) => !isAppend(effect) && !(answers.length > 0 && isAnswer(effect)))
-  return [...appends, ...answers, persist, ...rest]
+  const isDurable = showsWhatIsDurable(persist, after)
+  const isEarly = (effect: RaftEffect<C, R, A, S>): boolean =>
+    isAppend(effect) || (isDurable && effect._tag === "Reply")
+  return [...effects.filter(isEarly), persist, ...effects.filter((effect) => !isEarly(effect))]
 }
 
 /**
- * Whether all that is applied was on disk before this `Persist`, which adds to the log behind it and does nothing else:
- * then it may be shown, and clients answered, while the disk works.
+ * Whether all that is committed was on this disk before this `Persist`, which lengthens the log behind it, or replaces what
+ * is not committed, and does nothing else: then the state may be shown, and clients answered, while the disk works.
  */
 export const showsWhatIsDurable = <S, C, Q>(
   { hardState, admitted, base, log }: Persist<C>,
@@ -56,8 +59,6 @@ export const showsWhatIsDurable = <S, C, Q>(
 
 const isAppend = <C, R, A, S>(effect: RaftEffect<C, R, A, S>): boolean =>
   effect._tag === "Send" && effect.message._tag === "AppendEntries"
-
-const isAnswer = <C, R, A, S>(effect: RaftEffect<C, R, A, S>): boolean => effect._tag === "Reply"
 
 const hardStateChange = <S, C, Q>(before: ServerState<S, C, Q>, after: ServerState<S, C, Q>): HardState | undefined =>
   before.currentTerm === after.currentTerm && before.votedFor === after.votedFor

@@ -222,10 +222,15 @@ const stepRules = {
       sameChange(persist.log, change?.log)
     )
   },
-  /** Thesis §10.2.1: a leader may replicate while it writes; everybody else writes first. */
-  "only a leader's appends leave before Persist": (step: Step) =>
-    step.early.every((effect) => effect._tag === "Send" && effect.message._tag === "AppendEntries") &&
-    (step.early.length === 0 || leads(step)),
+  /** Thesis §10.2.1: a leader may replicate while it writes; and clients may be answered. All else waits. */
+  "only a leader's appends, and answers, leave before Persist": (step: Step) =>
+    step.early.every(
+      (effect) =>
+        effect._tag === "Reply" || (effect._tag === "Send" && effect.message._tag === "AppendEntries" && leads(step))
+    ),
+  /** etcd#14370: what a client was told must not be lost, so it was on this disk, all of it, before this step. */
+  "an early answer tells of what was on disk": (step: Step) =>
+    step.early.every(({ _tag }) => _tag !== "Reply") || wasOnDisk(step),
   /** §5.2: nobody may hear of a term or a vote that a crash could take back. */
   "nothing leaves before a new term or vote": ({ persist, early }: Step) =>
     (persist?.hardState === undefined && persist?.admitted === undefined) || early.length === 0,
@@ -309,6 +314,26 @@ const inForce = ({ before, after, change }: Step): ReadonlyArray<Configuration> 
 /** To the end of the step, or until the cluster did not count it any more in the same term. */
 const leads = ({ before, after }: Step): boolean =>
   after._tag === "Leader" || (before._tag === "Leader" && before.currentTerm === after.currentTerm)
+
+/**
+ * All that is committed after this step was in the log before it, which is on disk: by Log Matching (§5.3) one
+ * entry stands for all before it. Term, vote, admission and the log's beginning were, too.
+ */
+const wasOnDisk = ({ before, after }: Step): boolean => {
+  const { commitIndex, log } = after.stateMachine
+  const old = before.stateMachine.log
+  const term = Logs.termAt(old, commitIndex)
+  return (
+    before.currentTerm === after.currentTerm &&
+    before.votedFor === after.votedFor &&
+    before.admitted === after.admitted &&
+    before.pristine === after.pristine &&
+    old.base.index === log.base.index &&
+    old.base.term === log.base.term &&
+    term !== undefined &&
+    term === Logs.termAt(log, commitIndex)
+  )
+}
 
 const progressOf = (state: State): ReadonlyArray<Progress> =>
   state._tag === "Leader" ? [...state.progress.values()] : []

@@ -1,6 +1,7 @@
 /**
  * What a replica wants done, in an order that is the contract: left to right, and all
- * that stands right of `Persist` waits until it is on disk. A crash is a prefix.
+ * that stands right of `Persist` waits until it is on disk. What stands left of it rests on nothing
+ * that it writes (see Durability). A crash is a prefix.
  */
 import type { Objection } from "./Amendment.ts"
 import type { Index, LogEntry, LogPosition, ReplicaId, RequestId, Term } from "./LogEntry.ts"

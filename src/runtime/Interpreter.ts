@@ -2,7 +2,8 @@
  * Gives the pure core a body: takes all that waits, reduces it as one batch, and carries out
  * the effects from left to right. `Persist` is the one that waits; whatever stands
  * right of it happens when it is on disk, or never: a failed `Persist` ends the loop, and
- * with it the replica. What is done with snapshots is only begun here (see SnapshotJobs).
+ * with it the replica. What stands left of it rests on nothing that it writes, so clients are answered
+ * while the disk works. What is done with snapshots is only begun here (see SnapshotJobs).
  *
  * Per batch this costs a few Effect calls; per command, plain functions only.
  */
@@ -13,13 +14,14 @@ import * as Logs from "../raft/Log.ts"
 import { Index, Instant, type ReplicaId } from "../raft/LogEntry.ts"
 import type { Message } from "../raft/Message.ts"
 import * as Overtaking from "../raft/Overtaking.ts"
-import type { RaftEffect } from "../raft/RaftEffect.ts"
+import type { Persist, RaftEffect } from "../raft/RaftEffect.ts"
 import type { RaftEvent } from "../raft/RaftEvent.ts"
 import type { Replica } from "../raft/Replica.ts"
 import { leaderOf, type ServerState } from "../raft/ServerState.ts"
 import type { Storage, StorageError } from "../storage/Storage.ts"
 import type { Transport } from "../transport/Transport.ts"
 import * as Succession from "../raft/Succession.ts"
+import { Meanwhile } from "./Meanwhile.ts"
 import { Mailbox, type MailboxLimits } from "./Mailbox.ts"
 import * as Notices from "./Notices.ts"
 import { divergedMessage } from "./Refusals.ts"
@@ -35,7 +37,7 @@ const longestWaitMillis = 60_000
 
 export interface Interpreter<S, Q> {
   readonly state: () => ServerState<S, Bytes, Q>
-  /** The same, once its effects are carried out: what local reads may show, for it rests on what is on disk. */
+  /** The same, once all that it has applied is on disk: what local reads may show. A client that was answered finds its write there. */
   readonly carriedOut: () => ServerState<S, Bytes, Q>
   readonly mailbox: Mailbox<RaftEvent<Bytes, Q, S>>
   /** The replica's monotonic clock. */
@@ -55,11 +57,11 @@ export interface InterpreterOptions<S, R, Q, A> {
   readonly limits: MailboxLimits
   /** Where members are reached that the log does not tell it of. */
   readonly addresses: Membership.Addresses
-  /** Told of each step once its effects are carried out, to show what came of it. */
+  /** Told of each step, in order, once what it has applied is on disk, to show what came of it. */
   readonly onCarriedOut?: ((step: CarriedOut<S, R, Q, A>) => void) | undefined
 }
 
-/** A step whose effects are carried out: what it did rests on what is on disk. */
+/** A step that may be shown: what it has applied is on disk. Of its effects some may be still to come. */
 export interface CarriedOut<S, R, Q, A> {
   readonly before: ServerState<S, Bytes, Q>
   readonly after: ServerState<S, Bytes, Q>
@@ -78,7 +80,7 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     report: (news: SnapshotJobs.SnapshotNews<S>) => mailbox.put({ ...news, at: now() })
   })
   let state = options.start(now())
-  /** The last state whose effects are all carried out. Until then a sole voter's newest entries are not on disk. */
+  /** The last state that has applied only what is on disk: a sole voter's newest entries are not, at first. */
   let shown = state
   // Of those with whom the cluster began the transport knows already.
   if (Succession.last(state.configurations).index > 0) {
@@ -108,23 +110,24 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     const { after, effects } = step
     let outgoing = new Map<ReplicaId, Array<Message<Bytes>>>()
     const answers: Array<Reply<R, A>> = []
-    let isEarly = effects.some(({ _tag }) => _tag === "Persist")
+    let isWritten = effects.every(({ _tag }) => _tag !== "Persist")
+    // Whoever is answered may look at once for what it was told of.
+    if (isWritten) show(step)
     for (const effect of effects) {
       switch (effect._tag) {
         case "Persist": {
-          isEarly = false
           flush(transport, outgoing)
           outgoing = new Map()
-          // While the disk works, there is time for whoever waits for what is durable already.
+          // The disk first: it works while clients are told what was on it before.
           const writing = yield* Effect.forkChild(storage.persist(effect), { startImmediately: true })
+          const isDurable = Durability.showsWhatIsDurable(effect, after)
+          if (isDurable) show(step)
           for (const answer of answers) reply(answer)
-          const isShown = Durability.showsWhatIsDurable(effect, after)
-          if (isShown) {
-            show(step)
-            letOvertake(Index(effect.log === undefined ? Logs.lastIndex(after.stateMachine.log) : effect.log.from - 1))
-          }
-          yield* Effect.ensuring(Fiber.join(writing), endOvertaking)
-          if (overtaking.defect !== undefined) yield* Effect.die(overtaking.defect)
+          if (isDurable) meanwhile.begin(durableIn(effect, after))
+          yield* Effect.ensuring(Fiber.join(writing), endMeanwhile)
+          if (meanwhile.defect !== undefined) yield* Effect.die(meanwhile.defect)
+          isWritten = true
+          if (!isDurable) show(step)
           break
         }
         case "Send": {
@@ -136,8 +139,8 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
           break
         }
         case "Reply":
-          if (isEarly) answers.push(effect)
-          else reply(effect)
+          if (isWritten) reply(effect)
+          else answers.push(effect)
           break
         case "LeaderChanged":
           for (const request of requests.commands(now())) submit(request)
@@ -160,71 +163,31 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
       }
     }
     flush(transport, outgoing)
-    // What has overtaken it is shown already.
-    if (shown !== after && state === after) show(step)
   })
 
-  /** What is done while the disk works: up to which entry the log is on it, and what went wrong. */
-  const overtaking: { durable: Index; isDue: boolean; isOver: boolean; defect: unknown } = {
-    durable: Index(0),
-    isDue: false,
-    isOver: true,
-    defect: undefined
-  }
-
-  const letOvertake = (durable: Index): void => {
-    overtaking.durable = durable
-    overtaking.isOver = false
-    mailbox.onPut = (event) => {
-      if (overtaking.isDue || !Overtaking.mayOvertake(event)) return
-      overtaking.isDue = true
-      // What came with it in one packet makes one step with it.
-      queueMicrotask(overtake)
-    }
-  }
-
-  const endOvertaking = Effect.sync(() => {
-    overtaking.isOver = true
-    mailbox.onPut = undefined
-  })
-
-  /** Nobody would hear of a throw here but the process. */
-  const overtake = (): void => {
-    overtaking.isDue = false
-    if (overtaking.isOver) return
-    try {
-      takeOvertaking()
-    } catch (defect) {
-      overtaking.defect = defect
-    }
-  }
-
-  const takeOvertaking = (): void => {
+  const meanwhile = new Meanwhile<Q, S>(mailbox, (events, durable) => {
     const before = state
-    if (before._tag !== "Leader") return
-    const events = mailbox.takeMessages(Overtaking.mayOvertake)
-    if (events.length === 0) return
-    const taken = Overtaking.attempt(replica, before, events, overtaking.durable)
-    if (taken === undefined || Notices.describe(before, taken[0]).length > 0) {
-      mailbox.putBack(events)
-      overtaking.isOver = true
-      return
-    }
+    const taken = Overtaking.attempt(replica, before, events, durable)
+    if (taken === undefined) return false
     const [after, effects] = taken
+    // To tell of it is the loop's business.
+    if (Notices.describe(before, after).length > 0) return false
     state = after
     const outgoing = new Map<ReplicaId, Array<Message<Bytes>>>()
     for (const effect of effects) if (effect._tag === "Send") gather(outgoing, effect)
     flush(transport, outgoing)
-    for (const effect of effects) if (effect._tag === "Reply") reply(effect)
     show({ before, after, effects })
-  }
+    for (const effect of effects) if (effect._tag === "Reply") reply(effect)
+    return true
+  })
+  const endMeanwhile = Effect.sync(() => meanwhile.end())
 
   const reply = ({ request, outcome }: Reply<R, A>): void => {
     const again = requests.onReply(request, outcome)
     if (again !== undefined) submit(again)
   }
 
-  /** What the step has come to is there to be seen. */
+  /** What the step has come to is there to be seen. Once a step. */
   const show = (step: CarriedOut<S, R, Q, A>): void => {
     shown = step.after
     options.onCarriedOut?.(step)
@@ -273,6 +236,10 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
 })
 
 type Reply<R, A> = Extract<RaftEffect<Bytes, R, A>, { readonly _tag: "Reply" }>
+
+/** Up to where the log was on the disk before this began to be written, which adds to it. */
+const durableIn = <S, Q>({ log }: Persist<Bytes>, { stateMachine }: ServerState<S, Bytes, Q>): Index =>
+  log === undefined ? Logs.lastIndex(stateMachine.log) : Index(log.from - 1)
 
 const gather = (
   outgoing: Map<ReplicaId, Array<Message<Bytes>>>,

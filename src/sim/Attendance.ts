@@ -3,7 +3,7 @@
  * away, and go on at another, which may be behind, may have come by a snapshot to where it is, or may have compacted
  * what they need. Some read slowly, or not at all for a while.
  *
- * A replica tells what it has applied once its step is carried out: not before it is on its disk.
+ * A replica tells what it has applied once that is on its disk: before a step's record is, where the record adds to it only.
  */
 import type { KvState } from "../kv/KvState.ts"
 import type { Audience, Serving, Watcher } from "./Audience.ts"
@@ -22,7 +22,7 @@ export const begin = (world: World): void => {
     Worlds.plan(world, number, { _tag: "Attend", watcher: number })
 }
 
-/** A replica has carried out a step, or has just started: from now on its watchers may hear of it. */
+/** What a replica has applied is on its disk, or it has just started: from now on its watchers may hear of it. */
 export const advance = (world: World, host: Host): void => {
   const { audience } = world
   if (audience === undefined || host.state === undefined) return

@@ -28,6 +28,10 @@ export const holdersOf = (oracle: Oracle, index: number, chain: number): number 
   return holders
 }
 
+/** Whether what is committed at `index` is where that is looked for, this very moment (I7). */
+export const isHeld = (oracle: Oracle, index: number): boolean =>
+  isKept(oracle.standings.committed.configuration, holdersOf(oracle, index, oracle.canon.entries[index]!.chain))
+
 /** The disk by which a replica counts: its own once it is admitted, until then the one that it lost. */
 const counted = (oracle: Oracle, { disk, number }: Host): ReadonlyArray<number> =>
   disk.admitted ? disk.chain : oracle.former[number]!

@@ -10,6 +10,7 @@ import * as Members from "./MemberMarks.ts"
 import * as Marks from "./Marks.ts"
 import * as Oracles from "./Oracle.ts"
 import * as Recordings from "./Recording.ts"
+import * as Requests from "./RequestMarks.ts"
 import * as Traces from "./Trace.ts"
 import type { World } from "./World.ts"
 import * as Worlds from "./World.ts"
@@ -65,6 +66,7 @@ export const crash = (world: World, host: Host): void => {
   if (host.state === undefined) return
   const effect = host.effects[host.carried]
   if (effect !== undefined) Marks.hit(world.marks, placeOfCrash(host))
+  if (hasAnswered(host)) Marks.hit(world.marks, "crash between an early answer and its record")
   const kept = host.syncing && effect?._tag === "Persist" && leave(world, host, effect)
   if (world.recording !== undefined) Recordings.onCrash(world.recording, host, kept)
   Traces.note(world.trace, world.now, host.number, "crashes")
@@ -83,6 +85,13 @@ export const crash = (world: World, host: Host): void => {
   host.timerStuckUntil = 0
   host.wakeAt = Number.POSITIVE_INFINITY
   Desks.close(host.desk, (operation, ending, detail) => Worlds.resolve(world, operation, ending, detail))
+}
+
+/** It has told a client of what was on its disk, and dies before the record behind that answer is. */
+const hasAnswered = ({ effects, carried }: Host): boolean => {
+  const written = effects.findIndex((effect) => effect._tag === "Persist")
+  if (written < carried) return false
+  return Requests.answersEarly([...effects.slice(0, carried), effects[written]!])
 }
 
 const placeOfCrash = ({ effects, carried, syncing }: Host): Marks.Mark => {

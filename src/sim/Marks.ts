@@ -17,6 +17,7 @@ export const worldMarks = [
   "crash between Persist and what follows",
   "crash between two messages",
   "crash while a record is on its way",
+  "crash between an early answer and its record",
   "a torn record dropped at start",
   "a failed sync ended the replica",
   "a record found after a failed sync",

@@ -1,6 +1,10 @@
-/** What a message says must be true by the time it leaves: on disk where it promises something (I9, I10). */
+/**
+ * What a message says must be true by the time it leaves: on disk where it promises something (I9, I10). So must be what
+ * a client is told, and what a replica shows: clients are answered while the disk works.
+ */
 import type { ReplicaId, Term } from "../raft/LogEntry.ts"
 import * as Canon from "./CanonicalLog.ts"
+import * as Holders from "./Holders.ts"
 import type { Host, Oracle } from "./Oracle.ts"
 import type { AnyMessage } from "./Subject.ts"
 import { require } from "./Violation.ts"
@@ -42,6 +46,33 @@ export const onSend = (oracle: Oracle, host: Host, to: ReplicaId, message: AnyMe
     default:
       return
   }
+}
+
+/** A client hears of what this replica has applied; a write that it was waiting for is `operation`. */
+export const onAnswer = (oracle: Oracle, host: Host, operation: number | undefined): void => {
+  require(isOnDisk(oracle, host), "what a client is told is on disk (I10)", () => host.id)
+  const index = operation === undefined ? undefined : oracle.canon.effects.get(operation)
+  // That it is committed at all the ledger tells.
+  if (index === undefined) return
+  require(Holders.isHeld(oracle, index), "an acknowledged write is on a majority's disks (I6, I7)", () =>
+    `${host.id} acknowledges operation ${operation} at ${index}`)
+}
+
+/** From now on local reads and watchers see what it has applied. */
+export const onShow = (oracle: Oracle, host: Host): void =>
+  require(isOnDisk(oracle, host), "what is shown is on disk (I10)", () => host.id)
+
+/** Whether its own disk has term and vote, and all that it has applied. */
+const isOnDisk = ({ chains }: Oracle, { number, state, disk }: Host): boolean => {
+  if (state === undefined) return true
+  const { currentTerm, votedFor, admitted, stateMachine } = state
+  const { hardState, chain } = disk
+  return (
+    hardState.currentTerm === currentTerm &&
+    hardState.votedFor === votedFor &&
+    (disk.admitted === true) === admitted &&
+    chain[stateMachine.lastApplied] === chains[number]![stateMachine.lastApplied]
+  )
 }
 
 const vote = (oracle: Oracle, voter: ReplicaId, term: Term, candidate: ReplicaId): void => {

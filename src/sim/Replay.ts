@@ -285,6 +285,7 @@ const carryOut = (replay: Replay, member: Member, effect: AnyEffect): void => {
       const operation = requests.get(`${member.id}${incarnation}.${sequence}`)
       const { outcome } = effect
       if (operation === undefined || (outcome._tag !== "Applied" && outcome._tag !== "Answered")) return
+      Promises.onAnswer(oracle, member, outcome._tag === "Applied" ? operation.number : undefined)
       const output = outcome._tag === "Applied" ? outcome.result : outcome.answer
       return Ledgers.end(ledger, operation, { _tag: "Done", output, at: 0 })
     }

@@ -28,6 +28,8 @@ export const marks = [
   "a command forwarded",
   "a Forward to who leads no more",
   "a read answered on a follower",
+  "a leader's client answered while its disk works",
+  "a follower's client answered while its disk works",
   "a read asked again",
   "a read moved to a new leader",
   "a read of a deposed leader",
@@ -57,7 +59,19 @@ export const onStep = (step: Taken, mark: Marker): void => {
     }
   }
   if (before !== after) onReads(step, mark)
+  if (answersEarly(effects)) {
+    if (after._tag === "Leader") mark("a leader's client answered while its disk works")
+    else if (after._tag === "Follower") mark("a follower's client answered while its disk works")
+  }
 }
+
+/** Whether clients are told of what was done before a record that is still to be written. */
+export const answersEarly = (effects: ReadonlyArray<AnyEffect>): boolean => {
+  const written = effects.findIndex(({ _tag }) => _tag === "Persist")
+  return effects.some((effect, place) => place < written && effect._tag === "Reply" && done.has(effect.outcome._tag))
+}
+
+const done: ReadonlySet<string> = new Set(["Applied", "Answered", "Amended"])
 
 const onEffect = ({ before, after }: Taken, effect: AnyEffect, mark: Marker): void => {
   switch (effect._tag) {

@@ -2,9 +2,9 @@
  * What happens to a world, one thing at a time. Here a host does what the runtime will do:
  * take some of what waits, reduce it, carry out the effects from left to right.
  */
-import { showsWhatIsDurable } from "../raft/Durability.ts"
+import * as Durability from "../raft/Durability.ts"
 import * as Logs from "../raft/Log.ts"
-import { Index, Instant, type RequestId } from "../raft/LogEntry.ts"
+import { Index, Instant } from "../raft/LogEntry.ts"
 import * as Overtaking from "../raft/Overtaking.ts"
 import * as Agendas from "./Agenda.ts"
 import * as Attendance from "./Attendance.ts"
@@ -176,12 +176,15 @@ const carryOut = (world: World, host: Host): void => {
         const millis = host.syncing ? 0 : syncTime(world, host)
         if (!host.syncing) {
           host.syncing = true
+          // While its disk works, whatever was on it before may be seen.
+          if (host.state !== undefined && Durability.showsWhatIsDurable(effect, host.state)) show(world, host)
           if (millis > 0) return later(world, host, world.now + millis)
         }
         if (syncFails(world)) return failedSync(world, host)
         host.syncing = false
         Oracles.onSynced(world.oracle, host, effect)
         Oracles.onOwnSync(world.oracle, host, effect)
+        show(world, host)
         break
       }
       default:
@@ -191,7 +194,13 @@ const carryOut = (world: World, host: Host): void => {
   }
   if (host.life !== life) return
   if (host.carried === host.crashAt) die(world, host)
-  else Attendance.advance(world, host)
+  else show(world, host)
+}
+
+/** What it has applied is there to be seen. */
+const show = (world: World, host: Host): void => {
+  Promises.onShow(world.oracle, host)
+  Attendance.advance(world, host)
 }
 
 /** Anything that takes no time. */
@@ -215,7 +224,7 @@ const overtake = (world: World, host: Host): void => {
   const { state: before, effects, carried, inbox } = host
   const writing = effects[carried]
   if (before === undefined || !host.syncing || writing?._tag !== "Persist" || host.frozenUntil > world.now) return
-  if (!showsWhatIsDurable(writing, before)) return
+  if (!Durability.showsWhatIsDurable(writing, before)) return
   const at = Instant(Hosts.localTime(host, world.now))
   const events = inbox.map((arrival): AnyEvent => ({ ...arrival, at })).filter(Overtaking.mayOvertake)
   if (events.length === 0) return
@@ -229,20 +238,28 @@ const overtake = (world: World, host: Host): void => {
   if (after.stateMachine.commitIndex > before.stateMachine.commitIndex) {
     Marks.hit(world.marks, "a commit while the disk works")
   }
+  show(world, host)
   for (const effect of said) carryOutOne(world, host, effect)
 }
 
 const tell = (world: World, host: Host, effect: Host["effects"][number]): void => {
   const at = Hosts.localTime(host, world.now)
-  if (effect._tag === "Reply" && effect.outcome._tag === "Applied") onApplied(world, host, effect.request)
+  if (effect._tag === "Reply") onReply(world, host, effect)
   const again = Desks.take(host.desk, effect, at, (operation, ending, detail) =>
     Worlds.resolve(world, operation, ending, detail)
   )
   for (const submission of again) host.inbox.push(submission)
 }
 
-const onApplied = (world: World, host: Host, { sequence, incarnation }: RequestId): void => {
+const onReply = (world: World, host: Host, { request, outcome }: AnyEffect & { readonly _tag: "Reply" }): void => {
+  if (outcome._tag !== "Applied" && outcome._tag !== "Answered" && outcome._tag !== "Amended") return
+  const { sequence, incarnation } = request
   const waiting = incarnation === host.desk.incarnation ? host.desk.waiting.get(sequence) : undefined
+  Promises.onAnswer(world.oracle, host, outcome._tag === "Applied" ? waiting?.operation.number : undefined)
+  if (outcome._tag === "Applied") onApplied(world, waiting)
+}
+
+const onApplied = (world: World, waiting: Desks.Waiting | undefined): void => {
   if (waiting === undefined || waiting.submissions === 1) return
   Marks.hit(world.marks, "a request applied after it was submitted again")
   if (waiting.moved) Marks.hit(world.marks, "a request applied after a change of leader")

@@ -105,18 +105,48 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
     ["tikv#994, d-engine#329", "I10 [78]"],
     [
       "Durability.ts",
-      "return [...effects.filter(mayLeaveEarly), persist, ...effects.filter((effect) => !mayLeaveEarly(effect))]",
+      "return [...effects.filter(isEarly), persist, ...effects.filter((effect) => !isEarly(effect))]",
       "return [...effects, persist]"
     ]
   ),
   mutant(
     "clients are answered before their write is stored",
-    ["etcd#14370", "I7 [68]"],
+    ["etcd#14370", "I10 [68]"],
     [
       "Durability.ts",
-      `effect._tag === "Send" && effect.message._tag === "AppendEntries"`,
-      `effect._tag === "Reply" || (effect._tag === "Send" && effect.message._tag === "AppendEntries")`
+      "if (hardState !== undefined || admitted !== undefined || isAhead) return [persist, ...effects]",
+      `if (isAhead && hardState === undefined && admitted === undefined) return [...effects.filter((effect) => effect._tag === "Reply"), persist, ...effects.filter((effect) => effect._tag !== "Reply")]\n  if (hardState !== undefined || admitted !== undefined || isAhead) return [persist, ...effects]`
     ]
+  ),
+  mutant(
+    "clients are answered early, whatever is being stored",
+    ["own, etcd#14370", "I10 [68]"],
+    ["Durability.ts", `(isDurable && effect._tag === "Reply")`, `effect._tag === "Reply"`]
+  ),
+  mutant(
+    "what replaces the end of a log is shown before it is stored",
+    ["own", "I10"],
+    ["Durability.ts", "stateMachine.commitIndex < log.from", "stateMachine.commitIndex > 0"]
+  ),
+  mutant(
+    "the first entry that is being stored is shown",
+    ["own", "I10"],
+    ["Durability.ts", "stateMachine.commitIndex < log.from", "stateMachine.commitIndex <= log.from"]
+  ),
+  mutant(
+    "what was applied is shown in a term that is not stored",
+    ["own", "I10"],
+    ["Durability.ts", "  hardState === undefined &&\n  admitted === undefined &&", "  admitted === undefined &&"]
+  ),
+  mutant(
+    "what was applied is shown before it is stored who may vote",
+    ["own", "I10"],
+    ["Durability.ts", "  hardState === undefined &&\n  admitted === undefined &&", "  hardState === undefined &&"]
+  ),
+  mutant(
+    "what a snapshot has brought is shown before the log begins behind it",
+    ["own", "I10"],
+    ["Durability.ts", "  base === undefined &&\n", ""]
   ),
   mutant(
     "a leader speaks before its term is stored",

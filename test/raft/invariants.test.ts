@@ -11,6 +11,7 @@ import * as Snapshots from "../../src/raft/Snapshot.ts"
 import { configured, heartbeat, timeoutNow, versioned } from "./amendments.ts"
 import {
   A,
+  answered,
   append,
   B,
   C,
@@ -164,7 +165,16 @@ const steps: Readonly<Record<Invariants.StepRule, Step>> = {
   "a leader commits what was on disk": [leader({ term: 2, log: [2] }), [], leader({ term: 2, log: [2, 2] })],
   "at most one Persist": [led, [store, store], after(led, 1, 2, 2)],
   "Persist is what changed": [followed, [], { ...followed, currentTerm: Term(3) }],
-  "only a leader's appends leave before Persist": [led, [send(B, matched(2, 2)), store], after(led, 1, 2, 2)],
+  "only a leader's appends, and answers, leave before Persist": [
+    led,
+    [send(B, matched(2, 2)), store],
+    after(led, 1, 2, 2)
+  ],
+  "an early answer tells of what was on disk": [
+    followed,
+    [answered(1, "x"), store],
+    machine(after(followed, 1, 2, 2), { commitIndex: index(3) })
+  ],
   "nothing leaves before a new term or vote": [
     followed,
     [send(B, append(3, position(2, 2))), persist({ term: 3, votedFor: A })],
@@ -242,7 +252,16 @@ const moreStates: ReadonlyArray<readonly [Invariants.StateRule, ServerState]> = 
 ]
 const falling = [logged(1, 2, request(1), "x", ClusterTime(5)), logged(2, 2, request(2), "y", ClusterTime(4))]
 const latest = holding(led, snapshotAt(2, 2))
+const early: Invariants.StepRule = "an early answer tells of what was on disk"
+const given: Step[1] = [answered(1, "x"), store]
 const moreSteps: ReadonlyArray<readonly [Invariants.StepRule, Step]> = [
+  [early, [followed, given, { ...after(followed, 1, 2, 2), currentTerm: Term(3) }]],
+  [early, [followed, given, { ...after(followed, 1, 2, 2), votedFor: C }]],
+  [early, [followed, given, { ...after(followed, 1, 2, 2), admitted: false }]],
+  [early, [followed, given, { ...after(followed, 1, 2, 2), pristine: false }]],
+  [early, [latest, given, dropped(after(latest, 1, 2, 2), 1)]],
+  // The last entry is there, and is another one.
+  [early, [followed, given, machine(after(followed, 1, 3), { commitIndex: index(2) })]],
   ["base and snapshot never go back", [dropped(latest, 2), [], dropped(latest, 1)]],
   ["a snapshot is of what is applied", [led, [takeSnapshot(imageIn(led)), store], after(led, 1, 2, 2)]],
   ["what is committed stays", [led, [], after(led, 1)]],
@@ -302,6 +321,15 @@ describe("each rule is broken by what it forbids", () => {
     expect(Invariants.ofLog(Logs.of(falling))).toEqual(["time never falls along the log"])
     expect(Invariants.ofLog(Logs.of([...falling.slice(0, 1), noOp(2, 2)]))).toEqual([])
   })
+})
+
+test("what may leave before Persist breaks no rule about that", () => {
+  const about = (...step: Step): ReadonlyArray<string> =>
+    Invariants.ofStep(...step).filter((rule) => /early|before Persist/.test(rule))
+  expect(about(led, [send(B, append(2, position(2, 2))), ...given], after(led, 1, 2, 2))).toEqual([])
+  for (const next of [after(followed, 1, 2, 2), after(followed, 1, 3)]) {
+    expect(about(followed, given, next)).toEqual([])
+  }
 })
 
 test("the states and steps from which they are made break nothing", () => {

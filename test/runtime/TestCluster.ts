@@ -14,6 +14,7 @@ import type { KvAnswer, KvQuery } from "../../src/kv/KvQuery.ts"
 import { type ClusterTime, ReplicaId } from "../../src/raft/LogEntry.ts"
 import type { Options } from "../../src/raft/Options.ts"
 import type { ServerState } from "../../src/raft/ServerState.ts"
+import type * as Interpreter from "../../src/runtime/Interpreter.ts"
 import * as Replicated from "../../src/runtime/Replicated.ts"
 import type { ReplicatedLimits } from "../../src/runtime/Submitting.ts"
 import type { RequestError } from "../../src/runtime/RequestError.ts"
@@ -31,6 +32,8 @@ export interface Running {
   readonly stop: Effect.Effect<void>
 }
 
+export type Step = Interpreter.CarriedOut<KvState, KvResult, KvQuery, KvAnswer>
+
 export interface ClusterOptions {
   readonly raft?: Partial<Options>
   readonly limits?: Partial<ReplicatedLimits>
@@ -46,6 +49,8 @@ export interface ClusterOptions {
   readonly machineOf?: (id: ReplicaId) => typeof KvMachine
   /** How time passes: by `TestClock`, unless a test brings its own. */
   readonly pass?: (millis: number) => Effect.Effect<void>
+  /** Told of each step that may be shown. */
+  readonly onCarriedOut?: (id: ReplicaId, step: Step) => void
   /** What stands around a replica, if not just its disk and its place in the network. */
   readonly around?: (place: Place) => Layer.Layer<Storage | Transport, StorageError>
 }
@@ -96,6 +101,7 @@ export class TestCluster {
         id,
         configuration: Configurations.of(this.founders),
         joined: !this.founders.includes(id),
+        onCarriedOut: (step) => this.options.onCarriedOut?.(id, step),
         ...(this.options.addresses === undefined ? {} : { addresses: this.options.addresses }),
         ...(raft === undefined ? {} : { raft }),
         ...(limits === undefined ? {} : { limits }),

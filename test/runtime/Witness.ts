@@ -159,9 +159,16 @@ export class Witness {
     for (const message of messages) this.checkMessage(from, to, message)
   }
 
-  /** A client of `id` has an answer, this very moment; `value` is what it wrote, if it did. */
+  /**
+   * A client of `id` has an answer, this very moment; `value` is what it wrote, if it did. It may have it while a write is
+   * under way, where all that is committed was on the disk before.
+   */
   onAnswer(id: ReplicaId, value: Uint8Array | undefined): void {
-    this.speaks(id, "answers")
+    const { writing, durable } = this.of(id)
+    this.speaks(id, writing ? "answers early" : "answers", true)
+    const state = this.options.stateOf(id)
+    if (writing && state !== undefined && !rests(state, durable))
+      this.object(`${id} answers from a state that is not on its disk`)
     if (value === undefined) return
     const holds = Replay.entriesOf(this.of(id).durable).some(
       ({ payload }) => payload._tag === "Command" && contains(payload.command, value)
@@ -169,11 +176,11 @@ export class Witness {
     if (!holds) this.object(`${id} acknowledged a write that is not on its disk`)
   }
 
-  private speaks(id: ReplicaId, what: string): void {
+  private speaks(id: ReplicaId, what: string, mayWrite = false): void {
     this.note(`${id} ${what}`)
     const { silent, writing } = this.of(id)
     if (silent !== undefined) this.object(`${id} ${what} after ${silent}`)
-    if (writing) this.object(`${id} ${what} while a write is under way`)
+    if (writing && !mayWrite) this.object(`${id} ${what} while a write is under way`)
     const state = this.options.stateOf(id)
     if (state !== undefined) this.checkCommitted(id, state)
   }
@@ -245,6 +252,16 @@ export class Witness {
   private of(id: ReplicaId): Seen {
     return this.seen.get(id)!
   }
+}
+
+/** Term and vote are on the disk, and so is all that is committed. */
+const rests = ({ currentTerm, votedFor, stateMachine }: State, { outline }: Replay.Replay): boolean => {
+  const { commitIndex, log } = stateMachine
+  return (
+    outline.hardState.currentTerm === currentTerm &&
+    outline.hardState.votedFor === votedFor &&
+    (commitIndex <= outline.base.index || outline.termAt(commitIndex) === Logs.termAt(log, commitIndex))
+  )
 }
 
 const contains = (bytes: Uint8Array, part: Uint8Array): boolean => Buffer.from(bytes).includes(Buffer.from(part))

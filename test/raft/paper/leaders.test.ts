@@ -75,7 +75,7 @@ describe("§5.3, proposals", () => {
   test("[58] beyond the limit on uncommitted bytes its own clients are refused; committing makes room again", () => {
     const by = makeRaft({ maxUncommittedBytes: 4 })
     const [full, effects] = step(leader({ term: 2, log: [2] }), [submitted(1, "abcd"), submitted(2, "e")], by)
-    expect(effects.at(-1)).toEqual(refused(2, "UncommittedBytes"))
+    expect(effects).toContainEqual(refused(2, "UncommittedBytes"))
     const [still, told] = step(full, received(B, forward(2, { request: request(1, B), command: "f" })), by)
     expect(still).toBe(full)
     expect(told).toEqual([send(B, forwardRefused(2, "UncommittedBytes", request(1, B)))])
