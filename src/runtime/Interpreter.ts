@@ -119,12 +119,16 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
           flush(transport, outgoing)
           outgoing = new Map()
           // The disk first: it works while clients are told what was on it before.
-          const writing = yield* Effect.forkChild(storage.persist(effect), { startImmediately: true })
+          const persist = Effect.ensuring(storage.persist(effect), endMeanwhile)
+          const writing = yield* Effect.forkChild(persist, { startImmediately: true })
+          // A disk that fails at once ends the replica before it says another word.
+          const isWorking = writing.pollUnsafe() === undefined
+          if (!isWorking) yield* Fiber.join(writing)
           const isDurable = Durability.showsWhatIsDurable(effect, after)
           if (isDurable) show(step)
           for (const answer of answers) reply(answer)
-          if (isDurable) meanwhile.begin(durableIn(effect, after))
-          yield* Effect.ensuring(Fiber.join(writing), endMeanwhile)
+          if (isDurable && isWorking) meanwhile.begin(durableIn(effect, after))
+          yield* Fiber.join(writing)
           if (meanwhile.defect !== undefined) yield* Effect.die(meanwhile.defect)
           isWritten = true
           if (!isDurable) show(step)

@@ -90,6 +90,8 @@ export const run = (settings: Settings): Outcome => {
     ...made,
     replicas: replicas.map((replica) =>
       watched(replica, (reduced) => {
+        // What is tried while the disk works is perhaps not taken; a crash then loses it with the step before.
+        if (world.hosts[replicaNumber(reduced.before.id)]!.syncing) return
         run.reductions++
         if (run.failure === undefined) forkAtEach(run, world, reduced)
       })

@@ -155,7 +155,7 @@ export class Witness {
     const what = `sends ${to} ${messages.map(describeMessage).join(", ")}`
     // Chunks are sent beside the loop, whatever it is doing: they speak of a file, and of nothing else.
     if (messages.every(({ _tag }) => _tag === "InstallSnapshot")) this.note(`${from} ${what}`)
-    else this.speaks(from, what)
+    else this.speaks(from, what, this.mayReplicate(from, messages))
     for (const message of messages) this.checkMessage(from, to, message)
   }
 
@@ -174,6 +174,16 @@ export class Witness {
       ({ payload }) => payload._tag === "Command" && contains(payload.command, value)
     )
     if (!holds) this.object(`${id} acknowledged a write that is not on its disk`)
+  }
+
+  /** A leader goes on replicating while it writes, where all that is committed was on its disk before (thesis §10.2.1). */
+  private mayReplicate(id: ReplicaId, messages: ReadonlyArray<Message<Uint8Array>>): boolean {
+    const state = this.options.stateOf(id)
+    return (
+      messages.every(({ _tag }) => _tag === "AppendEntries" || _tag === "Heartbeat") &&
+      state?._tag === "Leader" &&
+      rests(state, this.of(id).durable)
+    )
   }
 
   private speaks(id: ReplicaId, what: string, mayWrite = false): void {
