@@ -149,6 +149,16 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
     ["Durability.ts", "  base === undefined &&\n", ""]
   ),
   mutant(
+    "a leader counts what its disk has not got, when acknowledgements overtake it",
+    ["own, thesis §10.2.1", "I6"],
+    ["Overtaking.ts", "after.stateMachine.commitIndex <= durable", "durable >= 0"]
+  ),
+  mutant(
+    "what must be stored is lost when it overtakes what is being stored",
+    ["own", "I10"],
+    ["Overtaking.ts", "isCommitDurable && effects.every(waitsForNothing)", "isCommitDurable"]
+  ),
+  mutant(
     "a leader speaks before its term is stored",
     ["own, thesis §10.2.1", "I10"],
     [
