@@ -320,6 +320,12 @@ const told: ReadonlyArray<Listed> = (
       "how old it may be is what one wants to know"
     ],
     [
+      "leases that end in the same half second",
+      "a revision for each, 1,000 a second",
+      "a revision for up to 1,000 of them, 20,000 leases a second",
+      "keys that go by themselves have a lease each"
+    ],
+    [
       "`peerURLs` in the member list",
       "HTTP addresses",
       "addresses of Balsa's own protocol, written as `http://`",

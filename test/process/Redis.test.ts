@@ -70,6 +70,26 @@ describe.skipIf(!isHere)("Redis' own programs", () => {
   })
 })
 
+describe("keys that go by themselves", () => {
+  it("go when their time is over, however many there are", async () => {
+    const three = await startThree()
+    const count = 20_000
+    const conversation = await Conversation.begin(three.ports.get("A")!.client)
+    const commands = Array.from({ length: count }, (_, at) => ["SET", `k${at}`, "v", "EX", "2"])
+    const begun = performance.now()
+    const replies = await conversation.askAll(commands)
+    assert.isTrue(replies.every((reply) => reply === "+OK\r\n"))
+    assert.strictEqual(await conversation.ask("DBSIZE"), `:${count}\r\n`)
+    const put = performance.now()
+    await eventually("their end", async () => ((await conversation.ask("DBSIZE")) === ":0\r\n" ? true : undefined))
+    const gone = performance.now()
+    assert.isAtLeast(gone - begun, 2000)
+    // A thousand a second, as in etcd, would take ten times as long.
+    assert.isBelow(gone - put, 8000)
+    conversation.end()
+  })
+})
+
 describe("a pipeline of increments", () => {
   it("counts each that was answered, and none twice, while the leader is killed", async () => {
     const three = await startThree()
