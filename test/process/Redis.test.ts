@@ -1,26 +1,13 @@
 /** Redis' own programs, and pipelines while a leader is killed, on three real replicas. */
 import { spawnSync } from "node:child_process"
-import { afterEach, assert, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import { Conversation } from "../server/resp/Conversation.ts"
-import { base64, eventually, RealCluster } from "./RealCluster.ts"
+import { base64, eventually, type RealCluster } from "./RealCluster.ts"
+import { startThree } from "./ThreeReplicas.ts"
 
 const isHere = spawnSync("redis-cli", ["--version"]).status === 0
 if (!isHere && process.env["CI"] !== undefined) {
   throw new Error("redis-cli is not installed; on Debian: apt-get install redis-tools")
-}
-
-let cluster: RealCluster | undefined
-
-afterEach(async () => {
-  await cluster?.stopAll()
-  cluster = undefined
-})
-
-const startThree = async (): Promise<RealCluster> => {
-  cluster = await RealCluster.make(["A", "B", "C"])
-  for (const id of cluster.ids) cluster.start(id)
-  await cluster.leader()
-  return cluster
 }
 
 const redis = (program: string, three: RealCluster, id: string, ...args: ReadonlyArray<string>): string => {
