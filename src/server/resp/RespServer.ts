@@ -71,7 +71,7 @@ export class RespServer implements RedisServer {
   private refusalOf(command: KvCommand): string | undefined {
     const { store, quotaBytes = Writes.defaultQuotaBytes } = this.options
     if (!Writes.isFull({ store, quotaBytes }) || !Writes.takesSpaceByItself(command)) return undefined
-    return `OOM keys and values take more than the quota of ${quotaBytes} bytes; deletions are let in and make room at once`
+    return `OOM ${Writes.fullText(quotaBytes)}`
   }
 
   private facts(): ServerCommands.Facts {
