@@ -157,12 +157,13 @@ const serving: ReadonlyArray<Listed> = [
     is: ({ etcd, balsa }) => etcd.status === 429 && balsa.text.includes("etcdserver: request is too large")
   },
   {
-    request: "a range from a key beyond 1.5 MiB",
+    request: "a range from a key beyond 1.5 MiB, the leader of an election whose name is as long",
     etcd: "answers",
-    balsa: "400 `etcdserver: request is too large`",
+    balsa: "400, and 500 for the election, `etcdserver: request is too large`",
     reason: "no key can be as long",
     is: ({ input, balsa }) =>
-      input.route.path === "/v3/kv/range" && balsa.text.includes("etcdserver: request is too large")
+      ["/v3/kv/range", "/v3/election/leader"].includes(input.route.path) &&
+      balsa.text.includes("etcdserver: request is too large")
   }
 ]
 
