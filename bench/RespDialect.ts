@@ -91,7 +91,7 @@ export const BalsaDialect: Dialect = {
     ...RespDialect.request(operation, pair),
     ...(operation === "serializable" ? { prelude: { bytes: command("READONLY"), expected: right } } : {})
   }),
-  speaks: () => true
+  speaks: (workload) => workload.kind === "serializable" || RespDialect.speaks(workload)
 }
 
 export const bulk = (bytes: Buffer): Buffer =>
