@@ -5,6 +5,7 @@
 export * as Client from "./client/Client.ts"
 export {
   type Attempt,
+  ClientClosed,
   ClusterUnavailable,
   OutcomeUnknown,
   ReadUnanswered,

@@ -39,6 +39,8 @@ export const ofClientError = (error: ClientError): Failure => {
         message: `${show(error.endpoint)} answers, but is it a replica's address for clients? (${error.reason})`,
         exitCode: ExitCode.failure
       })
+    case "ClientClosed":
+      return new Failure({ code: "BALSA_CLOSED", message: error.message, exitCode: ExitCode.failure })
     case "RequestRefused":
       return error.kind === "Exhausted" ? atLimit(error) : refused(error)
     default:

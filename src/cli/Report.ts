@@ -38,6 +38,7 @@ export const report = (failure: CliFailure, host: Host): Effect.Effect<number> =
     case "ReadUnanswered":
     case "OutcomeUnknown":
     case "UnexpectedAnswer":
+    case "ClientClosed":
     case "Unauthorized":
     case "RequestRefused":
     case "Compacted":

@@ -44,6 +44,13 @@ export class OutcomeUnknown extends Data.TaggedError("OutcomeUnknown")<{
   }
 }
 
+/** The client was closed before it could be asked, or while it was about it; nothing was done by it. */
+export class ClientClosed extends Data.TaggedError("ClientClosed")<{}> {
+  override get message(): string {
+    return "the client is closed; nothing was done. Make another one: it ends with its scope, or with close()"
+  }
+}
+
 /** Something answered, but not as a gateway does. */
 export class UnexpectedAnswer extends Data.TaggedError("UnexpectedAnswer")<{
   readonly endpoint: Endpoint
@@ -60,6 +67,7 @@ export type RequestError =
   | ReadUnanswered
   | OutcomeUnknown
   | UnexpectedAnswer
+  | ClientClosed
   | Unauthorized
   | RequestRefused
 
@@ -73,6 +81,7 @@ const always: ReadonlySet<string> = new Set<RequestError["_tag"]>([
   "ReadUnanswered",
   "OutcomeUnknown",
   "UnexpectedAnswer",
+  "ClientClosed",
   "Unauthorized",
   "RequestRefused"
 ])

@@ -1,6 +1,6 @@
 /**
  * What all services of a client share: the endpoints, connections that are kept, and who answered last. It ends with its
- * scope, and what is under way then fails.
+ * scope; what is under way then fails, and so does what is asked later, with `ClientClosed`.
  */
 import { Context, Effect, Layer, Ref, Schema } from "effect"
 import * as Http from "node:http"
@@ -39,13 +39,20 @@ export class Connection extends Context.Service<Connection, Cluster>()("balsa/cl
         if (token !== undefined && !/^[!-~]+$/.test(token)) {
           return yield* new InvalidClientOptions({ message: "token: it has characters that no header carries" })
         }
+        let isClosed = false
         const agent = yield* Effect.acquireRelease(
           Effect.sync(() => new Http.Agent({ keepAlive: true, timeout: idleMillis, maxSockets: maxConnections })),
-          (agent) => Effect.sync(() => agent.destroy())
+          (agent) =>
+            Effect.sync(() => {
+              // An agent that is destroyed would connect anew.
+              isClosed = true
+              agent.destroy()
+            })
         )
         const preferred = yield* Ref.make<Endpoint.Endpoint | undefined>(undefined)
         const headers = token === undefined ? undefined : { authorization: token }
-        return { endpoints, timeoutMillis, backoff, preferred, agent, headers, idempotencyKeys }
+        const shared = { endpoints, timeoutMillis, backoff, preferred, agent, headers, idempotencyKeys }
+        return { ...shared, isClosed: () => isClosed }
       })
     )
 }

@@ -4,7 +4,14 @@
  */
 import { Effect, Ref } from "effect"
 import * as Backoff from "./Backoff.ts"
-import { type Attempt, type ClientError, ClusterUnavailable, OutcomeUnknown, ReadUnanswered } from "./ClientError.ts"
+import {
+  type Attempt,
+  ClientClosed,
+  type ClientError,
+  ClusterUnavailable,
+  OutcomeUnknown,
+  ReadUnanswered
+} from "./ClientError.ts"
 import { type Endpoint, equals } from "./Endpoint.ts"
 import { nowMillis } from "./MonotonicTime.ts"
 
@@ -14,6 +21,8 @@ export interface Endpoints {
   readonly backoff?: Backoff.Backoff | undefined
   /** Who answered last. */
   readonly preferred?: Ref.Ref<Endpoint | undefined> | undefined
+  /** Nobody is asked any more. */
+  readonly isClosed?: (() => boolean) | undefined
 }
 
 /** What came of one endpoint. */
@@ -56,6 +65,9 @@ export const first = Effect.fnUntraced(function* <A, R>(
     const result = yield* tryEach(cluster, limits, deadline, tryOne)
     if (result._tag === "Done") return result.value
     open = result.open ?? open
+    if (cluster.isClosed?.() === true) {
+      return yield* limits.write && open !== undefined ? new OutcomeUnknown({ attempt: open }) : new ClientClosed()
+    }
     const pause = cluster.backoff && (yield* Backoff.pause(cluster.backoff, round))
     if (pause === undefined || (yield* nowMillis) + pause + minTryMillis >= deadline) {
       if (limits.write && open !== undefined) return yield* new OutcomeUnknown({ attempt: open })
@@ -86,6 +98,7 @@ const tryEach = Effect.fnUntraced(function* <A, R>(
   let open: Attempt | undefined
   const endpoints = yield* inOrder(cluster, avoid)
   for (const [at, endpoint] of endpoints.entries()) {
+    if (cluster.isClosed?.() === true) break
     const remainingMillis = Math.max(1, deadline - (yield* nowMillis))
     const shareMillis = Math.min(maxShareMillis, remainingMillis / (endpoints.length - at))
     const tried = yield* tryOne(endpoint, { shareMillis, remainingMillis })

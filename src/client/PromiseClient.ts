@@ -6,6 +6,7 @@
  *     for await (const event of client.watch(prefixRange("config/"))) console.log(event)
  */
 import { Deferred, Effect, Exit, Layer, Scope, Stream } from "effect"
+import { ClientClosed } from "./ClientError.ts"
 import { type ClientOptions, Connection } from "./Connection.ts"
 import * as Election from "./Election.ts"
 import type { Cluster } from "./Gateway.ts"
@@ -16,7 +17,7 @@ import * as Lease from "./Lease.ts"
 import type { LeaseId } from "./LeaseId.ts"
 import * as Lock from "./Lock.ts"
 import * as Held from "./PromiseHeld.ts"
-import { type PromiseValues, valuesOf } from "./PromiseValues.ts"
+import { type Iterate, type PromiseValues, type Run, valuesOf } from "./PromiseValues.ts"
 import type { RangeOptions } from "./RangeRequest.ts"
 import type { Operations, Transaction, TxnAnswer } from "./Txn.ts"
 import type { Codec } from "./Values.ts"
@@ -55,7 +56,7 @@ export interface PromiseClient extends AsyncDisposable {
   readonly leader: (name: Bytes) => Promise<Election.Leader | undefined>
   readonly observe: (name: Bytes) => AsyncIterable<Election.Leader>
   readonly values: <A>(schema: Codec<A>) => PromiseValues<A>
-  /** Gives back what is held, ends what is iterated, and closes the connections. */
+  /** Gives back what is held, ends what is iterated, and closes the connections. Whatever is asked later rejects with ClientClosed. */
   readonly close: () => Promise<void>
 }
 
@@ -75,33 +76,41 @@ const facade = (cluster: Cluster, scope: Scope.Closeable): PromiseClient => {
   const lease = Lease.make(cluster)
   const lock = Lock.make(cluster)
   const election = Election.make(cluster)
-  const iterate = <A, E>(stream: Stream.Stream<A, E>): AsyncIterable<A> =>
-    Stream.toAsyncIterable(Stream.interruptWhen(stream, Deferred.await(closed)))
+  /** What is held is given back while it closes, which needs the connections; nothing else is asked from then on. */
+  const guard = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | ClientClosed, R> =>
+    Effect.suspend(
+      (): Effect.Effect<A, E | ClientClosed, R> =>
+        Deferred.isDoneUnsafe(closed) ? Effect.fail(new ClientClosed()) : effect
+    )
+  const run: Run = (effect) => Effect.runPromise(guard(effect))
+  const iterate: Iterate = (stream) =>
+    Stream.toAsyncIterable(
+      Stream.unwrap(guard(Effect.sync(() => Stream.interruptWhen(stream, Deferred.await(closed)))))
+    )
   const close = async (): Promise<void> => {
     Deferred.doneUnsafe(closed, Exit.void)
     await Effect.runPromise(Scope.close(scope, Exit.void))
   }
   return {
-    get: (key, options) => Effect.runPromise(Effect.map(kv.range(key, options), ({ kvs }) => kvs[0])),
-    range: (keys, options) => Effect.runPromise(kv.range(keys, options)),
+    get: (key, options) => run(Effect.map(kv.range(key, options), ({ kvs }) => kvs[0])),
+    range: (keys, options) => run(kv.range(keys, options)),
     list: (keys, options) => iterate(kv.stream(keys, options)),
-    put: (key, value, options) => Effect.runPromise(kv.put(key, value, options)),
-    touch: (key, options) => Effect.runPromise(kv.touch(key, options)),
-    delete: (keys, options) => Effect.runPromise(kv.delete(keys, options)),
-    txn: (transaction) => Effect.runPromise(kv.txn(transaction)),
-    compact: (revision, options) =>
-      Effect.runPromise(Effect.map(kv.compact(revision, options), ({ revision }) => revision)),
+    put: (key, value, options) => run(kv.put(key, value, options)),
+    touch: (key, options) => run(kv.touch(key, options)),
+    delete: (keys, options) => run(kv.delete(keys, options)),
+    txn: (transaction) => run(kv.txn(transaction)),
+    compact: (revision, options) => run(Effect.map(kv.compact(revision, options), ({ revision }) => revision)),
     watch: (keys, options) => iterate(watch.events(keys, options)),
     watchBatches: (keys, options) => iterate(watch.batches(keys, options)),
-    lease: (options) => Held.open(scope, lease.make(options), {}, Held.leaseOf),
-    timeToLive: (id, options) => Effect.runPromise(lease.timeToLive(id, options)),
-    lock: (name, options = {}) => Held.open(scope, lock.acquire(name, options), options, Held.lockOf),
-    tryLock: (name, options) => Held.openIfAny(scope, lock.tryAcquire(name, options), Held.lockOf),
+    lease: (options) => Held.open(scope, guard(lease.make(options)), {}, Held.leaseOf),
+    timeToLive: (id, options) => run(lease.timeToLive(id, options)),
+    lock: (name, options = {}) => Held.open(scope, guard(lock.acquire(name, options)), options, Held.lockOf),
+    tryLock: (name, options) => Held.openIfAny(scope, guard(lock.tryAcquire(name, options)), Held.lockOf),
     campaign: (name, value, options = {}) =>
-      Held.open(scope, election.campaign(name, value, options), options, Held.leadershipOf),
-    leader: (name) => Effect.runPromise(election.leader(name)),
+      Held.open(scope, guard(election.campaign(name, value, options)), options, Held.leadershipOf),
+    leader: (name) => run(election.leader(name)),
     observe: (name) => iterate(election.observe(name)),
-    values: (schema) => valuesOf(schema, kv, watch, iterate),
+    values: (schema) => valuesOf(schema, { kv, watch, run, iterate }),
     close,
     [Symbol.asyncDispose]: close
   }

@@ -1,5 +1,5 @@
 /** Values of a type, for those who do not use Effect. */
-import { Effect, type Stream } from "effect"
+import type { Effect, Stream } from "effect"
 import type { PutAnswer } from "./GatewayJson.ts"
 import type { Bytes, Keys } from "./KeyRange.ts"
 import type { KvService, PageOptions } from "./Kv.ts"
@@ -19,20 +19,23 @@ export interface PromiseValues<A> {
   readonly encode: (key: Bytes, value: A) => Promise<Uint8Array>
 }
 
-type Iterate = <A, E>(stream: Stream.Stream<A, E>) => AsyncIterable<A>
+export type Iterate = <A, E>(stream: Stream.Stream<A, E>) => AsyncIterable<A>
+export type Run = <A, E>(effect: Effect.Effect<A, E>) => Promise<A>
 
-export const valuesOf = <A>(
-  schema: Codec<A>,
-  kv: KvService,
-  watch: WatchService,
-  iterate: Iterate
-): PromiseValues<A> => {
+export interface ValuesParts {
+  readonly kv: KvService
+  readonly watch: WatchService
+  readonly run: Run
+  readonly iterate: Iterate
+}
+
+export const valuesOf = <A>(schema: Codec<A>, { kv, watch, run, iterate }: ValuesParts): PromiseValues<A> => {
   const values = of(schema, kv, watch)
   return {
-    get: (key, options) => Effect.runPromise(values.get(key, options)),
+    get: (key, options) => run(values.get(key, options)),
     list: (keys, options) => iterate(values.stream(keys, options)),
-    put: (key, value, options) => Effect.runPromise(values.put(key, value, options)),
+    put: (key, value, options) => run(values.put(key, value, options)),
     watch: (keys, options) => iterate(values.watch(keys, options)),
-    encode: (key, value) => Effect.runPromise(values.encode(key, value))
+    encode: (key, value) => run(values.encode(key, value))
   }
 }

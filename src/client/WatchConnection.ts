@@ -8,8 +8,8 @@ import * as HttpLines from "./HttpLines.ts"
 import type { Keys } from "./KeyRange.ts"
 import * as Liveness from "./Liveness.ts"
 import { encodeKeys, flag, integer } from "./RangeRequest.ts"
-import * as Refusal from "./Refusal.ts"
-import { judge, judgeError } from "./Verdict.ts"
+import { judge } from "./Verdict.ts"
+import * as Ending from "./WatchEnding.ts"
 import { parse, type WatchResponse } from "./WatchResponse.ts"
 
 export interface WatchOptions {
@@ -49,14 +49,9 @@ export type Received =
       readonly _tag: "Received"
       readonly responses: ReadonlyArray<Passed>
       /** Why there will be no more: on this connection, or on any. */
-      readonly ended: Broken | ClientError | undefined
+      readonly ended: Ending.Broken | ClientError | undefined
     }
-  | Broken
-
-export interface Broken {
-  readonly _tag: "Broken"
-  readonly reason: string
-}
+  | Ending.Broken
 
 export interface WatchConnection {
   readonly endpoint: Endpoint
@@ -128,6 +123,7 @@ const open = Effect.fnUntraced(function* (
   const created = yield* Effect.timeoutOrElse(next, { duration: timeoutMillis, orElse: () => silent })
   if (created._tag === "Broken") {
     yield* close
+    if (isFirst && created.refusal !== undefined) return yield* created.refusal
     const kind = created.reason === reason ? "TimedOut" : "Broken"
     return { _tag: "GoOn", attempt: { endpoint, kind, reason: created.reason }, isOpen: false }
   }
@@ -175,9 +171,9 @@ const receive = (endpoint: Endpoint, lines: ReadonlyArray<string>): Received => 
         responses.push(response)
         break
       case "Canceled":
-        return { _tag: "Received", responses, ended: cancellation(endpoint, response) }
       case "Failed": {
-        const ended = failure(endpoint, response)
+        const ended =
+          response._tag === "Failed" ? Ending.ofFailure(endpoint, response) : Ending.ofCancellation(endpoint, response)
         return ended._tag === "Broken" && responses.length === 0 ? ended : { _tag: "Received", responses, ended }
       }
       case "Unreadable": {
@@ -187,31 +183,4 @@ const receive = (endpoint: Endpoint, lines: ReadonlyArray<string>): Received => 
     }
   }
   return { _tag: "Received", responses, ended: undefined }
-}
-
-/** As of a range; in a watch the server only gives the number. */
-const compacted = "etcdserver: mvcc: required revision has been compacted"
-
-const cancellation = (
-  endpoint: Endpoint,
-  { compactRevision, reason }: Extract<WatchResponse, { readonly _tag: "Canceled" }>
-): ClientError =>
-  compactRevision === undefined
-    ? (Refusal.ofText({ endpoint, reason }, reason) ??
-      new Refusal.RequestRefused({ endpoint, reason, status: 0, kind: "Other" }))
-    : new Refusal.Compacted({ endpoint, reason: compacted, compactRevision })
-
-/** google.rpc.Code of a stream that ended without a fault of its own, as when a server stops: Cancelled, Unknown, Internal. */
-const passing: ReadonlySet<unknown> = new Set([1, 2, 13])
-
-/** Broken where another connection may do. */
-const failure = (
-  endpoint: Endpoint,
-  { error }: Extract<WatchResponse, { readonly _tag: "Failed" }>
-): Broken | ClientError => {
-  const verdict = judgeError(endpoint, 0, error, false)
-  const isPassing = passing.has(error["grpc_code"] ?? error["code"])
-  return verdict._tag !== "Stop" || (isPassing && verdict.error._tag === "RequestRefused")
-    ? { _tag: "Broken", reason: "the server ended it" }
-    : verdict.error
 }

@@ -10,7 +10,7 @@
  *        6 LeaseGrant       id (8), ttlSeconds (8)
  *        7 LeaseRevoke      id (8)
  *        8 LeaseKeepAlive   id (8)
- *        9 LeaseExpire      id (8)
+ *        9 LeaseExpire      how many (4), from 1 to 1000, and their ids (8 each)
  *       10 LeaseTimeToLive  id (8), whether its keys are asked for (1)
  *       11 Txn in order     body
  *       12 Merge            body
@@ -19,6 +19,7 @@
  * version means is never half understood; and each command has exactly one form.
  */
 import { historySince, type KvCommand, type Put } from "../kv/KvCommand.ts"
+import { maxExpired } from "../kv/Leases.ts"
 import { Reader } from "./Bytes.ts"
 import type { CommandCodec } from "./CommandCodec.ts"
 import { readBoolean, writeBoolean } from "./Fields.ts"
@@ -38,6 +39,7 @@ import {
 import { kindOf, readTxn, writeTxn } from "./KvTxnCodec.ts"
 
 const plain = 1
+const idBytes = 8
 const kinds = {
   Put: operations.Put,
   DeleteRange: operations.DeleteRange,
@@ -72,6 +74,8 @@ const roomFor = (command: KvCommand): number => {
       return fixedBytes + command.key.length + (command.rangeEnd?.length ?? 0)
     case "Txn":
       return 1024
+    case "LeaseExpire":
+      return fixedBytes + idBytes * command.ids.length
     default:
       return fixedBytes + 8
   }
@@ -94,8 +98,12 @@ const write = (to: CommandWriter, command: KvCommand): void => {
       return to.whole(command.ttlSeconds)
     case "LeaseRevoke":
     case "LeaseKeepAlive":
-    case "LeaseExpire":
       return to.id(command.id)
+    case "LeaseExpire":
+      if (command.ids.length < 1 || command.ids.length > maxExpired) to.refuse()
+      to.u32(command.ids.length)
+      for (const id of command.ids) to.id(id)
+      return
     case "LeaseTimeToLive":
       to.id(command.id)
       return writeBoolean(to, command.keys)
@@ -142,12 +150,18 @@ const read = (from: Reader): KvCommand | undefined => {
     case kinds.LeaseKeepAlive:
       return { _tag: "LeaseKeepAlive", id: from.i64() }
     case kinds.LeaseExpire:
-      return { _tag: "LeaseExpire", id: from.i64() }
+      return readExpire(from)
     case kinds.LeaseTimeToLive:
       return { _tag: "LeaseTimeToLive", id: from.i64(), keys: readBoolean(from) }
     default:
       return undefined
   }
+}
+
+const readExpire = (from: Reader): KvCommand | undefined => {
+  const count = from.u32()
+  if (count < 1 || count > maxExpired) return undefined
+  return { _tag: "LeaseExpire", ids: Array.from({ length: count }, () => from.i64()) }
 }
 
 /** That has another form. */

@@ -11,7 +11,7 @@
  *        7 LeaseGrant       id (8), ttlSeconds (8)
  *        8 LeaseRevoke
  *        9 LeaseKeepAlive   id (8), ttlSeconds (8)
- *       10 LeaseExpire      expired (1)
+ *       10 LeaseExpire      how many have expired (4)
  *       11 LeaseTimeToLive  id (8), ttlSeconds, ttlMillis, grantedTtlSeconds (8 each), how many keys (4), each 4 + n
  *       12 Rejected         reason (1: 0 KeyNotFound, 1 LeaseNotFound, 2 LeaseExists, 3 LeaseTtlTooLarge, 4 Compacted,
  *                           5 FutureRevision, 6 TooMuchRead), compacted (8)
@@ -83,7 +83,7 @@ const write = (to: Writer, result: KvResult | OperationResult): void => {
       writeWhole(to, result.ttlSeconds)
       break
     case "LeaseExpire":
-      writeBoolean(to, result.expired)
+      to.u32(result.expired)
       break
     case "LeaseTimeToLive":
       to.i64(result.id)
@@ -195,7 +195,7 @@ const readOther = (from: Reader, kind: number): KvResult => {
     case kinds.LeaseKeepAlive:
       return { _tag: "LeaseKeepAlive", revision, id: from.i64(), ttlSeconds: readWhole(from) }
     case kinds.LeaseExpire:
-      return { _tag: "LeaseExpire", revision, expired: readBoolean(from) }
+      return { _tag: "LeaseExpire", revision, expired: from.u32() }
     case kinds.LeaseTimeToLive: {
       const [id, ttlSeconds] = [from.i64(), readWhole(from)]
       const [ttlMillis, grantedTtlSeconds] = [readWhole(from), readWhole(from)]

@@ -87,8 +87,11 @@ export type LeaseCommand =
   /** Deletes the keys that are attached to it, as one revision. */
   | { readonly _tag: "LeaseRevoke"; readonly id: bigint }
   | { readonly _tag: "LeaseKeepAlive"; readonly id: bigint }
-  /** Revokes it if its time is over by the cluster's time; what was kept alive meanwhile stays. */
-  | { readonly _tag: "LeaseExpire"; readonly id: bigint }
+  /**
+   * Revokes those whose time is over by the cluster's time, all as one revision, in this order and as many as one command may (see
+   * Leases.take); what was kept alive meanwhile stays. At least one, and at most Leases.maxExpired are named.
+   */
+  | { readonly _tag: "LeaseExpire"; readonly ids: ReadonlyArray<bigint> }
   /** Changes nothing; it is in the log because that is what tells the cluster's time. */
   | { readonly _tag: "LeaseTimeToLive"; readonly id: bigint; readonly keys: boolean }
 
@@ -162,7 +165,8 @@ export type KvResult =
   | { readonly _tag: "LeaseRevoke"; readonly revision: number }
   /** The TTL that it was granted, and has anew; 0 where there is no such lease, or its time is over. */
   | { readonly _tag: "LeaseKeepAlive"; readonly revision: number; readonly id: bigint; readonly ttlSeconds: number }
-  | { readonly _tag: "LeaseExpire"; readonly revision: number; readonly expired: boolean }
+  /** How many of them have expired. */
+  | { readonly _tag: "LeaseExpire"; readonly revision: number; readonly expired: number }
   | {
       readonly _tag: "LeaseTimeToLive"
       readonly revision: number

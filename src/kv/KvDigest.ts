@@ -69,8 +69,12 @@ const withCommand = (hash: number, command: KvCommand | Operation): number => {
       return whole(withId(mix(hash, tags.LeaseGrant), command.id), command.ttlSeconds)
     case "LeaseRevoke":
     case "LeaseKeepAlive":
-    case "LeaseExpire":
       return withId(mix(hash, tags[command._tag]), command.id)
+    case "LeaseExpire": {
+      let h = whole(mix(hash, tags.LeaseExpire), command.ids.length)
+      for (const id of command.ids) h = withId(h, id)
+      return h
+    }
     case "LeaseTimeToLive":
       return truth(withId(mix(hash, tags.LeaseTimeToLive), command.id), command.keys)
   }
@@ -153,7 +157,7 @@ const withResult = (hash: number, result: KvResult | OperationResult): number =>
     case "LeaseKeepAlive":
       return whole(withId(whole(mix(hash, 10), result.revision), result.id), result.ttlSeconds)
     case "LeaseExpire":
-      return truth(whole(mix(hash, 11), result.revision), result.expired)
+      return whole(whole(mix(hash, 11), result.revision), result.expired)
     case "LeaseTimeToLive": {
       let h = withId(whole(mix(hash, 12), result.revision), result.id)
       h = whole(whole(whole(h, result.ttlSeconds), result.ttlMillis), result.grantedTtlSeconds)

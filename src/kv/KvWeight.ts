@@ -4,6 +4,7 @@ import type { Compare, KvCommand, KvResult, Operation, OperationResult } from ".
 
 /** Besides keys and values. */
 const overheadBytes = 32
+const idBytes = 8
 
 export const sizeOf = (command: KvCommand | Operation): number => {
   switch (command._tag) {
@@ -24,9 +25,10 @@ export const sizeOf = (command: KvCommand | Operation): number => {
     case "LeaseGrant":
     case "LeaseRevoke":
     case "LeaseKeepAlive":
-    case "LeaseExpire":
     case "LeaseTimeToLive":
       return overheadBytes
+    case "LeaseExpire":
+      return overheadBytes + idBytes * command.ids.length
   }
 }
 

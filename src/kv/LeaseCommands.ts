@@ -13,7 +13,7 @@ export const apply = (writing: Writing.Writing, command: LeaseCommand): KvResult
     case "LeaseKeepAlive":
       return keepAlive(writing, command.id)
     case "LeaseExpire":
-      return expire(writing, command.id)
+      return expire(writing, command.ids)
     case "LeaseTimeToLive":
       return timeToLive(writing, command)
   }
@@ -65,11 +65,17 @@ const keepAlive = (writing: Writing.Writing, id: bigint): KvResult => {
   }
 }
 
-const expire = (writing: Writing.Writing, id: bigint): KvResult => {
-  const lease = Leases.get(writing.leases, id)
-  const expired = lease !== undefined && lease.expiresAt <= writing.time
-  if (expired) end(writing, lease)
-  return { _tag: "LeaseExpire", revision: Writing.revisionOf(writing), expired }
+/** Once a lease is one too many for a command, so are those after it: they are due still, and the next command is about them. */
+const expire = (writing: Writing.Writing, ids: ReadonlyArray<bigint>): KvResult => {
+  const taken = Leases.taking()
+  for (const id of ids) {
+    const lease = Leases.get(writing.leases, id)
+    const isOver = lease !== undefined && lease.expiresAt <= writing.time
+    if (!isOver) continue
+    if (!Leases.take(taken, lease)) break
+    end(writing, lease)
+  }
+  return { _tag: "LeaseExpire", revision: Writing.revisionOf(writing), expired: taken.ids.length }
 }
 
 const timeToLive = (

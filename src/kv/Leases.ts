@@ -92,13 +92,33 @@ export const own = (leases: Leases, expiresAt: ClusterTime, ttlMillis: number): 
 export const walk = ({ byId, byExpiry }: Leases, visit: (lease: Lease) => boolean): void =>
   OrderedMap.walk(byExpiry, "", undefined, (id) => visit(OrderedMap.get(byId, eightBytes(id))!))
 
-/** At most `limit` of those whose time is over, the longest first. */
-export const due = (leases: Leases, time: ClusterTime, limit: number): ReadonlyArray<bigint> => {
-  const ids: Array<bigint> = []
-  if (limit > 0) {
-    walk(leases, ({ id, expiresAt }) => expiresAt <= time && ids.push(id) < limit)
-  }
-  return ids
+/** So many may expire in one command, while which nothing else happens; and so many keys go with them, unless one alone has more. */
+export const maxExpired = 1000
+export const maxExpiredKeys = 10_000
+
+/** What one command has to do. */
+export interface Taking {
+  readonly ids: Array<bigint>
+  keys: number
+}
+
+export const taking = (): Taking => ({ ids: [], keys: 0 })
+
+/** Whether the command does this one, too. */
+export const take = (taken: Taking, { id, keys }: Lease): boolean => {
+  const together = taken.keys + OrderedMap.size(keys)
+  const isTooMuch = taken.ids.length >= maxExpired || (taken.ids.length > 0 && together > maxExpiredKeys)
+  if (isTooMuch) return false
+  taken.ids.push(id)
+  taken.keys = together
+  return true
+}
+
+/** Those whose time is over, the longest first, as many as one command may do. */
+export const due = (leases: Leases, time: ClusterTime): ReadonlyArray<bigint> => {
+  const taken = taking()
+  walk(leases, (lease) => lease.expiresAt <= time && take(taken, lease))
+  return taken.ids
 }
 
 /** A whole number of milliseconds, which 1000 times the seconds of a lease that came with a key is not always. */

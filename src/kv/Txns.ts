@@ -2,6 +2,7 @@
  * Transactions, as etcd carries them out: all compares, those of nested ones as well, are about the store before; then
  * what is to be done is checked as a whole; then it is done, and each operation sees those before it.
  */
+import * as Integer from "./Integer.ts"
 import { bounds, isSingle, type KeyValue } from "./KeyValue.ts"
 import type {
   Compare,
@@ -204,19 +205,11 @@ const timeToLive = (writing: Writing.Writing, { key }: TimeToLive): TimeToLiveRe
   return { _tag: "TimeToLive", revision: Writing.revisionOf(writing), ttlMillis }
 }
 
-const lowest = -(1n << 63n)
-const highest = (1n << 63n) - 1n
-/** As Redis has them: no space, no plus sign, no zero in front. */
-const integer = /^(?:0|-?[1-9][0-9]{0,18})$/
-
 const sum = (value: Uint8Array | undefined, amount: bigint): MergeResult["value"] => {
-  const text = value === undefined ? "0" : String.fromCharCode(...value.subarray(0, 21))
-  if (!integer.test(text)) return "NotANumber"
-  const known = BigInt(text)
-  if (known < lowest || known > highest) return "NotANumber"
+  const known = value === undefined ? 0n : Integer.parse(value)
+  if (known === undefined) return "NotANumber"
   const next = known + amount
-  if (next < lowest || next > highest) return "Overflow"
-  return next
+  return Integer.isOne(next) ? next : "Overflow"
 }
 
 const joined = (value: Uint8Array | undefined, more: Uint8Array): Uint8Array => {

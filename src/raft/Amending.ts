@@ -13,6 +13,7 @@ import { Index, type Instant, type Payload, type ReplicaId, type RequestId } fro
 import type { Options } from "./Options.ts"
 import * as Progresses from "./Progress.ts"
 import type { Refusal } from "./RaftEffect.ts"
+import * as Refusing from "./Refusing.ts"
 import { type CatchUp, type Leader, withConfigurations } from "./ServerState.ts"
 import * as Succession from "./Succession.ts"
 import * as Versions from "./Version.ts"
@@ -36,7 +37,7 @@ export const propose = <S, C, R, Q, A>(
     // What the network has doubled, or a replica that lags asks for again: others may have changed it back since.
     if (state.amended.some((known) => isSame(known, request))) continue
     const checked = check(core.options, state, amendment, at)
-    if (checked._tag === "Refused") refuse(state, request, checked.reason, batch)
+    if (checked._tag === "Refused") Refusing.anywhere(state, [{ request, reason: checked.reason }], batch)
     else state = log(state, { ...checked.payload, request }, at)
   }
   return state
@@ -101,18 +102,6 @@ export const isInReach = <S, C, Q>(options: Options, state: Leader<S, C, Q>, id:
     progress.incarnation > 0 &&
     at < progress.heardAt + options.electionTimeoutMillis
   )
-}
-
-const refuse = <S, C, R, Q, A>(
-  state: Leader<S, C, Q>,
-  request: RequestId,
-  reason: Refusal,
-  batch: Batch<C, Q, R, A>
-): void => {
-  if (request.replica === state.id) batch.said.push({ _tag: "Reply", request, outcome: { _tag: "Refused", reason } })
-  else if (state.progress.has(request.replica)) {
-    send(batch, request.replica, { _tag: "ForwardRefused", term: state.currentTerm, requests: [request], reason })
-  }
 }
 
 /** An entry that is not a command; a configuration is in force at once. */

@@ -3,12 +3,12 @@
  * committed.
  */
 import * as Configurations from "./Configuration.ts"
-import { type Batch, type Core, send } from "./Core.ts"
+import type { Batch, Core } from "./Core.ts"
 import * as Logs from "./Log.ts"
-import { ClusterTime, Index, type Instant, type LogEntry, type ReplicaId, type RequestId } from "./LogEntry.ts"
+import { ClusterTime, Index, type Instant, type LogEntry, type ReplicaId } from "./LogEntry.ts"
 import type { Machine } from "./Machine.ts"
 import * as Progresses from "./Progress.ts"
-import type { Refusal } from "./RaftEffect.ts"
+import * as Refusing from "./Refusing.ts"
 import { counted, sizeOf } from "./Replication.ts"
 import type { Leader } from "./ServerState.ts"
 import * as StateMachines from "./StateMachine.ts"
@@ -28,7 +28,7 @@ export const propose = <S, C, R, Q, A>(
   const time = clusterTime(state, at)
   let { uncommittedBytes, progress } = state
   const origins = new Set<ReplicaId>()
-  const refused: Array<Refused> = []
+  const refused: Array<Refusing.Refused> = []
   let index: number = Logs.lastIndex(state.stateMachine.log)
   const entries: Array<LogEntry<C>> = []
   for (const { request, command } of batch.commands) {
@@ -46,7 +46,7 @@ export const propose = <S, C, R, Q, A>(
     })
     if (request.replica !== state.id) origins.add(request.replica)
   }
-  refuse(state, refused, batch)
+  Refusing.anywhere(state, refused, batch)
   if (entries.length === 0) return state
   for (const origin of origins) progress = Progresses.awaitCommit(progress, origin, Index(index))
   const log = Logs.append(state.stateMachine.log, entries)
@@ -56,30 +56,6 @@ export const propose = <S, C, R, Q, A>(
 /** The cluster's time, by this leader's clock. A clock that was set back would not go unnoticed by it. */
 export const clusterTime = <S, C, Q>({ clock }: Pick<Leader<S, C, Q>, "clock">, at: Instant): ClusterTime =>
   ClusterTime(clock.time + Math.max(0, Math.floor(at - clock.at)))
-
-interface Refused {
-  readonly request: RequestId
-  readonly reason: Refusal
-}
-
-/** Its own clients hear of it here, another replica's through that one. */
-const refuse = <S, C, R, Q, A>(
-  state: Leader<S, C, Q>,
-  refused: ReadonlyArray<Refused>,
-  batch: Batch<C, Q, R, A>
-): void => {
-  const elsewhere = new Map<ReplicaId, Array<Refused>>()
-  for (const one of refused) {
-    const { request, reason } = one
-    if (request.replica === state.id) batch.said.push({ _tag: "Reply", request, outcome: { _tag: "Refused", reason } })
-    else if (elsewhere.get(request.replica)?.push(one) === undefined) elsewhere.set(request.replica, [one])
-  }
-  for (const [to, ones] of elsewhere) {
-    if (!state.progress.has(to)) continue
-    const requests = ones.map(({ request }) => request)
-    send(batch, to, { _tag: "ForwardRefused", term: state.currentTerm, requests, reason: ones[0]!.reason })
-  }
-}
 
 /**
  * A leader counts only entries of its own term towards a majority (§5.4.2). Counting older

@@ -15,6 +15,7 @@ import * as Progresses from "./Progress.ts"
 import * as Proposing from "./Proposing.ts"
 import type { Refusal } from "./RaftEffect.ts"
 import * as Reads from "./Reads.ts"
+import * as Refusing from "./Refusing.ts"
 import * as Replication from "./Replication.ts"
 import {
   becomeFollower,
@@ -91,7 +92,7 @@ const admitReads = <S, C, R, Q, A>(
 ): ServerState<S, C, Q> => {
   if (batch.reads.length === 0) return state
   const room = Math.max(0, core.options.maxWaitingReads - state.reads.waiting)
-  for (const read of batch.reads.slice(room)) refuse(batch, read, "WaitingReads")
+  for (const read of batch.reads.slice(room)) Refusing.here(batch, read, "WaitingReads")
   return { ...state, reads: Reads.arrive(state.reads, batch.reads.slice(0, room)) }
 }
 
@@ -101,19 +102,12 @@ const refuseAll = <S, C, R, Q, A>(
   why: Refusal,
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
-  for (const command of [...batch.commands, ...batch.amendments]) if (isOwn(state, command)) refuse(batch, command, why)
+  for (const command of [...batch.commands, ...batch.amendments])
+    if (isOwn(state, command)) Refusing.here(batch, command, why)
   if (state.reads.waiting === 0) return state
   const [waiting, reads] = Reads.drain(state.reads)
-  for (const read of waiting) refuse(batch, read, why)
+  for (const read of waiting) Refusing.here(batch, read, why)
   return { ...state, reads }
-}
-
-const refuse = <C, Q, R, A>(
-  batch: Batch<C, Q, R, A>,
-  { request }: Pick<Request<C>, "request">,
-  reason: Refusal
-): void => {
-  batch.said.push({ _tag: "Reply", request, outcome: { _tag: "Refused", reason } })
 }
 
 /** Only its own clients' requests are a replica's to forward or refuse: another's would go round in circles. */

@@ -13,13 +13,24 @@ import type { KvState } from "../kv/KvState.ts"
 import * as OrderedMap from "../kv/OrderedMap.ts"
 import * as Ranging from "../kv/Ranging.ts"
 import type { GatewayError } from "./GatewayError.ts"
+import * as GatewayRequest from "./GatewayRequest.ts"
 import * as LeaseRoute from "./LeaseRoute.ts"
+import * as StoreError from "./StoreError.ts"
 import * as Waiting from "./Waiting.ts"
 import type { Writes } from "./Writes.ts"
 
 export interface Contention extends Waiting.Waiting {
   readonly writes: Writes
+  /** Of a name or key and a value together. */
+  readonly maxRequestBytes: number
 }
+
+/** What is too large for a put is so here, whatever is done with it. */
+export const sizeProblem = (
+  { maxRequestBytes }: Contention,
+  request: Parameters<typeof GatewayRequest.sizeOf>[0]
+): GatewayError | undefined =>
+  GatewayRequest.sizeOf(request) > maxRequestBytes ? StoreError.unknown(StoreError.requestTooLarge) : undefined
 
 export interface Place {
   readonly name: Key

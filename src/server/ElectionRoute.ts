@@ -36,7 +36,8 @@ export const make = (options: ElectionRouteOptions): { readonly [path: string]: 
     const name = fields.key("name", "name")
     const lease = fields.bigInt64("lease", "lease")
     const value = fields.bytes("value", "value")
-    if (fields.problem !== undefined) return refuse(fields.problem)
+    const problem = fields.problem ?? Contention.sizeProblem(options, { key: name, value })
+    if (problem !== undefined) return refuse(problem)
     const onEntered = (place: Contention.Place): Effect.Effect<void, Failure> =>
       place.found === undefined || Ranging.compareBytes(place.found.value, value) === 0
         ? Effect.void
@@ -70,6 +71,8 @@ export const make = (options: ElectionRouteOptions): { readonly [path: string]: 
     const value = fields.bytes("value", "value")
     const led = leaderIn(fields)
     if (GatewayError.isGatewayError(led)) return refuse(led)
+    const problem = Contention.sizeProblem(options, { key: led.key, value })
+    if (problem !== undefined) return refuse(problem)
     return Effect.match(proclaimed({ ...led, value }), {
       onSuccess: (revision) => GatewayResponse.json(`${header(revision)}}`),
       onFailure: ofError
@@ -79,6 +82,8 @@ export const make = (options: ElectionRouteOptions): { readonly [path: string]: 
   const resign: Operation = (object) => {
     const led = leaderIn(new RequestFields(object))
     if (GatewayError.isGatewayError(led)) return refuse(led)
+    const problem = Contention.sizeProblem(options, led)
+    if (problem !== undefined) return refuse(problem)
     return Effect.match(asLeader(led, { _tag: "DeleteRange", key: led.key, rangeEnd: undefined, prevKv: false }), {
       onSuccess: ({ revision }) => GatewayResponse.json(`${header(revision)}}`),
       onFailure: ofError
@@ -86,7 +91,7 @@ export const make = (options: ElectionRouteOptions): { readonly [path: string]: 
   }
 
   const leader: Operation = (object) => {
-    const name = nameIn(object)
+    const name = nameIn(options, object)
     if (typeof name !== "string") return refuse(name)
     return Effect.match(replica.query(Contention.firstOf(name)), {
       onSuccess: (answer) => {
@@ -99,7 +104,7 @@ export const make = (options: ElectionRouteOptions): { readonly [path: string]: 
 
   /** Begins with a leader that is one now, or when there is one; then each that follows, and all that each proclaims. */
   const observe: Operation = (object) => {
-    const name = nameIn(object)
+    const name = nameIn(options, object)
     if (typeof name !== "string") return refuse(name)
     const begin = Effect.mapError(replica.query(Contention.firstOf(name)), GatewayError.ofRequestError).pipe(
       Effect.flatMap(({ revision }) => Waiting.until(options, revision)),
@@ -182,10 +187,10 @@ const leaderIn = (fields: RequestFields): Led | Failure => {
   return key === "" ? StoreError.unknown(StoreError.keyNotProvided) : { key, createRevision, lease }
 }
 
-const nameIn = (object: JsonObject): Key | Failure => {
+const nameIn = (options: Contention.Contention, object: JsonObject): Key | Failure => {
   const fields = new RequestFields(object)
   const name = fields.key("name", "name")
-  return fields.problem ?? name
+  return fields.problem ?? Contention.sizeProblem(options, { key: name }) ?? name
 }
 
 const encodeField = (name: string, key: Key): string => (key === "" ? "" : `"${name}":"${encodeKey(key)}",`)

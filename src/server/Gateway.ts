@@ -142,7 +142,7 @@ const postsOf = (options: GatewayOptions): Routes => {
     ...MembersRoute.make({ ...options, headerAt }),
     "/v3/auth/authenticate": authenticate
   }
-  const contention = { replica, writes, headerAt, store, hub: options.hub }
+  const contention = { replica, writes, headerAt, store, hub: options.hub, maxRequestBytes }
   return {
     operations,
     waits: { ...LockRoute.make(contention), ...ElectionRoute.make(contention) },

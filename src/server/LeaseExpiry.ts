@@ -16,24 +16,25 @@ export interface LeaderOptions {
   readonly clusterTime: () => ClusterTime | undefined
 }
 
-/** etcd's: so often, and at most a thousand a second, so that others' writes have their turn. */
+/** etcd's. */
 export const roundMillis = 500
-export const maxInRound = 500
-
-/** So many are proposed before the first of them is applied. */
-const concurrency = 64
+/** Each of as many leases as one may have, and one after the other, so that others' writes have their turn. */
+export const maxCommandsInRound = 10
 
 /** Never ends by itself. */
 export const run = (options: LeaderOptions): Effect.Effect<never> =>
-  Effect.sleep(roundMillis).pipe(Effect.andThen(Effect.suspend(() => round(options))), Effect.forever)
+  Effect.sleep(roundMillis).pipe(Effect.andThen(round(options)), Effect.forever)
 
 /** What fails is due still in the next round, here or at the next leader. */
-const round = ({ replica, store, clusterTime }: LeaderOptions): Effect.Effect<void> => {
-  const time = clusterTime()
-  if (time === undefined) return Effect.void
-  const due = Leases.due(store().leases, time, maxInRound)
-  return Effect.forEach(due, (id) => Effect.ignore(replica.propose({ _tag: "LeaseExpire", id })), {
-    concurrency,
-    discard: true
-  })
-}
+const round = (options: LeaderOptions): Effect.Effect<void> => Effect.ignore(expire(options))
+
+const expire = Effect.fnUntraced(function* ({ replica, store, clusterTime }: LeaderOptions) {
+  for (let commands = 0; commands < maxCommandsInRound; commands++) {
+    const time = clusterTime()
+    const ids = time === undefined ? [] : Leases.due(store().leases, time)
+    if (ids.length === 0) return
+    yield* replica.propose({ _tag: "LeaseExpire", ids })
+    // It hears of what it proposed while that is still being carried out; then the store has not changed yet.
+    yield* Effect.yieldNow
+  }
+})

@@ -24,7 +24,8 @@ export const make = (options: LockRouteOptions): { readonly [path: string]: Oper
       const fields = new RequestFields(object)
       const name = fields.key("name", "name")
       const lease = fields.bigInt64("lease", "lease")
-      if (fields.problem !== undefined) return refuse(fields.problem)
+      const problem = fields.problem ?? Contention.sizeProblem(options, { key: name })
+      if (problem !== undefined) return refuse(problem)
       return Effect.match(Contention.contend(options, name, lease, noValue, sessionExpired), {
         onSuccess: ([{ key }, { revision }]) =>
           GatewayResponse.json(`${GatewayJson.openWithHeader(headerAt(revision))},"key":"${encodeKey(key)}"}`),
@@ -36,6 +37,8 @@ export const make = (options: LockRouteOptions): { readonly [path: string]: Oper
       const key = fields.key("key", "key")
       if (fields.problem !== undefined) return refuse(fields.problem)
       if (key === "") return refuse(StoreError.unknown(StoreError.keyNotProvided))
+      const problem = Contention.sizeProblem(options, { key })
+      if (problem !== undefined) return refuse(problem)
       return Effect.match(writes.carryOut({ _tag: "DeleteRange", key, rangeEnd: undefined, prevKv: false }), {
         onSuccess: ({ revision }) => GatewayResponse.json(`${GatewayJson.openWithHeader(headerAt(revision))}}`),
         onFailure: ofError

@@ -57,11 +57,12 @@ export const make = (options: WritesOptions): Writes => {
   return { propose, carryOut }
 }
 
+export const fullText = (quotaBytes: number): string =>
+  `keys, values and leases take more than the quota of ${quotaBytes} bytes; deletions are let in and make room at once`
+
 /** One under an `Idempotency-Key` may have been carried out when there was room. */
 const quotaExceeded = (quotaBytes: number, wasAskedBefore: boolean): GatewayError.GatewayError => ({
-  ...GatewayError.noSpace(
-    `keys, values and leases take more than the quota of ${quotaBytes} bytes; deletions are let in and make room at once`
-  ),
+  ...GatewayError.noSpace(fullText(quotaBytes)),
   outcomeUnknown: wasAskedBefore
 })
 

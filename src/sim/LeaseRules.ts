@@ -29,6 +29,8 @@ export const brokenLease = (
       return `${result.id} is not granted`
     if (granted.expiresAt !== time + result.ttlSeconds * 1000) return `${result.id} ends at ${granted.expiresAt}`
   }
+  if (result._tag === "LeaseExpire" && result.expired !== Leases.size(before.leases) - Leases.size(after.leases))
+    return `${result.expired} are said to be over, and others have gone`
   if (command._tag === "Put" && command.ttlMillis !== undefined && result._tag === "Put") {
     const own = Leases.get(after.leases, OrderedMap.get(after.keys, command.key)?.lease ?? 0n)
     if (own?.expiresAt !== time + command.ttlMillis) return `${command.key} ends at ${own?.expiresAt}`
@@ -49,24 +51,28 @@ const brokenTenure = (
   time: number
 ): string | undefined => {
   const { id, expiresAt, ttlSeconds } = lease
-  const about = "id" in command && command.id === id ? command._tag : undefined
+  const about = isAbout(command, id) ? command._tag : undefined
   const now = Leases.get(after.leases, id)
   if (now !== undefined) {
     if (about === "LeaseRevoke") return `${id} is revoked, and still there`
-    if (result._tag === "LeaseExpire" && about === "LeaseExpire" && result.expired)
+    // No cluster here has as many leases as would be too many for one command.
+    if (about === "LeaseExpire" && result._tag === "LeaseExpire" && expiresAt <= time)
       return `${id} is over, and still there`
     const isKept = about === "LeaseKeepAlive" && expiresAt > time
     const ends = isKept ? time + ttlSeconds * 1000 : expiresAt
     return now.expiresAt === ends ? undefined : `${id} ends at ${now.expiresAt} instead of ${ends}`
   }
   const { isOwn } = lease
+  if (about === "LeaseExpire" && expiresAt > time) return `${id} has gone ${expiresAt - time} ms before its time (I19)`
   if (isOwn && Leases.keysOf(lease).every((key) => OrderedMap.get(after.keys, key)?.lease !== id)) return undefined
-  if (about === "LeaseExpire") {
-    if (expiresAt > time) return `${id} has gone ${expiresAt - time} ms before its time (I19)`
-  } else if (about !== "LeaseRevoke") return `${id} has gone, and ${command._tag} is no reason (I19)`
+  if (about !== "LeaseExpire" && about !== "LeaseRevoke")
+    return `${id} has gone, and ${command._tag} is no reason (I19)`
   const left = Leases.keysOf(lease).find((key) => OrderedMap.get(after.keys, key) !== undefined)
   return left === undefined ? undefined : `${left} has outlived ${id}`
 }
+
+const isAbout = (command: KvCommand, id: bigint): boolean =>
+  command._tag === "LeaseExpire" ? command.ids.includes(id) : "id" in command && command.id === id
 
 /** What it holds is its own, and what was put with it just now it holds. */
 const brokenKeys = (lease: Leases.Lease, before: KvState, after: KvState): string | undefined => {

@@ -144,7 +144,9 @@ const lease = (random: Random, { leases: held }: KvState): LeaseCommand => {
   const kind = random.below(20)
   if (kind < 5)
     return { _tag: "LeaseGrant", id: random.chance(0.2) ? id : (free[0] ?? id), ttlSeconds: random.below(4) }
-  if (kind < 15) return { _tag: "LeaseExpire", id: known }
+  // As a leader would, those that end first; or whichever, and one of them twice.
+  if (kind < 12) return { _tag: "LeaseExpire", ids: ids.length > 0 ? ids.slice(0, 1 + random.below(4)) : [known] }
+  if (kind < 15) return { _tag: "LeaseExpire", ids: [known, random.pick(ids.length > 0 ? ids : leases), known] }
   if (kind < 17) return { _tag: "LeaseKeepAlive", id: known }
   if (kind < 19) return { _tag: "LeaseTimeToLive", id: known, keys: random.chance(0.5) }
   return { _tag: "LeaseRevoke", id: known }

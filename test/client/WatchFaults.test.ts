@@ -59,6 +59,37 @@ describe("a watch goes on", () => {
         ["a3"],
         "4"
       ],
+      [
+        "when the server has too much to do, in its stream",
+        (_, response) =>
+          send(
+            response,
+            created,
+            events("a3"),
+            `{"error":{"grpc_code":8,"http_code":429,"message":"etcdserver: too many requests"}}\n`
+          ),
+        ["a3"],
+        "4"
+      ],
+      [
+        "when it is canceled by a server that has lost its leader",
+        (_, response) =>
+          send(response, created, events("a3"), line({ canceled: true, cancel_reason: "etcdserver: no leader" })),
+        ["a3"],
+        "4"
+      ],
+      [
+        "when it is canceled after it has begun, for others have all the room",
+        (_, response) =>
+          send(
+            response,
+            created,
+            events("a3"),
+            line({ canceled: true, cancel_reason: "balsa: 9 watch (maxWatchers)" })
+          ),
+        ["a3"],
+        "4"
+      ],
       ["after a bookmark", (_, response) => cut(response, created, line({ header: { revision: "8" } })), [], "9"],
       ["when nothing came", (_, response) => cut(response, created), [], "3"],
       ["when it was not even taken", (_, response) => void response.socket?.destroy(), [], "3"],
@@ -124,6 +155,31 @@ describe("a watch goes on", () => {
   })
 })
 
+/** Full, in every way in which a server says so on a stream. */
+const full = {
+  "by an error": `{"error":{"grpc_code":8,"http_code":429,"message":"etcdserver: too many requests"}}\n`,
+  "by canceling at once": line({ created: true, canceled: true, cancel_reason: "balsa: 9 watch already (maxWatchers)" })
+}
+
+describe("a watch of a server that is full, and says so on the stream", () => {
+  for (const [what, refusal] of Object.entries(full)) {
+    it(`is refused where it begins (${what})`, async () => {
+      await using gateway = await ScriptedGateway.listen((_, response) => send(response, refusal))
+      assert.deepEqual(await follow(at(gateway.endpoint)), ["RequestRefused"])
+      assert.strictEqual(gateway.asked.length, 1)
+    })
+
+    it(`goes on when there is room, once it has begun (${what})`, async () => {
+      await using gateway = await ScriptedGateway.listen((_, response, at) => {
+        if (at === 0) cut(response, created, events("a3"))
+        else send(response, ...(at < 4 ? [refusal] : [created, events("z9")]))
+      })
+      assert.deepEqual(await follow(at(gateway.endpoint)), ["a3", "z9"])
+      assert.deepEqual(gateway.asked.map(startOf), ["3", "4", "4", "4", "4"])
+    })
+  }
+})
+
 describe("a watch ends", () => {
   const cases: ReadonlyArray<readonly [what: string, pieces: ReadonlyArray<string>, seen: ReadonlyArray<string>]> = [
     [
@@ -137,6 +193,14 @@ describe("a watch ends", () => {
       ["Unauthorized"]
     ],
     ["when it is canceled for another reason", [created, line({ canceled: true })], ["RequestRefused"]],
+    [
+      "when what it asks for is too large, which is told with the code of a limit",
+      [
+        created,
+        `{"error":{"grpc_code":8,"http_code":413,"message":"balsa: the request body is longer than 9 bytes"}}\n`
+      ],
+      ["RequestRefused"]
+    ],
     ["at a line that is none", [created, events("a3"), "nonsense\n"], ["a3", "UnexpectedAnswer"]]
   ]
   for (const [what, pieces, seen] of cases) {

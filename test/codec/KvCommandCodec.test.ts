@@ -2,7 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { KvCommandCodec } from "../../src/codec/KvCommandCodec.ts"
 import { maxTxnDepth } from "../../src/codec/KvTxnCodec.ts"
-import type { KvCommand, Put } from "../../src/kv/KvCommand.ts"
+import { historySince, type KvCommand, type Put } from "../../src/kv/KvCommand.ts"
+import { maxExpired } from "../../src/kv/Leases.ts"
 import { inWords } from "../../src/sim/Subject.ts"
 import { chanceOf } from "../kv/Chance.ts"
 import { commandBy, later, nested, plainly, ranges, txn } from "./KvCommandSamples.ts"
@@ -130,7 +131,8 @@ describe("commands of later versions", () => {
       ["0306 0700000000000000 3c00000000000000", { _tag: "LeaseGrant", id: 7n, ttlSeconds: 60 }],
       ["0307 0700000000000000", { _tag: "LeaseRevoke", id: 7n }],
       ["0308 0700000000000000", { _tag: "LeaseKeepAlive", id: 7n }],
-      ["0309 0700000000000000", { _tag: "LeaseExpire", id: 7n }],
+      ["0309 01000000 0700000000000000", { _tag: "LeaseExpire", ids: [7n] }],
+      ["0309 02000000 0700000000000000 0800000000000000", { _tag: "LeaseExpire", ids: [7n, 8n] }],
       ["030a 0700000000000000 01", { _tag: "LeaseTimeToLive", id: 7n, keys: true }],
       [
         "0304 02000000" +
@@ -164,6 +166,19 @@ describe("commands of later versions", () => {
       ]
     ] as const satisfies ReadonlyArray<readonly [string, KvCommand]>
     for (const [hex, command] of recorded) assert.strictEqual(hexOf(command), hex.replaceAll(" ", ""))
+  })
+
+  it("that let leases expire name at least one, and no more than one command may have", () => {
+    const naming = (count: number): KvCommand => ({ _tag: "LeaseExpire", ids: Array.from({ length: count }, () => 1n) })
+    const most = encode(naming(maxExpired))
+    assert.deepStrictEqual(decode(most), naming(maxExpired))
+    for (const count of [0, maxExpired + 1]) {
+      assert.isUndefined(KvCommandCodec.encode(naming(count), historySince))
+      const bytes = Buffer.alloc(6 + 8 * count, 1)
+      bytes.set(most.subarray(0, 2))
+      bytes.writeUInt32LE(count, 2)
+      assert.isUndefined(decode(bytes))
+    }
   })
 
   it("are none when cut or with bytes to spare, and one form stands for each when a bit is flipped", () => {

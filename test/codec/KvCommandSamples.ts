@@ -103,7 +103,8 @@ export const later: ReadonlyArray<KvCommand> = [
   { _tag: "LeaseGrant", id: maxId, ttlSeconds: -safe },
   { _tag: "LeaseRevoke", id: 0x1234_5678_9abcn },
   { _tag: "LeaseKeepAlive", id: 5n },
-  { _tag: "LeaseExpire", id: 5n },
+  { _tag: "LeaseExpire", ids: [5n] },
+  { _tag: "LeaseExpire", ids: [maxId, 5n, -1n] },
   { _tag: "LeaseTimeToLive", id: 5n, keys: false },
   { _tag: "LeaseTimeToLive", id: 5n, keys: true }
 ]
@@ -151,8 +152,8 @@ export const results: ReadonlyArray<KvResult> = [
   { _tag: "LeaseGrant", revision, id: 7n, ttlSeconds: 60 },
   { _tag: "LeaseRevoke", revision },
   { _tag: "LeaseKeepAlive", revision, id: maxId, ttlSeconds: 0 },
-  { _tag: "LeaseExpire", revision, expired: false },
-  { _tag: "LeaseExpire", revision, expired: true },
+  { _tag: "LeaseExpire", revision, expired: 0 },
+  { _tag: "LeaseExpire", revision, expired: 1000 },
   { _tag: "LeaseTimeToLive", revision, id: 7n, ttlSeconds: -1, ttlMillis: -1, grantedTtlSeconds: 0, keys: [] },
   {
     _tag: "LeaseTimeToLive",
@@ -175,7 +176,8 @@ export const commandBy = (chance: Chance): KvCommand => {
     case 1:
       return { _tag: "LeaseGrant", id, ttlSeconds: chance.below(100) }
     case 2:
-      return { _tag: chance.pick(["LeaseRevoke", "LeaseExpire", "LeaseKeepAlive"] as const), id }
+      if (chance.below(3) === 0) return { _tag: "LeaseExpire", ids: [id, BigInt(chance.below(4) + 1)] }
+      return { _tag: chance.pick(["LeaseRevoke", "LeaseKeepAlive"] as const), id }
     case 3:
       return { _tag: "LeaseTimeToLive", id, keys: chance.below(2) === 0 }
     case 4:

@@ -49,7 +49,7 @@ describe("results", () => {
         "09 0700000000000000 0500000000000000 3c00000000000000",
         { _tag: "LeaseKeepAlive", revision: 7, id: 5n, ttlSeconds: 60 }
       ],
-      ["0a 0700000000000000 01", { _tag: "LeaseExpire", revision: 7, expired: true }],
+      ["0a 0700000000000000 03000000", { _tag: "LeaseExpire", revision: 7, expired: 3 }],
       [
         "0b 0700000000000000 0500000000000000 ffffffffffffffff 8813000000000000 3c00000000000000 01000000 01000000 6b",
         {

@@ -157,12 +157,13 @@ const serving: ReadonlyArray<Listed> = [
     is: ({ etcd, balsa }) => etcd.status === 429 && balsa.text.includes("etcdserver: request is too large")
   },
   {
-    request: "a range from a key beyond 1.5 MiB",
+    request: "a range from a key beyond 1.5 MiB, the leader of an election whose name is as long",
     etcd: "answers",
-    balsa: "400 `etcdserver: request is too large`",
+    balsa: "400, and 500 for the election, `etcdserver: request is too large`",
     reason: "no key can be as long",
     is: ({ input, balsa }) =>
-      input.route.path === "/v3/kv/range" && balsa.text.includes("etcdserver: request is too large")
+      ["/v3/kv/range", "/v3/election/leader"].includes(input.route.path) &&
+      balsa.text.includes("etcdserver: request is too large")
   }
 ]
 
@@ -318,6 +319,12 @@ const told: ReadonlyArray<Listed> = (
       "says nothing of its age",
       "headers `balsa-applied-index`, and `balsa-leader-heard-millis` unless no leader is known; see below",
       "how old it may be is what one wants to know"
+    ],
+    [
+      "leases that end in the same half second",
+      "a revision for each, 1,000 a second",
+      "a revision for up to 1,000 of them, 20,000 leases a second",
+      "keys that go by themselves have a lease each"
     ],
     [
       "`peerURLs` in the member list",

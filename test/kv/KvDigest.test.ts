@@ -181,7 +181,7 @@ describe("every field", () => {
       ...sorts.map((sort) => ({ ...plain, sort })),
       ...options.map((name) => ({ ...plain, [name]: 5 }))
     ]
-    const kinds = (["LeaseRevoke", "LeaseKeepAlive", "LeaseExpire"] as const).map((_tag) => ({ _tag, id: 5n }))
+    const kinds = (["LeaseRevoke", "LeaseKeepAlive"] as const).map((_tag) => ({ _tag, id: 5n }))
     const commands: ReadonlyArray<KvCommand> = [
       ...compares,
       ...ranges.map((one) => ({ ...txn, success: [one] })),
@@ -189,6 +189,7 @@ describe("every field", () => {
       { ...txn, success: [{ ...txn, success: [plain] }] },
       { ...txn, success: [{ ...txn }, plain] },
       ...kinds,
+      { _tag: "LeaseExpire", ids: [5n] },
       { _tag: "LeaseTimeToLive", id: 5n, keys: false }
     ]
     assertDistinct(commands.map((command) => [command, done]))

@@ -144,7 +144,10 @@ export const commandOf = (chance: Chance, where: Where): KvCommand => {
   if (kind < 85) return { _tag: "LeaseGrant", id, ttlSeconds: chance.below(8) }
   if (kind < 88) return { _tag: "LeaseRevoke", id }
   if (kind < 92) return { _tag: "LeaseKeepAlive", id }
-  if (kind < 97)
-    return { _tag: "LeaseExpire", id: chance.pick([id, id, (1n << 62n) + BigInt(chance.below(where.number))]) }
+  if (kind < 97) {
+    const one = (): bigint =>
+      chance.pick([id, BigInt(1 + chance.below(4)), (1n << 62n) + BigInt(chance.below(where.number))])
+    return { _tag: "LeaseExpire", ids: Array.from({ length: 1 + chance.below(4) }, one) }
+  }
   return { _tag: "LeaseTimeToLive", id, keys: chance.below(2) === 0 }
 }

@@ -82,11 +82,12 @@ export class StoreModel {
         }
       }
       case "LeaseExpire": {
-        const lease = this.leases.get(command.id)
-        const expired = lease !== undefined && lease.expiresAt <= this.time
+        const isOver = (id: bigint): boolean =>
+          (this.leases.get(id)?.expiresAt ?? Number.POSITIVE_INFINITY) <= this.time
+        const over = [...new Set(command.ids)].filter(isOver)
         return this.change((pairs) => {
-          if (expired) this.endLease(pairs, command.id)
-          return { _tag: "LeaseExpire", revision: 0, expired }
+          for (const id of over) this.endLease(pairs, id)
+          return { _tag: "LeaseExpire", revision: 0, expired: over.length }
         })
       }
       case "LeaseTimeToLive": {

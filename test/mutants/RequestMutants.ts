@@ -85,7 +85,7 @@ export const requestMutants: ReadonlyArray<Mutant> = [
   mutant(
     "a leader refuses others' requests in its own name",
     ["own", "I14 [58]"],
-    ["Proposing.ts", "if (request.replica === state.id) batch.said", 'if (request.replica !== "") batch.said']
+    ["Refusing.ts", "if (request.replica === state.id) here(", 'if (request.replica !== "") here(']
   ),
   mutant(
     "what is uncommitted has no limit",
@@ -179,7 +179,11 @@ export const requestMutants: ReadonlyArray<Mutant> = [
   mutant(
     "a replica without a majority refuses others' requests",
     ["own", "[56]"],
-    ["Settling.ts", "if (isOwn(state, command)) refuse(batch, command, why)", "refuse(batch, command, why)"]
+    [
+      "Settling.ts",
+      "if (isOwn(state, command)) Refusing.here(batch, command, why)",
+      "Refusing.here(batch, command, why)"
+    ]
   ),
   mutant(
     "a full disk is no reason",
@@ -213,12 +217,12 @@ export const requestMutants: ReadonlyArray<Mutant> = [
   mutant(
     "others do not hear that their requests were refused",
     ["own", "I20 [58] [90]"],
-    ["Proposing.ts", "if (!state.progress.has(to)) continue", "continue"]
+    ["Refusing.ts", "if (!state.progress.has(to)) continue", "continue"]
   ),
   mutant(
     "strangers hear that their requests were refused",
     ["own", "[19]"],
-    ["Proposing.ts", "if (!state.progress.has(to)) continue", ""]
+    ["Refusing.ts", "if (!state.progress.has(to)) continue", ""]
   ),
   mutant(
     "a refusal is passed on to anybody's client",

@@ -15,8 +15,31 @@ const leaseMutants: ReadonlyArray<Mutant> = [
     ["own", "I19"],
     [
       "LeaseCommands.ts",
-      "const expired = lease !== undefined && lease.expiresAt <= writing.time",
-      "const expired = lease !== undefined"
+      "const isOver = lease !== undefined && lease.expiresAt <= writing.time",
+      "const isOver = lease !== undefined"
+    ]
+  ),
+  storeMutant(
+    "leases that are named together are over when the first of them is",
+    ["own", "I19"],
+    [
+      "LeaseCommands.ts",
+      "const isOver = lease !== undefined && lease.expiresAt <= writing.time",
+      "const isOver = lease !== undefined && (taken.ids.length > 0 || lease.expiresAt <= writing.time)"
+    ]
+  ),
+  storeMutant(
+    "leases that are named together are kept if one of them is not over",
+    ["own", "I19"],
+    ["LeaseCommands.ts", "if (!isOver) continue", "if (!isOver) break"]
+  ),
+  storeMutant(
+    "of leases that are named together only the first is over",
+    ["own", "I19"],
+    [
+      "LeaseCommands.ts",
+      "if (!Leases.take(taken, lease)) break",
+      "if (!Leases.take(taken, lease) || taken.ids.length > 1) break"
     ]
   ),
   storeMutant(

@@ -1,20 +1,11 @@
 /** Leases and locks on three real replicas, of which the leader is killed. */
-import { afterEach, assert, describe, it } from "vitest"
-import { base64, eventually, RealCluster } from "./RealCluster.ts"
+import { assert, describe, it } from "vitest"
+import { base64, eventually, type RealCluster } from "./RealCluster.ts"
+import { startThree } from "./ThreeReplicas.ts"
 
-let cluster: RealCluster | undefined
-
-afterEach(async () => {
-  await cluster?.stopAll()
-  cluster = undefined
-})
-
-const startThree = async (): Promise<RealCluster> => {
-  cluster = await RealCluster.make(["A", "B", "C"])
-  for (const id of cluster.ids) cluster.start(id)
-  await cluster.leader()
-  const three = cluster
-  // Commands of leases are of a version on which all have to agree first.
+/** Commands of leases are of a version on which all have to agree first. */
+const startWithLeases = async (): Promise<RealCluster> => {
+  const three = await startThree()
   await eventually("leases", async () =>
     (await three.post("A", "/v3/lease/grant", { TTL: 60, ID: 1 })).status === 200 ? true : undefined
   )
@@ -29,7 +20,7 @@ const key = base64("k")
 
 describe("three real replicas", () => {
   it("keep what a lease has left over an election, and let it expire with its key", async () => {
-    const three = await startThree()
+    const three = await startWithLeases()
     const ttlSeconds = 5
     const begun = performance.now()
     await three.post("B", "/v3/lease/grant", { TTL: ttlSeconds, ID: 7 })
@@ -56,7 +47,7 @@ describe("three real replicas", () => {
   })
 
   it("pass a lock on to who waits for it at another replica, when its holder's lease is revoked or its leader killed", async () => {
-    const three = await startThree()
+    const three = await startWithLeases()
     const leader = await three.leader()
     const [one, other] = three.ids.filter((id) => id !== leader)
     for (const ID of [2, 3]) await three.post(one!, "/v3/lease/grant", { TTL: 60, ID })

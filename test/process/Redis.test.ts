@@ -1,26 +1,13 @@
 /** Redis' own programs, and pipelines while a leader is killed, on three real replicas. */
 import { spawnSync } from "node:child_process"
-import { afterEach, assert, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import { Conversation } from "../server/resp/Conversation.ts"
-import { base64, eventually, RealCluster } from "./RealCluster.ts"
+import { base64, eventually, type RealCluster } from "./RealCluster.ts"
+import { startThree } from "./ThreeReplicas.ts"
 
 const isHere = spawnSync("redis-cli", ["--version"]).status === 0
 if (!isHere && process.env["CI"] !== undefined) {
   throw new Error("redis-cli is not installed; on Debian: apt-get install redis-tools")
-}
-
-let cluster: RealCluster | undefined
-
-afterEach(async () => {
-  await cluster?.stopAll()
-  cluster = undefined
-})
-
-const startThree = async (): Promise<RealCluster> => {
-  cluster = await RealCluster.make(["A", "B", "C"])
-  for (const id of cluster.ids) cluster.start(id)
-  await cluster.leader()
-  return cluster
 }
 
 const redis = (program: string, three: RealCluster, id: string, ...args: ReadonlyArray<string>): string => {
@@ -67,6 +54,27 @@ describe.skipIf(!isHere)("Redis' own programs", () => {
       redis("redis-cli", three, "C", "EXISTS", "short") === "0" ? true : undefined
     )
     assert.strictEqual(redis("redis-cli", three, "B", "PTTL", "short"), "-2")
+  })
+})
+
+describe("keys that go by themselves", () => {
+  it("go when their time is over, many of them together", async () => {
+    const three = await startThree()
+    const count = 5000
+    const conversation = await Conversation.begin(three.ports.get("A")!.client)
+    const revision = async (): Promise<number> => {
+      const { body } = await three.post("A", "/v3/kv/range", { key: base64("k") })
+      return Number((body as { header: { revision: string } }).header.revision)
+    }
+    const before = await revision()
+    const commands = Array.from({ length: count }, (_, at) => ["SET", `k${at}`, "v", "EX", "4"])
+    await eventually("all are put", async () =>
+      (await conversation.askAll(commands)).every((reply) => reply === "+OK\r\n") ? true : undefined
+    )
+    await eventually("their end", async () => ((await conversation.ask("DBSIZE")) === ":0\r\n" ? true : undefined))
+    // What came together was one command, and what goes together is: else each would have a revision of its own.
+    assert.isBelow((await revision()) - before, count / 5)
+    conversation.end()
   })
 })
 

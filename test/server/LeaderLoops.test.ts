@@ -63,19 +63,22 @@ describe("leases", () => {
     })
   )
 
-  it.effect("a thousand a second at most, and what fails is tried again", () =>
+  it.effect("many in one command, few commands in a round, and what fails is tried again", () =>
     Effect.gen(function* () {
       const replica = FakeReplica.make()
-      for (let id = 1n; id <= 1_200n; id++) yield* grant(replica, id, 2)
+      const inRound = Leases.maxExpired * LeaseExpiry.maxCommandsInRound
+      for (let id = 1n; id <= inRound + 1500; id++) yield* grant(replica, id, 2)
       replica.instead = Effect.fail(new Unavailable({ message: "nobody leads", outcomeUnknown: false }))
       yield* Effect.forkChild(LeaseExpiry.run(leading(replica)))
       yield* pass(replica, 3_000)
       replica.instead = undefined
-      const before = replica.store().leases
+      const proposed = replica.calls.propose
       yield* pass(replica, LeaseExpiry.roundMillis)
-      assert.strictEqual(Leases.size(before) - Leases.size(replica.store().leases), LeaseExpiry.maxInRound)
-      yield* pass(replica, 2 * LeaseExpiry.roundMillis)
+      assert.strictEqual(Leases.size(replica.store().leases), 1500)
+      assert.strictEqual(replica.calls.propose, proposed + LeaseExpiry.maxCommandsInRound)
+      yield* pass(replica, LeaseExpiry.roundMillis)
       assert.strictEqual(Leases.size(replica.store().leases), 0)
+      assert.strictEqual(replica.calls.propose, proposed + LeaseExpiry.maxCommandsInRound + 2)
     })
   )
 })

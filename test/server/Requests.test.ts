@@ -276,6 +276,30 @@ describe("sizes", () => {
     expect((await server.post("/v3/kv/deleterange", { key: base64("k".repeat(1_001)) })).status).toBe(400)
   })
 
+  test.each([
+    ["lock/lock", (part: string) => ({ name: base64(part + part) })],
+    ["lock/unlock", (part: string) => ({ key: base64(part + part) })],
+    ["election/campaign", (part: string) => ({ name: base64(part), value: base64(part) })],
+    ["election/proclaim", (part: string) => ({ leader: { key: base64(part), rev: "1" }, value: base64(part) })],
+    ["election/resign", (part: string) => ({ leader: { key: base64(part + part), rev: "1" } })],
+    ["election/leader", (part: string) => ({ name: base64(part + part) })],
+    ["election/observe", (part: string) => ({ name: base64(part + part) })]
+  ])("of locks and elections, too: %s", async (path, body) => {
+    const server = await start({ maxRequestBytes: 1_000 })
+    const tooLarge = "etcdserver: request is too large"
+    const larger = await server.post(`/v3/${path}`, body("k".repeat(501)))
+    expect([larger.status, JSON.parse(larger.text).message]).toEqual([500, tooLarge])
+    expect(server.replica.calls).toEqual({ propose: 0, query: 0, queryLocal: 0 })
+    // One that waits is of no interest any more.
+    const connection = await server.dial()
+    const json = JSON.stringify(body("k".repeat(500)))
+    connection.send(`POST /v3/${path} HTTP/1.1\r\nhost: here\r\ncontent-length: ${json.length}\r\n\r\n${json}`)
+    while (server.replica.calls.propose + server.replica.calls.query === 0) {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    connection.socket.destroy()
+  })
+
   test("1.5 MiB by default, which arrives and comes back whole", async () => {
     const server = await start()
     const value = Buffer.alloc(1.5 * 1024 * 1024 - 1, "balsa wood ").toString("base64")

@@ -31,15 +31,18 @@ describe("the store in a cluster", () => {
       for (const [mark, times] of outcome.watched) count(watched, mark, times)
       for (const { ending, kind } of outcome.history) {
         if (ending?._tag !== "Done" || kind === "Amendment") continue
-        const { _tag, reason, expired } = ending.output as { _tag: string; reason?: string; expired?: boolean }
-        count(heard, `${kind} ${reason ?? _tag}${expired === true ? " over" : ""}`)
+        const { _tag, reason, expired } = ending.output as { _tag: string; reason?: string; expired?: number }
+        count(
+          heard,
+          `${kind} ${reason ?? _tag}${(expired ?? 0) > 0 ? " over" : ""}${(expired ?? 0) > 1 ? " together" : ""}`
+        )
       }
     }
   })
 
   it("and everything was asked for", () => {
     const commands = ["Put", "DeleteRange", "Txn", "Compact", "LeaseGrant", "LeaseRevoke", "LeaseKeepAlive"]
-    const others = ["LeaseExpire", "LeaseExpire over", "LeaseTimeToLive"]
+    const others = ["LeaseExpire", "LeaseExpire over", "LeaseExpire over together", "LeaseTimeToLive"]
     const refusals = ["KeyNotFound", "LeaseNotFound", "LeaseExists", "Compacted", "FutureRevision"]
     const queries = ["Range", "Txn", "Leases", "Compacted", "FutureRevision"]
     const all = [

@@ -40,7 +40,8 @@ export class RespServer implements RedisServer {
     this.session = {
       store: {
         propose: (command, waiter) => replica.direct.propose(command, plainly(waiter)),
-        query: (query, waiter) => replica.direct.query(query, waiter)
+        query: (query, waiter) => replica.direct.query(query, waiter),
+        queryLocal: (query, waiter) => replica.direct.queryLocal(query, waiter)
       },
       cursors: new Cursors(),
       maxRequestBytes,
@@ -70,7 +71,7 @@ export class RespServer implements RedisServer {
   private refusalOf(command: KvCommand): string | undefined {
     const { store, quotaBytes = Writes.defaultQuotaBytes } = this.options
     if (!Writes.isFull({ store, quotaBytes }) || !Writes.takesSpaceByItself(command)) return undefined
-    return `OOM keys and values take more than the quota of ${quotaBytes} bytes; deletions are let in and make room at once`
+    return `OOM ${Writes.fullText(quotaBytes)}`
   }
 
   private facts(): ServerCommands.Facts {

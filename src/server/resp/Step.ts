@@ -4,6 +4,9 @@ import type { Compare, Operation, OperationResult, Txn } from "../../kv/KvComman
 import type { RangeQuery } from "../../kv/KvQuery.ts"
 import type { RespWriter } from "./RespWriter.ts"
 
+/** Of a word that is one. */
+export { parse as integerOf } from "../../kv/Integer.ts"
+
 export type Words = ReadonlyArray<Buffer>
 
 export interface Step {
@@ -28,14 +31,6 @@ export const notAnInteger = new RespError("ERR value is not an integer or out of
 export const keyOf = (word: Buffer): Key => word.toString("latin1")
 
 export const nameOf = (word: Buffer): string => word.toString("latin1").toUpperCase()
-
-/** A decimal number of 64 bits. */
-export const integerOf = (word: Buffer): bigint | undefined => {
-  const text = word.toString("latin1", 0, 21)
-  if (!/^(?:0|-?[1-9][0-9]{0,18})$/.test(text) || text.length !== word.length) return undefined
-  const value = BigInt(text)
-  return value === BigInt.asIntN(64, value) ? value : undefined
-}
 
 export const get = (key: Key): RangeQuery => ({
   _tag: "Range",

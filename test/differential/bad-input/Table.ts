@@ -155,6 +155,10 @@ const special: ReadonlyArray<Input> = [
   post(find("/v3/kv/put"), "ignore_value without a key that is there", '{"key":"enp6","ignore_value":true}'),
   post(find("/v3/kv/range"), "a key of 1.6 MiB", `{"key":"${base64OfSize(1_650_000)}"}`),
   post(find("/v3/kv/deleterange"), "a key of 1.6 MiB", `{"key":"${base64OfSize(1_650_000)}"}`),
+  post(find("/v3/lock/lock"), "a name of 1.6 MiB", `{"name":"${base64OfSize(1_650_000)}"}`),
+  post(find("/v3/lock/unlock"), "a key of 1.6 MiB", `{"key":"${base64OfSize(1_650_000)}"}`),
+  post(find("/v3/election/campaign"), "a value of 1.6 MiB", `{"name":"YQ==","value":"${base64OfSize(1_650_000)}"}`),
+  post(find("/v3/election/leader"), "a name of 1.6 MiB", `{"name":"${base64OfSize(1_650_000)}"}`),
   ...transactions(),
   ...[0, 1, -5, 2, 9_000_000_000, 9_000_000_001].map((TTL) =>
     post(find("/v3/lease/grant"), `TTL ${TTL}`, JSON.stringify({ ID: 777, TTL }))
