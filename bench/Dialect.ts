@@ -5,7 +5,7 @@
  */
 import type { Operation, Pair, Workload } from "./Workload.ts"
 
-export type DialectName = "resp" | "http" | "grpc"
+export type DialectName = "resp" | "balsa" | "http" | "grpc"
 
 /** With what went wrong; undefined if the answer is the right one. */
 export type Done = (problem: string | undefined) => void
@@ -14,6 +14,8 @@ export interface Request {
   readonly bytes: Buffer
   /** A right answer is this, or holds it. */
   readonly expected: Buffer
+  /** Goes first, once on each connection. */
+  readonly prelude?: Request
 }
 
 export interface Line {

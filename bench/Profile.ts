@@ -22,9 +22,8 @@ export const draw = async (file: string, options: Options, directory: string): P
   const { port } = await cluster.leader()
   const leads = cluster.pids[cluster.addresses.findIndex(({ client }) => client === port)]!
   const driver = new Driver()
-  const dialect = workload.kind === "serializable" ? "http" : "resp"
   const load = async (windowMillis: number) =>
-    driver.carryOut({ dialect, port, workload, connections: options.connections, windowMillis, pids: [] })
+    driver.carryOut({ dialect: "balsa", port, workload, connections: options.connections, windowMillis, pids: [] })
 
   console.error(`the leader is process ${leads}; ${workload.name} for ${options.seconds} s`)
   await load(0)

@@ -2,10 +2,12 @@
 import { connect } from "node:net"
 import type { Dialect, Done, Request } from "./Dialect.ts"
 
+const right = Buffer.from("+OK\r\n")
+
 export const RespDialect: Dialect = {
   request: (operation, { key, value }) =>
     operation === "put"
-      ? { bytes: command("SET", key, value), expected: Buffer.from("+OK\r\n") }
+      ? { bytes: command("SET", key, value), expected: right }
       : { bytes: command("GET", key), expected: bulk(value) },
 
   open: (port, ends) => {
@@ -15,6 +17,7 @@ export const RespDialect: Dialect = {
     let unsent: Array<Buffer> = []
     let received: Buffer = Buffer.alloc(0)
     let ended = false
+    let isPrepared = false
 
     const lose = (reason: string): void => {
       if (ended) return
@@ -27,6 +30,10 @@ export const RespDialect: Dialect = {
       const pieces = unsent
       unsent = []
       if (!ended) socket.write(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces))
+    }
+    const add = ({ bytes, expected }: Request, done: Done): void => {
+      underWay.push({ expected, done })
+      if (unsent.push(bytes) === 1) queueMicrotask(flush)
     }
 
     socket.on("connect", ends.onOpen)
@@ -57,9 +64,13 @@ export const RespDialect: Dialect = {
     })
 
     return {
-      send: ({ bytes, expected }: Request, done) => {
-        underWay.push({ expected, done })
-        if (unsent.push(bytes) === 1) queueMicrotask(flush)
+      send: (request, done) => {
+        const { prelude } = request
+        if (prelude !== undefined && !isPrepared) {
+          isPrepared = true
+          add(prelude, (problem) => problem !== undefined && lose(problem))
+        }
+        add(request, done)
       },
       close: () => {
         ended = true
@@ -68,9 +79,19 @@ export const RespDialect: Dialect = {
     }
   },
 
-  // There is no command for a get that is not linearizable.
+  // There is no command for a get that is not linearizable, but in Balsa.
   speaks: ({ kind }) => kind !== "serializable",
   connections: (clients, wanted = clients) => Math.min(clients, wanted)
+}
+
+/** Balsa takes READONLY for gets that need not be linearizable; Redis alone, and the bare loop, refuse it. */
+export const BalsaDialect: Dialect = {
+  ...RespDialect,
+  request: (operation, pair) => ({
+    ...RespDialect.request(operation, pair),
+    ...(operation === "serializable" ? { prelude: { bytes: command("READONLY"), expected: right } } : {})
+  }),
+  speaks: () => true
 }
 
 export const bulk = (bytes: Buffer): Buffer =>

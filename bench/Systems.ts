@@ -54,7 +54,7 @@ export const startAll = async (names: ReadonlyArray<SystemName>, parent: string)
 }
 
 const dialects: { readonly [name in SystemName]: DialectName } = {
-  balsa: "resp",
+  balsa: "balsa",
   gateway: "http",
   etcd: "grpc",
   redis: "resp",

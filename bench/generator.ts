@@ -7,7 +7,7 @@ import { GrpcDialect } from "./GrpcDialect.ts"
 import * as Histogram from "./Histogram.ts"
 import { HttpDialect } from "./HttpDialect.ts"
 import * as Load from "./Load.ts"
-import { RespDialect } from "./RespDialect.ts"
+import { BalsaDialect, RespDialect } from "./RespDialect.ts"
 import * as Usage from "./Usage.ts"
 import type { Workload } from "./Workload.ts"
 
@@ -38,6 +38,7 @@ export type Outcome =
 
 export const dialects: { readonly [name in DialectName]: Dialect } = {
   resp: RespDialect,
+  balsa: BalsaDialect,
   http: HttpDialect,
   grpc: GrpcDialect
 }

@@ -4,6 +4,8 @@ import type { RequestError } from "./RequestError.ts"
 export interface Direct<C, R, Q, A> {
   readonly propose: (command: C, waiter: DirectWaiter<R>) => void
   readonly query: (query: Q, waiter: DirectWaiter<A>) => void
+  /** Hears of it before the call returns. */
+  readonly queryLocal: (query: Q, waiter: DirectWaiter<A>) => void
 }
 
 /** Told once. */

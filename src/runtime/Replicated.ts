@@ -172,13 +172,18 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   const status = (): ReplicaStatus.ReplicaStatus =>
     ReplicaStatus.of(interpreter.state(), { disk, waiting: requests.size, connections: transport.connections() })
 
+  /** Why there is no local answer, if there is none. */
+  const silence = (): Unavailable | undefined => {
+    const message = silenceOf(interpreter.state())
+    return message === undefined ? undefined : new Unavailable({ message, outcomeUnknown: false })
+  }
+
+  const answerLocally = (query: Q): A => options.machine.query(interpreter.carriedOut().stateMachine.value, query)
+
   const queryLocal = (query: Q): Effect.Effect<A, Unavailable> =>
     Effect.suspend(() => {
-      const { value } = interpreter.carriedOut().stateMachine
-      const message = silenceOf(interpreter.state())
-      return message === undefined
-        ? Effect.succeed(options.machine.query(value, query))
-        : Effect.fail(new Unavailable({ message, outcomeUnknown: false }))
+      const silent = silence()
+      return silent === undefined ? Effect.succeed(answerLocally(query)) : Effect.fail(silent)
     })
 
   /** As all members understand it by now. Where they go back to an earlier version meanwhile, it means nothing to any of them. */
@@ -210,6 +215,11 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
     },
     query: (query, waiter) => {
       submit(undefined, query, waiter as Waiter<R, A>)
+    },
+    queryLocal: (query, waiter) => {
+      const silent = silence()
+      if (silent === undefined) waiter.succeed(answerLocally(query))
+      else waiter.fail(silent)
     }
   }
 

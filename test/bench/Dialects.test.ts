@@ -8,7 +8,7 @@ import type { Dialect, Line } from "../../bench/Dialect.ts"
 import { GrpcDialect } from "../../bench/GrpcDialect.ts"
 import { bytesField } from "../../bench/Http2Frame.ts"
 import { HttpDialect } from "../../bench/HttpDialect.ts"
-import { RespDialect } from "../../bench/RespDialect.ts"
+import { BalsaDialect, RespDialect } from "../../bench/RespDialect.ts"
 
 const cleaning: Array<() => void> = []
 afterEach(() => {
@@ -61,6 +61,31 @@ it("takes answers of Redis' protocol in order, in whatever pieces, and tells the
   expect(
     asked.join("").startsWith("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$8\r\nvalue\r\n!\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n")
   ).toBe(true)
+})
+
+it("asks for stale answers once on a connection, and takes none where that is refused", async () => {
+  const asked: Array<string> = []
+  const answersOf = async (answers: string, count: number): Promise<ReadonlyArray<string>> => {
+    const port = await listening(
+      createServer((socket) => {
+        socket.on("data", (piece) => asked.push(piece.toString()))
+        socket.once("data", () => socket.write(answers))
+      })
+    )
+    const line = await new Promise<Line>((resolve) => {
+      const opening = BalsaDialect.open(port, { onOpen: () => resolve(opening), onLost: () => undefined })
+      cleaning.push(() => opening.close())
+    })
+    const get = BalsaDialect.request("serializable", pair)
+    const problems = await Promise.all(Array.from({ length: count }, () => ask(line, get)))
+    return problems.map((problem) => problem ?? "right")
+  }
+  expect(await answersOf(`+OK\r\n${right}${right}`, 2)).toEqual(["right", "right"])
+  const get = "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"
+  expect(asked.join("")).toBe(`*1\r\n$8\r\nREADONLY\r\n${get}${get}`)
+  const refused = "wrong answer: -ERR no"
+  expect(await answersOf(`-ERR no\r\n${right}${right}`, 2)).toEqual([refused, refused])
+  expect(BalsaDialect.request("get", pair)).toEqual(RespDialect.request("get", pair))
 })
 
 it("tells that the connection is lost, and then all that was under way", async () => {

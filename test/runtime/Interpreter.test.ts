@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import type { KvAnswer } from "../../src/kv/KvQuery.ts"
 import { ReplicaId } from "../../src/raft/LogEntry.ts"
 import { Mailbox } from "../../src/runtime/Mailbox.ts"
 import { defaultWaitingLimits, Requests, type Waiter } from "../../src/runtime/Requests.ts"
@@ -58,9 +59,14 @@ describe("a disk", () => {
       cluster.disk(A).slow(100)
       const write = yield* begin(alone.replicated.propose(put("k", "v")))
       yield* TestClock.adjust(50)
+      const heard: Array<string | undefined> = []
+      const hear = { succeed: (answer: KvAnswer) => void heard.push(valueIn(answer)), fail: () => undefined }
+      alone.replicated.direct.queryLocal(get("k"), hear)
       assert.isUndefined(valueIn(yield* Effect.orDie(alone.replicated.queryLocal(get("k")))))
       yield* TestClock.adjust(60)
       assert.isTrue(write.settled())
+      alone.replicated.direct.queryLocal(get("k"), hear)
+      assert.deepStrictEqual(heard, [undefined, "v"])
       assert.strictEqual(valueIn(yield* Effect.orDie(alone.replicated.queryLocal(get("k")))), "v")
     })
   )

@@ -3,9 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { MemberChange } from "../../src/raft/Amendment.ts"
+import type { KvAnswer } from "../../src/kv/KvQuery.ts"
 import * as Configurations from "../../src/raft/Configuration.ts"
 import { ReplicaId } from "../../src/raft/LogEntry.ts"
 import type { MembersAmendment } from "../../src/runtime/Amendments.ts"
+import type { RequestError } from "../../src/runtime/RequestError.ts"
 import { begin, get, put, type Running, TestCluster, valueIn } from "./TestCluster.ts"
 
 const [A, B, C, D] = ["A", "B", "C", "D"].map(ReplicaId) as [ReplicaId, ReplicaId, ReplicaId, ReplicaId]
@@ -32,6 +34,21 @@ const settle = <A>(cluster: TestCluster, request: Parameters<typeof begin<A>>[0]
     const pending = yield* begin(request)
     yield* cluster.until("an answer", () => pending.settled())
     return pending
+  })
+
+/** By plain callbacks, which are heard of before the call returns. */
+const locally = ({ direct }: Running["replicated"]) =>
+  Effect.suspend(() => {
+    let heard: Effect.Effect<KvAnswer, RequestError> = Effect.die("nothing was heard")
+    direct.queryLocal(get("x"), {
+      succeed: (answer) => {
+        heard = Effect.succeed(answer)
+      },
+      fail: (error) => {
+        heard = Effect.fail(error)
+      }
+    })
+    return heard
   })
 
 describe("members", () => {
@@ -96,6 +113,7 @@ describe("members", () => {
       yield* cluster.until("it notices", () => gone.replicated.status().outside)
       const asked = [
         gone.replicated.queryLocal(get("x")),
+        locally(gone.replicated),
         gone.replicated.query(get("x")),
         gone.replicated.propose(put("x", "2"))
       ]

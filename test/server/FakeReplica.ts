@@ -74,7 +74,8 @@ export const make = (): FakeReplica => {
       }),
     direct: {
       propose: (command, waiter) => answerDirectly(fake.propose(command), waiter),
-      query: (query, waiter) => answerDirectly(fake.query(query), waiter)
+      query: (query, waiter) => answerDirectly(fake.query(query), waiter),
+      queryLocal: (query, waiter) => Effect.runSync(Effect.match(fake.queryLocal(query), toWaiter(waiter)))
     },
     query: (query) =>
       Effect.suspend(() => {
@@ -162,5 +163,7 @@ const healthyLeader: ReplicaStatus = {
 }
 
 const answerDirectly = <A>(effect: Effect.Effect<A, RequestError>, waiter: DirectWaiter<A>): void => {
-  Effect.runFork(Effect.match(effect, { onSuccess: waiter.succeed, onFailure: waiter.fail }))
+  Effect.runFork(Effect.match(effect, toWaiter(waiter)))
 }
+
+const toWaiter = <A>({ succeed, fail }: DirectWaiter<A>) => ({ onSuccess: succeed, onFailure: fail })

@@ -98,6 +98,8 @@ const commands = new Map<string, Command>([
   ["INFO", serve(-1, "Tells about the server.", ServerCommands.info)],
   ["TIME", serve(1, "Tells the time of this replica's clock.", ServerCommands.time)],
   ["COMMAND", serve(-1, "Tells of the commands.", (words) => command(words))],
+  ["READONLY", serve(1, "Takes stale answers to reads, from this replica alone.", ServerCommands.takeStale(true))],
+  ["READWRITE", serve(1, "Takes no stale answers any more.", ServerCommands.takeStale(false))],
   ["MULTI", session(1, "Begins a transaction.")],
   ["EXEC", session(1, "Carries out a transaction.")],
   ["DISCARD", session(1, "Forgets a transaction.")],

@@ -40,7 +40,8 @@ export class RespServer implements RedisServer {
     this.session = {
       store: {
         propose: (command, waiter) => replica.direct.propose(command, plainly(waiter)),
-        query: (query, waiter) => replica.direct.query(query, waiter)
+        query: (query, waiter) => replica.direct.query(query, waiter),
+        queryLocal: (query, waiter) => replica.direct.queryLocal(query, waiter)
       },
       cursors: new Cursors(),
       maxRequestBytes,

@@ -21,6 +21,8 @@ import { Transactions } from "./Transactions.ts"
 export interface RespStore {
   readonly propose: (command: KvCommand, waiter: DirectWaiter<KvResult>) => void
   readonly query: (query: KvQuery, waiter: DirectWaiter<KvAnswer>) => void
+  /** From what this replica has applied, at once, perhaps stale. */
+  readonly queryLocal: (query: KvQuery, waiter: DirectWaiter<KvAnswer>) => void
 }
 
 export interface RespOptions extends ServerCommands.Host {
@@ -39,6 +41,7 @@ export class RespSession implements ServerCommands.Session {
   readonly id: number
   readonly since = Date.now()
   name = ""
+  takesStale = false
   readonly writer = new RespWriter()
   /** Ends it when all answers are written. */
   isClosing = false
@@ -108,6 +111,7 @@ export class RespSession implements ServerCommands.Session {
         return late((to) => {
           this.transactions.unwatch()
           this.name = ""
+          this.takesStale = false
           to.version = 2
           to.simple("RESET")
         })
@@ -141,8 +145,8 @@ export class RespSession implements ServerCommands.Session {
         this.waiting.shift()
         const made = first!.make()
         if (typeof made === "function") made(this.writer)
-        else this.submit([made])
-      } else this.submit(this.together())
+        else this.submit([made], false)
+      } else this.submit(this.together(), this.takesStale)
     }
     this.isPumping = false
     this.flush()
@@ -162,7 +166,8 @@ export class RespSession implements ServerCommands.Session {
     return steps
   }
 
-  private submit(steps: ReadonlyArray<Step>): void {
+  /** What is local is answered by this replica alone, if it only reads. */
+  private submit(steps: ReadonlyArray<Step>, isLocal: boolean): void {
     this.isBusy = true
     const [only] = steps
     const isLogged = steps.some(({ logged }) => logged)
@@ -186,7 +191,10 @@ export class RespSession implements ServerCommands.Session {
       const refusal = this.options.refusal(operation)
       if (refusal === undefined) store.propose(operation, waiter)
       else finish(refusal)
-    } else if (isQuery(operation)) store.query(operation, waiter)
+    } else if (isQuery(operation)) {
+      if (isLocal) store.queryLocal(operation, waiter)
+      else store.query(operation, waiter)
+    }
   }
 
   /** Something is done, or was read by the client. */

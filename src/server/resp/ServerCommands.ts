@@ -35,6 +35,8 @@ export interface Session {
   readonly address: string
   readonly since: number
   name: string
+  /** READONLY was said: what only reads is answered by this replica alone. Transactions are not. */
+  takesStale: boolean
   readonly writer: RespWriter
 }
 
@@ -160,6 +162,15 @@ export const client: Make = (words, host, session) => {
       return new RespError(`ERR unknown subcommand '${subcommand!.toString("latin1").slice(0, 128)}'. Try CLIENT HELP.`)
   }
 }
+
+/** READONLY and READWRITE. Redis has them for replicas in a cluster, which answer nothing without. */
+export const takeStale =
+  (takesStale: boolean): Make =>
+  (_words, _host, session) =>
+  (to) => {
+    session.takesStale = takesStale
+    ok(to)
+  }
 
 export const wrongNumber = (command: string): RespError =>
   new RespError(`ERR wrong number of arguments for '${command.toLowerCase()}' command`)

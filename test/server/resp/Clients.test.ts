@@ -37,6 +37,15 @@ describe("ioredis", () => {
     expect(await redis.quit()).toBe("OK")
   })
 
+  test("takes stale answers where it is told to, and none where it is not", async () => {
+    const server = await start()
+    const { calls } = server.replica
+    const asking = [new Redis({ host: "127.0.0.1", port: server.port, readOnly: true }), new Redis(server.port)]
+    expect(await Promise.all(asking.map((redis) => redis.get("k")))).toEqual([null, null])
+    expect(calls).toEqual({ propose: 0, query: 1, queryLocal: 1 })
+    for (const redis of asking) redis.disconnect()
+  })
+
   test("a transaction fails when another client changes what it watches", async () => {
     const server = await start()
     const options = { host: "127.0.0.1", port: server.port }
