@@ -37,6 +37,8 @@ export const integerOf = (word: Buffer): bigint | undefined => {
   return value === BigInt.asIntN(64, value) ? value : undefined
 }
 
+export const bytesOf = (words: Words): number => words.reduce((sum, word) => sum + word.length, 0)
+
 export const get = (key: Key): RangeQuery => ({
   _tag: "Range",
   key,
@@ -92,4 +94,4 @@ export const replyValue = (result: OperationResult | undefined, to: RespWriter):
   else to.bulk(value)
 }
 
-export const replyOk = (_: OperationResult, to: RespWriter): void => to.simple("OK")
+export const replyOk = (_: OperationResult, to: RespWriter): void => to.ok()
