@@ -1,6 +1,6 @@
 /** All clients that speak Redis' protocol. */
 import type { Socket } from "node:net"
-import type { KvCommand, KvResult } from "../../kv/KvCommand.ts"
+import type { KvCommand } from "../../kv/KvCommand.ts"
 import type { KvState } from "../../kv/KvState.ts"
 import * as OrderedMap from "../../kv/OrderedMap.ts"
 import type { DirectWaiter } from "../../runtime/Direct.ts"
@@ -31,15 +31,18 @@ export class RespServer implements RedisServer {
   private readonly options: RespServerOptions
   private readonly all = new Map<Socket, RespSession>()
   private readonly session: RespOptions
+  private readonly quota: Parameters<typeof Writes.isFull>[0]
   private nextId = 1
 
   constructor(options: RespServerOptions) {
     this.options = options
-    const { replica } = options
+    const { replica, store, quotaBytes = Writes.defaultQuotaBytes } = options
+    this.quota = { store, quotaBytes }
     const maxRequestBytes = options.maxRequestBytes ?? GatewayRequest.defaultMaxRequestBytes
     this.session = {
       store: {
-        propose: (command, waiter) => replica.direct.propose(command, plainly(waiter)),
+        // No command here is named, so sessions have nothing to say about it.
+        propose: (command, waiter) => replica.direct.propose(command, waiter as DirectWaiter<StoreResult>),
         query: (query, waiter) => replica.direct.query(query, waiter),
         queryLocal: (query, waiter) => replica.direct.queryLocal(query, waiter)
       },
@@ -69,9 +72,8 @@ export class RespServer implements RedisServer {
   }
 
   private refusalOf(command: KvCommand): string | undefined {
-    const { store, quotaBytes = Writes.defaultQuotaBytes } = this.options
-    if (!Writes.isFull({ store, quotaBytes }) || !Writes.takesSpaceByItself(command)) return undefined
-    return `OOM ${Writes.fullText(quotaBytes)}`
+    if (!Writes.isFull(this.quota) || !Writes.takesSpaceByItself(command)) return undefined
+    return `OOM ${Writes.fullText(this.quota.quotaBytes)}`
   }
 
   private facts(): ServerCommands.Facts {
@@ -90,9 +92,3 @@ export class RespServer implements RedisServer {
     }
   }
 }
-
-/** No command here is named, so sessions have nothing to say about it. */
-const plainly = (waiter: DirectWaiter<KvResult>): DirectWaiter<StoreResult> => ({
-  succeed: (result) => waiter.succeed(result as KvResult),
-  fail: waiter.fail
-})

@@ -10,12 +10,14 @@ import type { KvCommand, KvResult, Operation, OperationResult } from "../../kv/K
 import type { KvAnswer, KvQuery } from "../../kv/KvQuery.ts"
 import type { DirectWaiter } from "../../runtime/Direct.ts"
 import type { RequestError } from "../../runtime/RequestError.ts"
+import { Backlog } from "./Backlog.ts"
 import { lookUp } from "./Commands.ts"
-import { answer, bytesOf, type Item, late, said } from "./Item.ts"
-import { type RespLimits, RespParser, defaultLimits } from "./RespParser.ts"
+import { answer, type Item, Late, late, type Said } from "./Item.ts"
+import { type RespLimits, RespParser, defaultLimits, markOf } from "./RespParser.ts"
 import { RespWriter } from "./RespWriter.ts"
 import * as ServerCommands from "./ServerCommands.ts"
 import { all, nameOf, RespError, type Step, type Words } from "./Step.ts"
+import * as StringCommands from "./StringCommands.ts"
 import { Transactions } from "./Transactions.ts"
 
 export interface RespStore {
@@ -37,6 +39,9 @@ const maxBytesTogether = 1024 * 1024
 const maxWaiting = 16_384
 const maxUnreadBytes = 1024 * 1024
 
+const set = markOf(Buffer.from("set"))
+const get = markOf(Buffer.from("get"))
+
 export class RespSession implements ServerCommands.Session {
   readonly id: number
   readonly since = Date.now()
@@ -48,10 +53,18 @@ export class RespSession implements ServerCommands.Session {
   private readonly socket: Socket
   private readonly options: RespOptions
   private readonly parser: RespParser
-  private readonly waiting: Array<Item> = []
-  private isBusy = false
+  private readonly waiting = new Backlog()
+  /** What is with the store: one step, or several as one. Its answer is awaited as long as it is there. */
+  private underWay: Step | Array<Step> | undefined
+  private isAlone = false
   private isPumping = false
+  private isPaused = false
   private readonly transactions: Transactions
+  /** One for all, since there is never more than one request under way. */
+  private readonly waiter: DirectWaiter<KvResult | KvAnswer> = {
+    succeed: (result) => this.onResult(result),
+    fail: (error) => this.onFailure(error)
+  }
 
   constructor(id: number, socket: Socket, options: RespOptions) {
     this.id = id
@@ -76,31 +89,43 @@ export class RespSession implements ServerCommands.Session {
   /** No more commands are read; those that came are answered. */
   close(): void {
     this.isClosing = true
-    this.socket.pause()
+    this.pause()
     this.pump()
   }
 
   private receive(chunk: Buffer): void {
-    if (this.isClosing) return
-    for (const words of this.parser.feed(chunk)) this.take(words)
-    const { problem } = this.parser
+    const { parser } = this
+    if (this.isClosing || parser.problem !== undefined) return
+    parser.feed(chunk)
+    while (parser.next()) this.take()
+    const { problem } = parser
     if (problem !== undefined) {
-      this.waiting.push(
-        said((to) => {
-          to.error(`ERR Protocol error: ${problem}`)
-          this.isClosing = true
-        })
-      )
+      this.say((to) => {
+        to.error(`ERR Protocol error: ${problem}`)
+        this.isClosing = true
+      })
     }
-    if (this.waiting.length > maxWaiting) this.socket.pause()
-    this.pump()
+    if (this.waiting.length > maxWaiting) this.pause()
+    this.breathe()
   }
 
-  /** What came of it waits for its turn. */
-  private take(words: Words): void {
+  /** What came of it waits for its turn. The commonest are made out by themselves, to cost as little as they can. */
+  private take(): void {
+    const { parser, waiting } = this
+    if (!this.transactions.isQueueing) {
+      const { count, mark, bytes } = parser
+      if (count === 3 && mark === set) {
+        return waiting.push(StringCommands.plainSet(parser.text(1), parser.word(2)), bytes)
+      }
+      if (count === 2 && mark === get) return waiting.push(StringCommands.plainGet(parser.text(1)), bytes)
+    }
+    const { words } = parser
     const name = nameOf(words[0]!)
-    const item = this.transactions.take(name, words) ?? this.ownItem(name) ?? this.meaning(words)
-    this.waiting.push(item)
+    waiting.push(this.transactions.take(name, words) ?? this.ownItem(name) ?? this.meaning(words), parser.bytes)
+  }
+
+  private say(said: Said): void {
+    this.waiting.push(said, 0)
   }
 
   /** What is about the connection itself. */
@@ -116,10 +141,10 @@ export class RespSession implements ServerCommands.Session {
           to.simple("RESET")
         })
       case "QUIT":
-        return said((to) => {
-          to.simple("OK")
+        return (to) => {
+          to.ok()
           this.isClosing = true
-        })
+        }
       default:
         return undefined
     }
@@ -127,8 +152,7 @@ export class RespSession implements ServerCommands.Session {
 
   private meaning(words: Words): Item {
     const found = lookUp(words, this.options, this)
-    if (found instanceof RespError) return said((to) => to.error(found.message))
-    return typeof found === "function" ? said(found) : { _tag: "Step", step: found, bytes: bytesOf(words) }
+    return found instanceof RespError ? (to) => to.error(found.message) : found
   }
 
   /** Carries out what waits, as far as it need not wait for the store. */
@@ -136,80 +160,113 @@ export class RespSession implements ServerCommands.Session {
     // What is done at once would otherwise call this anew for each of very many.
     if (this.isPumping) return
     this.isPumping = true
-    while (!this.isBusy && this.waiting.length > 0) {
-      const [first] = this.waiting
-      if (first!._tag === "Said") {
-        this.waiting.shift()
-        first!.say(this.writer)
-      } else if (first!._tag === "Late") {
-        this.waiting.shift()
-        const made = first!.make()
+    const { waiting } = this
+    while (this.underWay === undefined && waiting.length > 0) {
+      const first = waiting.first!
+      if (typeof first === "function") {
+        waiting.shift()
+        first(this.writer)
+      } else if (first instanceof Late) {
+        waiting.shift()
+        const made = first.make()
         if (typeof made === "function") made(this.writer)
-        else this.submit([made], false)
-      } else this.submit(this.together(), this.takesStale)
+        else this.submit(made, false)
+      } else this.submit(this.together(first), this.takesStale)
     }
     this.isPumping = false
     this.flush()
   }
 
-  /** The steps at the front that go to the store as one. */
-  private together(): ReadonlyArray<Step> {
-    const steps: Array<Step> = []
-    let bytes = 0
-    for (const item of this.waiting) {
-      if (item._tag !== "Step" || steps.length >= maxTogether) break
-      if (steps.length > 0 && bytes + item.bytes > maxBytesTogether) break
-      bytes += item.bytes
-      steps.push(item.step)
+  /** The steps at the front, which go to the store as one. */
+  private together(first: Step): Step | Array<Step> {
+    const { waiting } = this
+    let { bytes } = waiting
+    let steps: Array<Step> | undefined
+    waiting.shift()
+    while (waiting.length > 0) {
+      const next = waiting.first!
+      if (typeof next === "function" || next instanceof Late) break
+      bytes += waiting.bytes
+      if (bytes > maxBytesTogether) break
+      steps ??= [first]
+      steps.push(next)
+      waiting.shift()
+      if (steps.length === maxTogether) break
     }
-    this.waiting.splice(0, steps.length)
-    return steps
+    return steps ?? first
   }
 
   /** What is local is answered by this replica alone, if it only reads. */
-  private submit(steps: ReadonlyArray<Step>, isLocal: boolean): void {
-    this.isBusy = true
-    const [only] = steps
-    const isLogged = steps.some(({ logged }) => logged)
+  private submit(asked: Step | Array<Step>, isLocal: boolean): void {
+    this.underWay = asked
+    const isMany = Array.isArray(asked)
+    const isLogged = isMany ? asked.some(({ logged }) => logged) : asked.logged
     // A range or a time to live is no command by itself, but part of one.
-    const isAlone = steps.length === 1 && (isLogged ? isCommand(only!.operation) : isQuery(only!.operation))
-    const operation = isAlone ? only!.operation : all(steps.map((step) => step.operation))
-    const finish = (results: ReadonlyArray<OperationResult> | RequestError | string): void => {
-      this.isBusy = false
-      for (const [at, step] of steps.entries()) {
-        if (Array.isArray(results)) answer(step, results[at], this.writer)
-        else this.writer.error(ServerCommands.wordsFor(results as RequestError | string))
-      }
-      this.breathe()
-    }
-    const waiter: DirectWaiter<KvResult | KvAnswer> = {
-      succeed: (result) => finish(resultsIn(result, isAlone)),
-      fail: finish
-    }
+    this.isAlone = !isMany && (isLogged ? isCommand(asked.operation) : isQuery(asked.operation))
+    const operation = isMany
+      ? all(asked.map((step) => step.operation))
+      : this.isAlone
+        ? asked.operation
+        : all([asked.operation])
     const { store } = this.options
     if (isLogged && isCommand(operation)) {
       const refusal = this.options.refusal(operation)
-      if (refusal === undefined) store.propose(operation, waiter)
-      else finish(refusal)
+      if (refusal === undefined) store.propose(operation, this.waiter)
+      else this.onFailure(refusal)
     } else if (isQuery(operation)) {
-      if (isLocal) store.queryLocal(operation, waiter)
-      else store.query(operation, waiter)
+      if (isLocal) store.queryLocal(operation, this.waiter)
+      else store.query(operation, this.waiter)
     }
+  }
+
+  private onResult(result: KvResult | KvAnswer): void {
+    const { underWay, writer } = this
+    if (Array.isArray(underWay)) {
+      for (let at = 0; at < underWay.length; at++) this.answerPart(underWay[at]!, result, at)
+    } else if (!this.isAlone) this.answerPart(underWay!, result, 0)
+    else if (isOfOne(result)) answer(underWay!, result, writer)
+    else writer.error(`ERR ${result._tag}`)
+    this.onDone()
+  }
+
+  /** Where what was one to the store is refused, that is the answer to each. */
+  private answerPart(step: Step, result: KvResult | KvAnswer, at: number): void {
+    if (result._tag === "Txn") answer(step, result.responses[at], this.writer)
+    else this.writer.error(`ERR ${result._tag === "Rejected" ? result.reason : result._tag}`)
+  }
+
+  private onFailure(failure: RequestError | string): void {
+    const { underWay } = this
+    const words = ServerCommands.wordsFor(failure)
+    for (let count = Array.isArray(underWay) ? underWay.length : 1; count > 0; count--) this.writer.error(words)
+    this.onDone()
+  }
+
+  private onDone(): void {
+    this.underWay = undefined
+    this.breathe()
   }
 
   /** Something is done, or was read by the client. */
   private breathe(): void {
     this.pump()
-    const isFull = this.waiting.length > maxWaiting || this.socket.writableLength > maxUnreadBytes
-    if (!isFull && !this.isClosing) this.socket.resume()
+    if (!this.isPaused || this.isClosing) return
+    if (this.waiting.length > maxWaiting || this.socket.writableLength > maxUnreadBytes) return
+    this.isPaused = false
+    this.socket.resume()
+  }
+
+  private pause(): void {
+    this.isPaused = true
+    this.socket.pause()
   }
 
   private flush(): void {
     if (this.writer.length > 0) {
       this.socket.write(this.writer.take())
-      if (this.socket.writableLength > maxUnreadBytes) this.socket.pause()
+      if (this.socket.writableLength > maxUnreadBytes) this.pause()
     }
-    if (this.isClosing && !this.isBusy && this.waiting.length === 0) this.socket.end()
+    if (this.isClosing && this.underWay === undefined && this.waiting.length === 0) this.socket.end()
   }
 }
 
@@ -219,20 +276,17 @@ const isCommand = (operation: Operation): operation is Operation & KvCommand =>
 const isQuery = (operation: Operation): operation is Operation & KvQuery =>
   operation._tag === "Range" || operation._tag === "Txn"
 
-/** One for each step. */
-const resultsIn = (result: KvResult | KvAnswer, isAlone: boolean): ReadonlyArray<OperationResult> | string => {
+/** What one operation may give; the others are of commands that no step is. */
+const isOfOne = (result: KvResult | KvAnswer): result is Extract<KvResult | KvAnswer, OperationResult> => {
   switch (result._tag) {
     case "Txn":
-      return isAlone ? [result] : result.responses
     case "Put":
     case "DeleteRange":
     case "Merge":
     case "Range":
-      return [result]
     case "Rejected":
-      // All of it, where there were several.
-      return isAlone ? [result] : `ERR ${result.reason}`
+      return true
     default:
-      return `ERR ${result._tag}`
+      return false
   }
 }

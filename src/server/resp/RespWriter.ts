@@ -4,7 +4,10 @@
  */
 export class RespWriter {
   version: 2 | 3
-  private buffer = Buffer.allocUnsafe(firstBytes)
+  /** The only thing that there is, as long as there is no more. */
+  private constant: Buffer | undefined
+  private buffer = noBytes
+  private start = 0
   private at = 0
 
   constructor(version: 2 | 3 = 2) {
@@ -12,15 +15,37 @@ export class RespWriter {
   }
 
   get length(): number {
-    return this.at
+    return this.constant === undefined ? this.at - this.start : this.constant.length
   }
 
   /** What there is, which is not touched any more. */
   take(): Buffer {
-    const taken = this.buffer.subarray(0, this.at)
-    this.buffer = Buffer.allocUnsafe(firstBytes)
+    const { constant, buffer, start, at } = this
+    this.constant = undefined
+    this.start = at
+    // What is left of it is for the answers that come next, unless that holds more than it is worth.
+    if (buffer.length > roomBytes) this.forget()
+    return constant ?? buffer.subarray(start, at)
+  }
+
+  private forget(): void {
+    this.buffer = noBytes
+    this.start = 0
     this.at = 0
-    return taken
+  }
+
+  /** The commonest answer. */
+  ok(): void {
+    this.always(ok)
+  }
+
+  private always(bytes: Buffer): void {
+    if (this.length === 0) {
+      this.constant = bytes
+      return
+    }
+    const at = this.reserve(bytes.length)
+    this.buffer.set(bytes, at)
   }
 
   /** A word of one line. */
@@ -38,11 +63,20 @@ export class RespWriter {
   }
 
   bulk(value: Uint8Array): void {
-    this.line("$", String(value.length))
-    const at = this.reserve(value.length + 2)
-    this.buffer.set(value, at)
-    this.buffer[at + value.length] = 0x0d
-    this.buffer[at + value.length + 1] = 0x0a
+    const { length } = value
+    const digits = digitsOf(length)
+    let at = this.reserve(digits + length + 5)
+    const { buffer } = this
+    buffer[at] = dollar
+    for (let place = at + digits, rest = length; place > at; place--) {
+      const tenth = Math.floor(rest / 10)
+      buffer[place] = digit0 + rest - 10 * tenth
+      rest = tenth
+    }
+    at += digits + 1
+    at = lineEnd(buffer, at)
+    buffer.set(value, at)
+    lineEnd(buffer, at + length)
   }
 
   text(value: string): void {
@@ -55,12 +89,12 @@ export class RespWriter {
   }
 
   nothing(): void {
-    this.raw(this.version === 3 ? "_\r\n" : "$-1\r\n")
+    this.always(this.version === 3 ? none : noBulk)
   }
 
   /** In place of an array. */
   noArray(): void {
-    this.raw(this.version === 3 ? "_\r\n" : "*-1\r\n")
+    this.always(this.version === 3 ? none : noList)
   }
 
   /** So many replies follow. */
@@ -85,16 +119,50 @@ export class RespWriter {
   }
 
   private reserve(bytes: number): number {
-    const start = this.at
-    const end = start + bytes
-    if (end > this.buffer.length) {
-      const larger = Buffer.allocUnsafe(Math.max(end, 2 * this.buffer.length))
-      this.buffer.copy(larger, 0, 0, start)
-      this.buffer = larger
+    const { constant } = this
+    if (constant !== undefined) {
+      this.constant = undefined
+      const first = this.reserve(constant.length)
+      this.buffer.set(constant, first)
     }
-    this.at = end
-    return start
+    if (this.at + bytes > this.buffer.length) this.grow(this.at - this.start + bytes)
+    const { at } = this
+    this.at = at + bytes
+    return at
+  }
+
+  private grow(bytes: number): void {
+    const { buffer, start, at } = this
+    const held = at - start
+    const larger = Buffer.allocUnsafe(Math.max(roomBytes, held === 0 ? bytes : 2 * bytes))
+    buffer.copy(larger, 0, start, at)
+    this.buffer = larger
+    this.start = 0
+    this.at = held
   }
 }
 
-const firstBytes = 1024
+/** Room for some answers. */
+const roomBytes = 1024
+
+const noBytes: Buffer = Buffer.alloc(0)
+const ok = Buffer.from("+OK\r\n")
+const none = Buffer.from("_\r\n")
+const noBulk = Buffer.from("$-1\r\n")
+const noList = Buffer.from("*-1\r\n")
+
+const dollar = 0x24
+const digit0 = 0x30
+
+const digitsOf = (value: number): number => {
+  let digits = 1
+  for (let rest = value; rest >= 10; rest /= 10) digits++
+  return digits
+}
+
+/** Gives where to go on. */
+const lineEnd = (buffer: Buffer, at: number): number => {
+  buffer[at] = 0x0d
+  buffer[at + 1] = 0x0a
+  return at + 2
+}

@@ -32,6 +32,8 @@ export const keyOf = (word: Buffer): Key => word.toString("latin1")
 
 export const nameOf = (word: Buffer): string => word.toString("latin1").toUpperCase()
 
+export const bytesOf = (words: Words): number => words.reduce((sum, word) => sum + word.length, 0)
+
 export const get = (key: Key): RangeQuery => ({
   _tag: "Range",
   key,
@@ -87,4 +89,4 @@ export const replyValue = (result: OperationResult | undefined, to: RespWriter):
   else to.bulk(value)
 }
 
-export const replyOk = (_: OperationResult, to: RespWriter): void => to.simple("OK")
+export const replyOk = (_: OperationResult, to: RespWriter): void => to.ok()

@@ -1,4 +1,5 @@
 /** Redis' commands about strings. Each is one operation of the store, so it is as atomic as that. */
+import type { Key } from "../../kv/KeyValue.ts"
 import type { Merge, Operation, OperationResult, Put } from "../../kv/KvCommand.ts"
 import * as Expiry from "./Expiry.ts"
 import {
@@ -23,11 +24,15 @@ import {
 
 const putOf = (key: Buffer, value: Buffer): Put => ({ _tag: "Put", key: keyOf(key), value, prevKv: false })
 
-export const getString = (words: Words): Step => ({
-  operation: get(keyOf(words[1]!)),
-  logged: false,
-  reply: replyValue
+export const plainSet = (key: Key, value: Buffer): Step => ({
+  operation: { _tag: "Put", key, value, prevKv: false },
+  logged: true,
+  reply: replyOk
 })
+
+export const plainGet = (key: Key): Step => ({ operation: get(key), logged: false, reply: replyValue })
+
+export const getString = (words: Words): Step => plainGet(keyOf(words[1]!))
 
 interface SetOptions {
   condition: "NX" | "XX" | undefined
@@ -56,7 +61,7 @@ const setOptionsOf = (words: Words): SetOptions | RespError => {
 /** SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL] */
 export const set = (words: Words): Step | RespError => {
   const [, key, value] = words as readonly [Buffer, Buffer, Buffer]
-  if (words.length === 3) return { operation: putOf(key, value), logged: true, reply: replyOk }
+  if (words.length === 3) return plainSet(keyOf(key), value)
   const options = setOptionsOf(words)
   if (options instanceof RespError) return options
   const { condition, ttlMillis } = options

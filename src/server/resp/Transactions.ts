@@ -3,8 +3,8 @@
  * each key that is watched was changed last.
  */
 import type { Compare } from "../../kv/KvCommand.ts"
-import { answer, bytesOf, type Item, late, type Said, said } from "./Item.ts"
-import { all, get, keyOf, RespError, type Step, type Words } from "./Step.ts"
+import { answer, type Item, Late, late, type Said } from "./Item.ts"
+import { all, bytesOf, get, keyOf, RespError, type Step, type Words } from "./Step.ts"
 
 /** Commands of one transaction. */
 const maxCommands = 1024
@@ -26,6 +26,11 @@ export class Transactions {
   constructor(meaning: (words: Words) => Step | Said | RespError, maxBytes: number) {
     this.meaning = meaning
     this.maxBytes = maxBytes
+  }
+
+  /** Whether what comes is queued: between MULTI and EXEC. */
+  get isQueueing(): boolean {
+    return this.queue !== undefined
   }
 
   /** `undefined` for what has nothing to do with transactions. */
@@ -71,42 +76,39 @@ export class Transactions {
     if (found instanceof RespError || isTooMuch) {
       queue.failed = true
       const message = found instanceof RespError ? found.message : "ERR transaction is too large"
-      return said((to) => to.error(message))
+      return (to) => to.error(message)
     }
     queue.items.push(found)
-    return said((to) => to.simple("QUEUED"))
+    return (to) => to.simple("QUEUED")
   }
 
   private multi(): Item {
-    if (this.queue !== undefined) return said((to) => to.error("ERR MULTI calls can not be nested"))
+    if (this.queue !== undefined) return (to) => to.error("ERR MULTI calls can not be nested")
     this.queue = { items: [], bytes: 0, failed: false }
-    return said((to) => to.simple("OK"))
+    return (to) => to.simple("OK")
   }
 
   private discard(): Item {
-    if (this.queue === undefined) return said((to) => to.error("ERR DISCARD without MULTI"))
+    if (this.queue === undefined) return (to) => to.error("ERR DISCARD without MULTI")
     this.forget()
     return this.unwatched()
   }
 
   private exec(): Item {
     const { queue } = this
-    if (queue === undefined) return said((to) => to.error("ERR EXEC without MULTI"))
+    if (queue === undefined) return (to) => to.error("ERR EXEC without MULTI")
     this.forget()
-    return {
-      _tag: "Late",
-      make: () => {
-        const compares = [...this.watched].map(([key, number]) => unchanged(key, number))
-        this.unwatch()
-        if (queue.failed) return (to) => to.error("EXECABORT Transaction discarded because of previous errors.")
-        return transactionOf(queue.items, compares)
-      }
-    }
+    return new Late(() => {
+      const compares = [...this.watched].map(([key, number]) => unchanged(key, number))
+      this.unwatch()
+      if (queue.failed) return (to) => to.error("EXECABORT Transaction discarded because of previous errors.")
+      return transactionOf(queue.items, compares)
+    })
   }
 
   private watch(words: Words): Item {
-    if (this.queue !== undefined) return said((to) => to.error("ERR WATCH inside MULTI is not allowed"))
-    if (words.length < 2) return said((to) => to.error("ERR wrong number of arguments for 'watch' command"))
+    if (this.queue !== undefined) return (to) => to.error("ERR WATCH inside MULTI is not allowed")
+    if (words.length < 2) return (to) => to.error("ERR wrong number of arguments for 'watch' command")
     const keys = words.slice(1).map(keyOf)
     const step: Step = {
       operation: all(keys.map((key) => ({ ...get(key), keysOnly: true }))),
@@ -121,7 +123,7 @@ export class Transactions {
         to.simple("OK")
       }
     }
-    return { _tag: "Late", make: () => step }
+    return new Late(() => step)
   }
 }
 

@@ -13,8 +13,13 @@ const read = (
   const commands: Array<ReadonlyArray<string>> = []
   const step = Math.max(1, Math.ceil(bytes.length / pieces))
   for (let at = 0; at < bytes.length; at += step) {
-    for (const words of parser.feed(bytes.subarray(at, at + step)))
-      commands.push(words.map((word) => word.toString("latin1")))
+    parser.feed(bytes.subarray(at, at + step))
+    while (parser.next()) {
+      const words = parser.words.map((word) => word.toString("latin1"))
+      expect(Array.from({ length: parser.count }, (_, word) => parser.text(word))).toEqual(words)
+      expect(parser.bytes).toBe(words.join("").length)
+      commands.push(words)
+    }
   }
   return { commands, problem: parser.problem }
 }
