@@ -93,21 +93,24 @@ export const ofStoreResult = (result: StoreResult, headerAt: AnswerJson.HeaderAt
 
 /** Parts are ASCII: numbers, base64 and names of fields. */
 export const ofParts = (parts: AnswerJson.Parts): Answer => {
-  const pieces = piecesOf(parts)
-  const first = pieces.next()
-  if (first.done === true) return json(first.value)
-  return { status: 200, text: first.value, rest: pieces, headers: noHeaders }
+  const further = parts[Symbol.iterator]()
+  let text = ""
+  for (let next = further.next(); next.done !== true; next = further.next()) {
+    if (text.length >= pieceBytes) return { status: 200, text, rest: piecesOf(next.value, further), headers: noHeaders }
+    text += next.value
+  }
+  return json(text)
 }
 
 /** Pieces that are long enough to be sent by themselves; returns the last one, which may be short. */
-function* piecesOf(parts: AnswerJson.Parts): Generator<string, string> {
-  let piece = ""
-  for (const part of parts) {
+function* piecesOf(part: string, further: Iterator<string>): Generator<string, string> {
+  let piece = part
+  for (let next = further.next(); next.done !== true; next = further.next()) {
     if (piece.length >= pieceBytes) {
       yield piece
       piece = ""
     }
-    piece += part
+    piece += next.value
   }
   return piece
 }
