@@ -18,7 +18,7 @@ export interface DirectPostsOptions {
   readonly onBug: (path: string, error: unknown) => void
 }
 
-/** As long as a body that is refused can be heard to its end, and the connection go on. */
+/** Of one that is refused it does no harm to hear the rest, so that the connection can go on. */
 const maxBodyBytes = 64 * 1024
 
 export class DirectPosts {
@@ -85,9 +85,10 @@ export class DirectPosts {
           else pending = operation(json.object, request.headers as Headers, reply)
         })
       },
+      // The rest of it is dropped by Node.
       onRefused: (error) => {
         isReading = false
-        request.on("end", () => reply(() => Answer.ofError(error))).resume()
+        reply(() => Answer.ofError(error))
       }
     })
   }
