@@ -172,19 +172,12 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   const status = (): ReplicaStatus.ReplicaStatus =>
     ReplicaStatus.of(interpreter.state(), { disk, waiting: requests.size, connections: transport.connections() })
 
-  /** Why there is no local answer, if there is none. */
-  const silence = (): Unavailable | undefined => {
+  const queryLocal = (query: Q): A | Unavailable => {
     const message = silenceOf(interpreter.state())
-    return message === undefined ? undefined : new Unavailable({ message, outcomeUnknown: false })
+    return message === undefined
+      ? options.machine.query(interpreter.carriedOut().stateMachine.value, query)
+      : new Unavailable({ message, outcomeUnknown: false })
   }
-
-  const answerLocally = (query: Q): A => options.machine.query(interpreter.carriedOut().stateMachine.value, query)
-
-  const queryLocal = (query: Q): Effect.Effect<A, Unavailable> =>
-    Effect.suspend(() => {
-      const silent = silence()
-      return silent === undefined ? Effect.succeed(answerLocally(query)) : Effect.fail(silent)
-    })
 
   /** As all members understand it by now. Where they go back to an earlier version meanwhile, it means nothing to any of them. */
   const encode = (command: C): Uint8Array | NotUnderstood => {
@@ -208,19 +201,16 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
   const direct: Direct<C, R, Q, A> = {
     propose: (command, waiter) => {
       const bytes = encode(command)
-      if (!(bytes instanceof NotUnderstood)) submit(bytes, undefined, waiter as Waiter<R, A>)
-      else if (now() - startedAt >= settlingMillis) waiter.fail(bytes)
+      if (!(bytes instanceof NotUnderstood)) return submit(bytes, undefined, waiter as Waiter<R, A>)
+      if (now() - startedAt >= settlingMillis) waiter.fail(bytes)
       // Rare enough for an Effect.
       else Effect.runFork(Effect.match(propose(command), { onSuccess: waiter.succeed, onFailure: waiter.fail }))
+      return undefined
     },
-    query: (query, waiter) => {
-      submit(undefined, query, waiter as Waiter<R, A>)
-    },
-    queryLocal: (query, waiter) => {
-      const silent = silence()
-      if (silent === undefined) waiter.succeed(answerLocally(query))
-      else waiter.fail(silent)
-    }
+    query: (query, waiter) => submit(undefined, query, waiter as Waiter<R, A>),
+    queryLocal,
+    forget: (request) => requests.remove(request),
+    currentTerm: () => interpreter.state().currentTerm
   }
 
   const amendments = Amendments.make({
@@ -238,7 +228,11 @@ export const make = Effect.fnUntraced(function* <S, C, R, Q, A>(options: Replica
     propose,
     direct,
     query: (query) => admit<A>(undefined, query),
-    queryLocal,
+    queryLocal: (query) =>
+      Effect.suspend(() => {
+        const answer = queryLocal(query)
+        return answer instanceof Unavailable ? Effect.fail(answer) : Effect.succeed(answer)
+      }),
     staleness: () => Membership.staleness(interpreter.carriedOut(), now()),
     status,
     members: () => Membership.of(interpreter.state(), addresses, replica.options, now()),

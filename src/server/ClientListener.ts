@@ -4,9 +4,9 @@
  * from another; what is served there is somebody else's.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
 import { HttpServer } from "effect/http/HttpServer"
-import { type IncomingMessage, Server, type ServerOptions } from "node:http"
+import { type IncomingMessage, Server, type ServerOptions, type ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import * as FirstBytes from "./FirstBytes.ts"
 
@@ -28,6 +28,13 @@ export interface ListenOptions {
   /** How long requests under way may take to be answered when the server stops. */
   readonly shutdownMillis?: number | undefined
 }
+
+/** May serve a request before `HttpServer` hears of it; false leaves it to that. */
+export type Shortcut = (request: IncomingMessage, response: ServerResponse) => boolean
+
+export class Shortcuts extends Context.Service<Shortcuts, { readonly open: (shortcut: Shortcut) => void }>()(
+  "balsa/server/Shortcuts"
+) {}
 
 export interface RedisServer {
   readonly accept: (socket: Socket) => void
@@ -71,9 +78,8 @@ export const waitFor = (request: IncomingMessage): void => {
 /** Connections with a request whose body may rightly come bit by bit, for as long as it is answered. */
 const openEnded = new WeakSet<object>()
 
-export const layer = (options: ListenOptions): Layer.Layer<HttpServer, ListenError> =>
-  Layer.effect(
-    HttpServer,
+export const layer = (options: ListenOptions): Layer.Layer<HttpServer | Shortcuts, ListenError> =>
+  Layer.effectContext(
     Effect.gen(function* () {
       const server = nodeServerOf(options)
       const http = yield* NodeHttpServer.make(() => server, {
@@ -91,11 +97,14 @@ export const layer = (options: ListenOptions): Layer.Layer<HttpServer, ListenErr
           options.redis?.destroy()
         })
       )
-      return http
+      const open = (shortcut: Shortcut): void => {
+        server.shortcut = shortcut
+      }
+      return Context.make(HttpServer, http).pipe(Context.add(Shortcuts, { open }))
     })
   )
 
-const nodeServerOf = (options: ListenOptions): Server => {
+const nodeServerOf = (options: ListenOptions): ClientServer => {
   const requestTimeout = options.requestTimeoutMillis ?? defaultRequestTimeoutMillis
   const server = new ClientServer(options.redis, {
     requestTimeout,
@@ -119,6 +128,7 @@ const nodeServerOf = (options: ListenOptions): Server => {
  * requests; those that are waited for have none.
  */
 class ClientServer extends Server {
+  shortcut: Shortcut | undefined
   private readonly redis: RedisServer | undefined
 
   constructor(redis: RedisServer | undefined, options: ServerOptions) {
@@ -139,6 +149,8 @@ class ClientServer extends Server {
   }
 
   override emit(event: string, ...values: Array<unknown>): boolean {
+    if (event === "request" && this.shortcut?.(values[0] as IncomingMessage, values[1] as ServerResponse) === true)
+      return true
     const isLate = event === "clientError" && (values[0] as NodeJS.ErrnoException).code === "ERR_HTTP_REQUEST_TIMEOUT"
     return (isLate && openEnded.has(values[1] as object)) || super.emit(event, ...values)
   }

@@ -11,6 +11,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import * as ClientListener from "./ClientListener.ts"
+import { DirectPosts } from "./DirectPosts.ts"
 import * as ElectionRoute from "./ElectionRoute.ts"
 import * as GatewayError from "./GatewayError.ts"
 import type { Header } from "./GatewayJson.ts"
@@ -26,6 +27,7 @@ import type { KvReplica } from "./KvReplica.ts"
 import * as LeaseRoute from "./LeaseRoute.ts"
 import * as LockRoute from "./LockRoute.ts"
 import * as MaintenanceRoute from "./MaintenanceRoute.ts"
+import type { RequestId } from "../raft/LogEntry.ts"
 import * as RequestBody from "./RequestBody.ts"
 import * as MembersRoute from "./MembersRoute.ts"
 import { type JsonObject, RequestFields } from "./RequestFields.ts"
@@ -71,20 +73,54 @@ type TextOperation = (text: string, headers: HttpServerRequest["headers"]) => Ef
 type Page = (parameters: URLSearchParams) => Effect.Effect<Response>
 
 /** Serves until its scope closes. Those that watch are sent away first: to wait for them would be to wait for ever. */
-export const layer = (options: GatewayOptions): Layer.Layer<never, never, HttpServer> => {
-  const served = HttpRouter.serve(routes(options), {
+export const layer = (options: GatewayOptions): Layer.Layer<never, never, HttpServer | ClientListener.Shortcuts> => {
+  const posts = postsOf(options)
+  const maxRequestBytes = options.maxRequestBytes ?? GatewayRequest.defaultMaxRequestBytes
+  const body = RequestBody.make({
+    maxBodyBytes: options.maxBodyBytes ?? 2 * maxRequestBytes + 64 * 1024,
+    maxBufferedBytes: options.maxBufferedBytes ?? defaultMaxBufferedBytes
+  })
+  const served = HttpRouter.serve(routes(options, posts, body), {
     disableLogger: true,
     disableListenLog: true,
     // As etcd: a path is written in one way only.
     routerConfig: { caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false }
   })
   const farewell = Effect.addFinalizer(() => Effect.sync(() => options.hub.close("this replica is shutting down")))
-  return Layer.effectDiscard(farewell).pipe(Layer.provide(served))
+  // It ends after the server, and tells those whose time is up.
+  const direct = Layer.effectDiscard(serveDirectly(options, posts, body))
+  return Layer.effectDiscard(farewell).pipe(Layer.provide(served), Layer.provide(direct))
 }
 
-const routes = (options: GatewayOptions) => {
-  const { operations, waits, texts, watch } = postsOf(options)
+const serveDirectly = Effect.fnUntraced(function* (
+  { replica }: GatewayOptions,
+  { direct }: Routes,
+  body: RequestBody.BodyReader
+) {
+  const log = Effect.runForkWith(yield* Effect.context<never>())
+  const posts = new DirectPosts({
+    operations: direct,
+    body,
+    forget: replica.direct.forget,
+    onBug: (path, error) => log(Effect.logError(`a bug met POST ${path}`, error))
+  })
+  const shortcuts = yield* ClientListener.Shortcuts
+  shortcuts.open(posts.serve)
+  yield* Effect.addFinalizer(() => Effect.sync(() => posts.stop()))
+})
+
+const routes = (
+  options: GatewayOptions,
+  { direct, operations, waits, texts, watch }: Routes,
+  body: RequestBody.BodyReader
+) => {
+  const { forget } = options.replica.direct
   const posts = [
+    ...Object.entries(direct).map(([path, operation]) => ({
+      path,
+      operation: onObject(awaited(operation, forget)),
+      waits: false
+    })),
     ...Object.entries(texts).map(([path, operation]) => ({ path, operation, waits: false })),
     ...Object.entries(operations).map(([path, operation]) => ({ path, operation: onObject(operation), waits: false })),
     ...Object.entries(waits).map(([path, operation]) => ({ path, operation: onObject(operation), waits: true }))
@@ -94,11 +130,6 @@ const routes = (options: GatewayOptions) => {
     ...[...posts, { path: watchPath }].map(({ path }) => [path, "POST"] as const),
     ...pages.map(([path]) => [path, "GET, HEAD"] as const)
   ])
-  const maxRequestBytes = options.maxRequestBytes ?? GatewayRequest.defaultMaxRequestBytes
-  const body = RequestBody.make({
-    maxBodyBytes: options.maxBodyBytes ?? 2 * maxRequestBytes + 64 * 1024,
-    maxBufferedBytes: options.maxBufferedBytes ?? defaultMaxBufferedBytes
-  })
   return HttpRouter.use((router) =>
     Effect.gen(function* () {
       for (const route of posts) yield* router.add("POST", route.path as `/${string}`, post(body, route))
@@ -112,6 +143,8 @@ const routes = (options: GatewayOptions) => {
 const watchPath = "/v3/watch"
 
 interface Routes {
+  /** Those that very many ask for, and that get by without Effect. */
+  readonly direct: { readonly [path: string]: KvRoute.KvOperation }
   readonly operations: { readonly [path: string]: Operation }
   /** Those that may wait for others, for as long as their clients do. */
   readonly waits: { readonly [path: string]: Operation }
@@ -126,11 +159,15 @@ const postsOf = (options: GatewayOptions): Routes => {
   const quotaBytes = options.quotaBytes ?? Writes.defaultQuotaBytes
   const clusterId = clusterIdOf(cluster)
   const memberId = memberIdOf(cluster, replica.status().id)
-  const headerAt = (revision: number): Header => ({ clusterId, memberId, revision, raftTerm: replica.status().term })
+  const headerAt = (revision: number): Header => ({
+    clusterId,
+    memberId,
+    revision,
+    raftTerm: replica.direct.currentTerm()
+  })
   const writes = Writes.make({ replica, store, quotaBytes })
   const leases = { replica, writes, headerAt, revision: () => store().revision }
   const operations = {
-    ...KvRoute.make({ replica, writes, headerAt, maxRequestBytes }),
     ...LeaseRoute.make(leases),
     ...MaintenanceRoute.make({ replica, cluster, store, headerAt, quotaBytes }),
     "/v3/maintenance/snapshot": SnapshotRoute.make({
@@ -144,6 +181,7 @@ const postsOf = (options: GatewayOptions): Routes => {
   }
   const contention = { replica, writes, headerAt, store, hub: options.hub, maxRequestBytes }
   return {
+    direct: KvRoute.make({ replica, writes, headerAt, maxRequestBytes }),
     operations,
     waits: { ...LockRoute.make(contention), ...ElectionRoute.make(contention) },
     texts: { "/v3/lease/keepalive": LeaseRoute.keepAlive(leases) },
@@ -212,6 +250,15 @@ const onObject =
       ? Effect.succeed(GatewayResponse.ofError(json))
       : operation(json.object, headers)
   }
+
+/** For those that the router finds: the path is written in another way, say, or the body is long. */
+const awaited =
+  (operation: KvRoute.KvOperation, forget: (request: RequestId) => void): Operation =>
+  (object, headers) =>
+    Effect.callback((resume) => {
+      const pending = operation(object, headers, (answer) => resume(Effect.sync(() => GatewayResponse.of(answer()))))
+      return pending === undefined ? undefined : Effect.sync(() => forget(pending))
+    })
 
 const get = (page: Page) => (request: HttpServerRequest) => {
   const at = request.url.indexOf("?")

@@ -3,6 +3,7 @@ import { Effect, Random, Stream } from "effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { KvCommand } from "../kv/KvCommand.ts"
 import * as AnswerJson from "./AnswerJson.ts"
+import * as Answer from "./Answer.ts"
 import * as GatewayError from "./GatewayError.ts"
 import * as GatewayResponse from "./GatewayResponse.ts"
 import * as JsonSequence from "./JsonSequence.ts"
@@ -32,7 +33,7 @@ export const make = (options: LeaseRouteOptions): { readonly [path: string]: Ope
 
   const carryOut = (command: Exclude<KvCommand, { readonly _tag: "Txn" }>): Effect.Effect<Response> =>
     Effect.match(writes.carryOut(command), {
-      onSuccess: (result) => GatewayResponse.ofResult(result, headerAt),
+      onSuccess: (result) => GatewayResponse.of(Answer.ofResult(result, headerAt)),
       onFailure: GatewayResponse.ofError
     })
 
@@ -43,7 +44,7 @@ export const make = (options: LeaseRouteOptions): { readonly [path: string]: Ope
     const id = fields.bigInt64("ID", "ID")
     if (fields.problem !== undefined) return refuse(fields.problem)
     return Effect.match(grantLease(writes, id, ttlSeconds), {
-      onSuccess: (result) => GatewayResponse.ofResult(result, headerAt),
+      onSuccess: (result) => GatewayResponse.of(Answer.ofResult(result, headerAt)),
       onFailure: GatewayResponse.ofError
     })
   }
@@ -62,12 +63,12 @@ export const make = (options: LeaseRouteOptions): { readonly [path: string]: Ope
     if (id !== 0n) return carryOut({ _tag: "LeaseTimeToLive", id, keys })
     const none = { ttlSeconds: -1, ttlMillis: -1, grantedTtlSeconds: 0, keys: [] } as const
     const result = { _tag: "LeaseTimeToLive", revision: options.revision(), id, ...none } as const
-    return Effect.succeed(GatewayResponse.ofResult(result, headerAt))
+    return Effect.succeed(GatewayResponse.of(Answer.ofResult(result, headerAt)))
   }
 
   const leases: Operation = () =>
     Effect.match(replica.query({ _tag: "Leases" }), {
-      onSuccess: (answer) => GatewayResponse.ofAnswer(answer, headerAt),
+      onSuccess: (answer) => GatewayResponse.of(Answer.ofAnswer(answer, headerAt)),
       onFailure: (error) => GatewayResponse.ofError(GatewayError.ofRequestError(error))
     })
 

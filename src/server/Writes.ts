@@ -26,6 +26,8 @@ export interface WritesOptions {
 export type Outcome<C extends KvCommand> = Extract<KvResult, { readonly _tag: C["_tag"] }>
 
 export interface Writes {
+  /** Why it is not let in, if it is not. */
+  readonly refusal: (command: StoreCommand) => GatewayError.GatewayError | undefined
   readonly propose: (command: StoreCommand) => Effect.Effect<StoreResult, GatewayError.GatewayError>
   /** A refusal of the store is a failure here. */
   readonly carryOut: <C extends KvCommand>(command: C) => Effect.Effect<Outcome<C>, GatewayError.GatewayError>
@@ -40,12 +42,16 @@ const leaseBytes = 512
 const takenBy = ({ liveBytes, leases }: KvState): number => liveBytes + leaseBytes * Leases.size(leases)
 
 export const make = (options: WritesOptions): Writes => {
+  const refusal = (command: StoreCommand): GatewayError.GatewayError | undefined =>
+    isFull(options) && takesSpace(command) ? quotaExceeded(options.quotaBytes, "session" in command) : undefined
+
   const propose = (command: StoreCommand): Effect.Effect<StoreResult, GatewayError.GatewayError> =>
-    Effect.suspend(() =>
-      isFull(options) && takesSpace(command)
-        ? Effect.fail(quotaExceeded(options.quotaBytes, "session" in command))
-        : Effect.mapError(options.replica.propose(command), GatewayError.ofRequestError)
-    )
+    Effect.suspend(() => {
+      const refused = refusal(command)
+      return refused === undefined
+        ? Effect.mapError(options.replica.propose(command), GatewayError.ofRequestError)
+        : Effect.fail(refused)
+    })
 
   const carryOut = <C extends KvCommand>(command: C): Effect.Effect<Outcome<C>, GatewayError.GatewayError> =>
     Effect.flatMap(propose(command), (result) => {
@@ -54,7 +60,7 @@ export const make = (options: WritesOptions): Writes => {
       return Effect.succeed(result as Outcome<C>)
     })
 
-  return { propose, carryOut }
+  return { refusal, propose, carryOut }
 }
 
 export const fullText = (quotaBytes: number): string =>

@@ -36,19 +36,11 @@ const settle = <A>(cluster: TestCluster, request: Parameters<typeof begin<A>>[0]
     return pending
   })
 
-/** By plain callbacks, which are heard of before the call returns. */
+/** Without an Effect around the answer. */
 const locally = ({ direct }: Running["replicated"]) =>
-  Effect.suspend(() => {
-    let heard: Effect.Effect<KvAnswer, RequestError> = Effect.die("nothing was heard")
-    direct.queryLocal(get("x"), {
-      succeed: (answer) => {
-        heard = Effect.succeed(answer)
-      },
-      fail: (error) => {
-        heard = Effect.fail(error)
-      }
-    })
-    return heard
+  Effect.suspend((): Effect.Effect<KvAnswer, RequestError> => {
+    const answer = direct.queryLocal(get("x"))
+    return answer._tag === "Unavailable" ? Effect.fail(answer) : Effect.succeed(answer)
   })
 
 describe("members", () => {

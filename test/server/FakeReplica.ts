@@ -3,7 +3,7 @@
  * Tests change its status, and say how its next requests end.
  */
 import type { DirectWaiter } from "../../src/runtime/Direct.ts"
-import { Effect } from "effect"
+import { Cause, Effect, Exit, type Fiber } from "effect"
 import * as Amendments from "../../src/raft/Amendment.ts"
 import type { Amendment } from "../../src/raft/Amendment.ts"
 import * as Configurations from "../../src/raft/Configuration.ts"
@@ -11,7 +11,7 @@ import type { Configuration } from "../../src/raft/Configuration.ts"
 import type { KvAnswer, KvQuery } from "../../src/kv/KvQuery.ts"
 import type { KvState } from "../../src/kv/KvState.ts"
 import { WatchHub } from "../../src/kv/WatchHub.ts"
-import { ClusterTime, Index, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import { ClusterTime, Index, ReplicaId, type RequestId, Term } from "../../src/raft/LogEntry.ts"
 import type { Strength } from "../../src/runtime/Amendments.ts"
 import type { MembersStatus } from "../../src/runtime/Membership.ts"
 import type { ReplicaStatus } from "../../src/runtime/ReplicaStatus.ts"
@@ -55,6 +55,21 @@ export const make = (): FakeReplica => {
   }
   const answer = (query: KvQuery): KvAnswer => StoreMachine.query(state, query)
 
+  const underWay = new Map<number, Fiber.Fiber<unknown>>()
+  let sequence = 0
+  /** A bug is thrown at whoever asks, as the real one does. */
+  const answerDirectly = <A>(
+    effect: Effect.Effect<A, RequestError>,
+    waiter: DirectWaiter<A>
+  ): RequestId | undefined => {
+    const fiber = Effect.runFork(Effect.match(effect, { onSuccess: waiter.succeed, onFailure: waiter.fail }))
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined && Exit.isFailure(exit)) throw Cause.squash(exit.cause)
+    if (exit !== undefined) return undefined
+    underWay.set(++sequence, fiber)
+    return { replica: ReplicaId("A"), incarnation: 1, sequence }
+  }
+
   const fake: FakeReplica = {
     instead: undefined,
     takes: Effect.void,
@@ -75,7 +90,14 @@ export const make = (): FakeReplica => {
     direct: {
       propose: (command, waiter) => answerDirectly(fake.propose(command), waiter),
       query: (query, waiter) => answerDirectly(fake.query(query), waiter),
-      queryLocal: (query, waiter) => Effect.runSync(Effect.match(fake.queryLocal(query), toWaiter(waiter)))
+      queryLocal: (query) => {
+        fake.calls.queryLocal += 1
+        return fake.differing.divergedAt === undefined
+          ? answer(query)
+          : new Unavailable({ message: "differs from the others", outcomeUnknown: false })
+      },
+      forget: ({ sequence }) => underWay.get(sequence)?.interruptUnsafe(),
+      currentTerm: () => fake.status().term
     },
     query: (query) =>
       Effect.suspend(() => {
@@ -85,10 +107,8 @@ export const make = (): FakeReplica => {
       }),
     queryLocal: (query) =>
       Effect.suspend(() => {
-        fake.calls.queryLocal += 1
-        return fake.differing.divergedAt === undefined
-          ? Effect.succeed(answer(query))
-          : Effect.fail(new Unavailable({ message: "differs from the others", outcomeUnknown: false }))
+        const answered = fake.direct.queryLocal(query)
+        return answered instanceof Unavailable ? Effect.fail(answered) : Effect.succeed(answered)
       }),
     staleness: () => ({ heardLeaderMillisAgo: 12, appliedIndex: Index(22), commitIndex: Index(22) }),
     status: () => ({ ...healthyLeader, ...fake.differing }),
@@ -161,9 +181,3 @@ const healthyLeader: ReplicaStatus = {
   waiting: 0,
   connections: []
 }
-
-const answerDirectly = <A>(effect: Effect.Effect<A, RequestError>, waiter: DirectWaiter<A>): void => {
-  Effect.runFork(Effect.match(effect, toWaiter(waiter)))
-}
-
-const toWaiter = <A>({ succeed, fail }: DirectWaiter<A>) => ({ onSuccess: succeed, onFailure: fail })

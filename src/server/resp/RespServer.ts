@@ -44,7 +44,11 @@ export class RespServer implements RedisServer {
         // No command here is named, so sessions have nothing to say about it.
         propose: (command, waiter) => replica.direct.propose(command, waiter as DirectWaiter<StoreResult>),
         query: (query, waiter) => replica.direct.query(query, waiter),
-        queryLocal: (query, waiter) => replica.direct.queryLocal(query, waiter)
+        queryLocal: (query, waiter) => {
+          const answer = replica.direct.queryLocal(query)
+          if (answer._tag === "Unavailable") waiter.fail(answer)
+          else waiter.succeed(answer)
+        }
       },
       cursors: new Cursors(),
       maxRequestBytes,
