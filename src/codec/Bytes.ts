@@ -9,8 +9,9 @@ export class Writer {
   private buffer: Buffer
   private at = 0
 
-  constructor(capacity = 256) {
-    this.buffer = Buffer.allocUnsafe(capacity)
+  /** With room for so many bytes at first, or in a buffer that is there. */
+  constructor(room: number | Buffer = 256) {
+    this.buffer = typeof room === "number" ? Buffer.allocUnsafe(room) : room
   }
 
   get length(): number {
@@ -91,7 +92,7 @@ export class Writer {
 
   /** What has been written; a view, not a copy. The writer must not be used after it. */
   finish(): Buffer {
-    return this.buffer.subarray(0, this.at)
+    return this.at === this.buffer.length ? this.buffer : this.buffer.subarray(0, this.at)
   }
 }
 
@@ -101,7 +102,7 @@ export class Reader {
   private at: number
 
   constructor(bytes: Uint8Array, offset = 0) {
-    this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.at = offset
   }
 
