@@ -9,8 +9,9 @@ export class Writer {
   private buffer: Buffer
   private at = 0
 
-  constructor(capacity = 256) {
-    this.buffer = Buffer.allocUnsafe(capacity)
+  /** With room for so many bytes at first, or in a buffer that is there. */
+  constructor(room: number | Buffer = 256) {
+    this.buffer = typeof room === "number" ? Buffer.allocUnsafe(room) : room
   }
 
   get length(): number {
@@ -96,7 +97,7 @@ export class Writer {
 
   /** What has been written; a view, not a copy. The writer must not be used after it. */
   finish(): Buffer {
-    return this.buffer.subarray(0, this.at)
+    return this.at === this.buffer.length ? this.buffer : this.buffer.subarray(0, this.at)
   }
 }
 

@@ -36,7 +36,7 @@ import {
   writeMerge,
   writePut
 } from "./KvOperationCodec.ts"
-import { kindOf, readTxn, writeTxn } from "./KvTxnCodec.ts"
+import { kindOf, readTxn, roomForTxn, writeTxn } from "./KvTxnCodec.ts"
 
 const plain = 1
 const idBytes = 8
@@ -58,7 +58,7 @@ const kinds = {
 const encode = (command: KvCommand, version: number): Uint8Array | undefined => {
   const since = command._tag === "DeleteRange" || (command._tag === "Put" && isPlain(command)) ? plain : historySince
   if (version < since) return undefined
-  const to = new CommandWriter(roomFor(command))
+  const to = new CommandWriter(command._tag === "Put" ? bufferFor(command) : roomFor(command))
   to.u8(since)
   to.u8(command._tag === "Txn" ? kindOf(command) : kinds[command._tag])
   write(to, command)
@@ -66,19 +66,31 @@ const encode = (command: KvCommand, version: number): Uint8Array | undefined => 
 }
 
 /** The commonest fit at once. */
-const roomFor = (command: KvCommand): number => {
+const roomFor = (command: Exclude<KvCommand, Put>): number => {
   switch (command._tag) {
-    case "Put":
-      return fixedBytes + command.key.length + command.value.byteLength
     case "DeleteRange":
       return fixedBytes + command.key.length + (command.rangeEnd?.length ?? 0)
     case "Txn":
-      return 1024
+      return fixedBytes + roomForTxn(command)
     case "LeaseExpire":
       return fixedBytes + idBytes * command.ids.length
     default:
       return fixedBytes + 8
   }
+}
+
+/** Below it, bytes of one's own cost more than they are worth. */
+const ownBytes = 64
+
+/**
+ * The store keeps a value where it is if that is most of the buffer (see Writing.owned), as it is in one of its own; in one that is
+ * shared with others it would be copied.
+ */
+const bufferFor = ({ key, value }: Put): Buffer => {
+  const room = fixedBytes + key.length + value.byteLength
+  return value.byteLength > ownBytes && room <= 2 * value.byteLength
+    ? Buffer.allocUnsafeSlow(room)
+    : Buffer.allocUnsafe(room)
 }
 
 const write = (to: CommandWriter, command: KvCommand): void => {

@@ -96,11 +96,9 @@ export const writePut = (to: CommandWriter, command: Put): void => {
 
 /** What is said of its lease does not contradict itself, and the time at which it goes is one that can be written. */
 const isTimedOnce = ({ lease, ignoreLease, ttlMillis }: Put): boolean => {
-  const said = [lease !== undefined && lease !== 0n, ignoreLease === true, ttlMillis !== undefined]
-  return (
-    said.filter(Boolean).length <= 1 &&
-    (ttlMillis === undefined || (ttlMillis > 0 && ttlMillis <= maxTtlSeconds * 1000))
-  )
+  const isAttached = lease !== undefined && lease !== 0n
+  if (ttlMillis === undefined) return !(isAttached && ignoreLease === true)
+  return !isAttached && ignoreLease !== true && ttlMillis > 0 && ttlMillis <= maxTtlSeconds * 1000
 }
 
 export const readPut = (from: Reader): Put => {

@@ -15,6 +15,7 @@ import type { Reader } from "./Bytes.ts"
 import { readBoolean, writeBoolean } from "./Fields.ts"
 import {
   type CommandWriter,
+  fixedBytes,
   kinds,
   readDeleteRange,
   readMany,
@@ -63,6 +64,24 @@ const writeOperation = (to: CommandWriter, operation: Operation, depth: number):
     case "Txn":
       return writeTxn(to, operation, depth + 1)
   }
+}
+
+/** Of one as most are: without nested ones and leases. */
+export const roomForTxn = ({ compares, success, failure }: Txn): number =>
+  compares.length * roomForCompare + roomForOperations(success) + roomForOperations(failure)
+
+const roomForCompare = 64
+
+const roomForOperations = (operations: ReadonlyArray<Operation>): number => {
+  let bytes = 0
+  for (const operation of operations) {
+    // Its kind stands where a command's version and kind stand.
+    bytes += fixedBytes - 1
+    if (operation._tag === "Put") bytes += operation.key.length + operation.value.byteLength
+    else if (operation._tag === "Txn") bytes += roomForTxn(operation)
+    else bytes += operation.key.length + 16
+  }
+  return bytes
 }
 
 export const readTxn = (from: Reader, depth = 1): Txn => {

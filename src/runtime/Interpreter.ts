@@ -129,7 +129,7 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
           for (const answer of answers) reply(answer)
           if (isDurable && isWorking) meanwhile.begin(durableIn(effect, after))
           yield* Fiber.join(writing)
-          if (meanwhile.defect !== undefined) yield* Effect.die(meanwhile.defect)
+          if (meanwhile.defect !== undefined) return yield* Effect.die(meanwhile.defect)
           isWritten = true
           if (!isDurable) show(step)
           break

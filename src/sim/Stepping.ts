@@ -3,9 +3,7 @@
  * take some of what waits, reduce it, carry out the effects from left to right.
  */
 import * as Durability from "../raft/Durability.ts"
-import * as Logs from "../raft/Log.ts"
-import { Index, Instant } from "../raft/LogEntry.ts"
-import * as Overtaking from "../raft/Overtaking.ts"
+import { Instant } from "../raft/LogEntry.ts"
 import * as Agendas from "./Agenda.ts"
 import * as Attendance from "./Attendance.ts"
 import * as Background from "./Background.ts"
@@ -19,6 +17,7 @@ import * as Hosts from "./Host.ts"
 import * as Lives from "./Life.ts"
 import * as Links from "./Links.ts"
 import * as Marks from "./Marks.ts"
+import * as Meanwhile from "./Meanwhile.ts"
 import * as Oracles from "./Oracle.ts"
 import * as Promises from "./Promises.ts"
 import * as Recordings from "./Recording.ts"
@@ -51,7 +50,7 @@ const happen = (world: World, what: Happening): void => {
         from: world.hosts[what.from]!.id,
         message: what.message
       })
-      return overtake(world, world.hosts[what.to]!)
+      return Meanwhile.hear(world, world.hosts[what.to]!, { take, show, carryOut: carryOutOne })
     case "Wake":
       return onWake(world, world.hosts[what.host]!)
     case "Continue": {
@@ -157,7 +156,7 @@ const take = (world: World, host: Host, step: Step): void => {
   Marks.onStep(world.marks, { options: world.plan.options, before, after, events, effects })
 }
 
-interface Step {
+export interface Step {
   readonly before: State
   readonly after: State
   readonly events: ReadonlyArray<AnyEvent>
@@ -217,29 +216,6 @@ const carryOutOne = (world: World, host: Host, effect: Host["effects"][number]):
     default:
       return tell(world, host, effect)
   }
-}
-
-/** As the runtime does: acknowledgements that come while the disk works are heard at once, as far as they may be. */
-const overtake = (world: World, host: Host): void => {
-  const { state: before, effects, carried, inbox } = host
-  const writing = effects[carried]
-  if (before === undefined || !host.syncing || writing?._tag !== "Persist" || host.frozenUntil > world.now) return
-  if (!Durability.showsWhatIsDurable(writing, before)) return
-  const at = Instant(Hosts.localTime(host, world.now))
-  const events = inbox.map((arrival): AnyEvent => ({ ...arrival, at })).filter(Overtaking.mayOvertake)
-  if (events.length === 0) return
-  const durable = writing.log === undefined ? Logs.lastIndex(before.stateMachine.log) : Index(writing.log.from - 1)
-  const taken = Overtaking.attempt(Worlds.replicaOf(world, host), before, events, durable)
-  if (taken === undefined) return
-  host.inbox = inbox.filter((arrival) => !Overtaking.mayOvertake({ ...arrival, at }))
-  const [after, said] = taken
-  take(world, host, { before, after, events, effects: said })
-  Marks.hit(world.marks, "acknowledgements heard while the disk works")
-  if (after.stateMachine.commitIndex > before.stateMachine.commitIndex) {
-    Marks.hit(world.marks, "a commit while the disk works")
-  }
-  show(world, host)
-  for (const effect of said) carryOutOne(world, host, effect)
 }
 
 const tell = (world: World, host: Host, effect: Host["effects"][number]): void => {

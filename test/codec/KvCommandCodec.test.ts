@@ -4,6 +4,7 @@ import { KvCommandCodec } from "../../src/codec/KvCommandCodec.ts"
 import { maxTxnDepth } from "../../src/codec/KvTxnCodec.ts"
 import { historySince, type KvCommand, type Put } from "../../src/kv/KvCommand.ts"
 import { maxExpired } from "../../src/kv/Leases.ts"
+import { owned } from "../../src/kv/Writing.ts"
 import { inWords } from "../../src/sim/Subject.ts"
 import { chanceOf } from "../kv/Chance.ts"
 import { commandBy, later, nested, plainly, ranges, txn } from "./KvCommandSamples.ts"
@@ -279,5 +280,17 @@ describe("commands of later versions", () => {
     const back = decode(bytes)
     if (back?._tag !== "Txn" || back.success[0]?._tag !== "Put") return assert.fail()
     assert.strictEqual(back.success[0].value.buffer, bytes.buffer)
+  })
+})
+
+describe("a put's buffer", () => {
+  it("is mostly its value, which the store need not copy", () => {
+    for (const length of [65, 100, 256, 5000]) {
+      const put = decode(
+        encode({ _tag: "Put", key: "k".repeat(40), value: new Uint8Array(length), prevKv: false })
+      ) as Put
+      assert.strictEqual(put.value.byteLength, length)
+      assert.strictEqual(owned(put.value), put.value)
+    }
   })
 })
