@@ -17,6 +17,8 @@ export interface LoadOptions<Sample> {
   readonly port: number
   readonly workload: Workload.Workload
   readonly connections: number | undefined
+  /** How many to choose from; undefined: a fixed set for each size of values. */
+  readonly keys?: number | undefined
   readonly windowMillis: number
   /** Taken when the window opens and when it closes. */
   readonly sample: () => Sample

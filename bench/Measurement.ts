@@ -36,7 +36,15 @@ export const take = async ({ driver, system, workload, connections, round, secon
   const { pids } = system.cluster
   const windowMillis = seconds * 1000
   const { dialect } = system
-  const outcome = await driver.carryOut({ dialect, port: leader.port, workload, connections, windowMillis, pids })
+  const outcome = await driver.carryOut({
+    _tag: "Load",
+    dialect,
+    port: leader.port,
+    workload,
+    connections,
+    windowMillis,
+    pids
+  })
   if (outcome._tag !== "Measured") throw new Error(`${system.name}: ${JSON.stringify(outcome)}`)
   const { before, after, operations, seconds: lasted, latency, errors } = outcome.result
   const since = await system.leader()
@@ -58,6 +66,11 @@ export const take = async ({ driver, system, workload, connections, round, secon
 
 export const fill = async (driver: Driver, system: System, workload: Workload): Promise<void> => {
   const { port } = await system.leader()
-  const outcome = await driver.carryOut({ dialect: system.dialect, port, workload, windowMillis: 0, pids: [] })
+  const outcome = await driver.carryOut({
+    _tag: "Fill",
+    dialect: system.dialect,
+    port,
+    valueBytes: workload.valueBytes
+  })
   if (outcome._tag === "Failed") throw new Error(`${system.name}: ${outcome.reason}`)
 }

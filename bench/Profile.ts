@@ -24,10 +24,10 @@ export const draw = async (file: string, options: Options, directory: string): P
   const driver = new Driver()
   const dialect = workload.kind === "serializable" ? "http" : "resp"
   const load = async (windowMillis: number) =>
-    driver.carryOut({ dialect, port, workload, connections: options.connections, windowMillis, pids: [] })
+    driver.carryOut({ _tag: "Load", dialect, port, workload, connections: options.connections, windowMillis, pids: [] })
 
   console.error(`the leader is process ${leads}; ${workload.name} for ${options.seconds} s`)
-  await load(0)
+  await driver.carryOut({ _tag: "Fill", dialect, port, valueBytes: workload.valueBytes })
   await load(warmUpMillis)
   const loaded = load(options.seconds * 1000 + 2 * rampMillis)
   await pause(rampMillis)

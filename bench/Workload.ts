@@ -65,10 +65,15 @@ const maxDataBytes = 16 * 1024 * 1024
 
 /** A fixed set for each size of values, the same for every system; a key has the same value always. */
 export const pairs = (valueBytes: number): ReadonlyArray<Pair> =>
-  Array.from({ length: Math.min(maxKeys, Math.floor(maxDataBytes / valueBytes)) }, (_, at) => ({
-    key: `bench/${valueBytes}/${String(at).padStart(8, "0")}`,
-    value: bytes(at, valueBytes)
-  }))
+  Array.from({ length: Math.min(maxKeys, Math.floor(maxDataBytes / valueBytes)) }, (_, at) => pairAt(valueBytes, at))
+
+/** Number so many of as many keys as one likes; they are in order. */
+export const pairAt = (valueBytes: number, at: number): Pair => ({
+  key: keyAt(valueBytes, at),
+  value: bytes(at, valueBytes)
+})
+
+export const keyAt = (valueBytes: number, at: number): string => `bench/${valueBytes}/${String(at).padStart(8, "0")}`
 
 /** Differ from key to key, so that no value is right by chance. */
 const bytes = (at: number, count: number): Buffer => {
