@@ -7,6 +7,7 @@ import { once } from "node:events"
 import { closeSync, openSync, readFileSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import * as path from "node:path"
+import * as MemberStatus from "./MemberStatus.ts"
 
 export interface Address {
   readonly name: string
@@ -97,7 +98,7 @@ export class Cluster {
   async leader(): Promise<Leader> {
     for (let attempt = 0; attempt < 300; attempt++) {
       this.checkAlive()
-      const leaders = await Promise.all(this.addresses.map(({ client }) => leaderAt(client)))
+      const leaders = await Promise.all(this.addresses.map(({ client }) => MemberStatus.at(client)))
       const own = leaders.find((one) => one?.leads === true)
       const following = leaders.filter((one) => one?.leader === own?.leader && one?.term === own?.term)
       if (own !== undefined && following.length === this.addresses.length) return { port: own.port, term: own.term }
@@ -152,26 +153,6 @@ const takesConnections = (port: number): Promise<boolean> =>
     socket.once("connect", () => settle(true))
     socket.once("error", () => settle(false))
   })
-
-/** What the member at this port says of itself; undefined if it does not answer or knows no leader. */
-const leaderAt = async (port: number) => {
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}/v3/maintenance/status`, {
-      method: "POST",
-      body: "{}",
-      signal: AbortSignal.timeout(2000)
-    })
-    const { header, leader, raftTerm } = (await response.json()) as {
-      readonly header?: { readonly member_id?: string }
-      readonly leader?: string
-      readonly raftTerm?: string
-    }
-    if (leader === undefined || raftTerm === undefined) return undefined
-    return { port, leader, term: raftTerm, leads: leader === header?.member_id }
-  } catch {
-    return undefined
-  }
-}
 
 /** Nothing of the caller's own set-up may make one of them start otherwise. */
 const environment = (): NodeJS.ProcessEnv =>

@@ -140,7 +140,8 @@ export const toJson = (one: Measurement) => ({
   }
 })
 
-const known = (value: number, show: (value: number) => string): string => (Number.isNaN(value) ? "-" : show(value))
+export const known = (value: number, show: (value: number) => string): string =>
+  Number.isNaN(value) ? "-" : show(value)
 export const count = (value: number): string => Math.round(value).toLocaleString("en-US")
 const millis = (value: number): string => known(value, (known) => known.toFixed(2))
 const micros = (value: number): string => known(value, (known) => known.toFixed(known < 100 ? 1 : 0))

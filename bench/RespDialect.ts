@@ -68,8 +68,8 @@ export const RespDialect: Dialect = {
     }
   },
 
-  // There is no command for a get that is not linearizable.
-  speaks: ({ kind }) => kind !== "serializable",
+  // There is no command for a get that is not linearizable, and none for keys from one to another.
+  speaks: ({ kind }) => kind !== "serializable" && kind !== "range",
   connections: (clients, wanted = clients) => Math.min(clients, wanted)
 }
 

@@ -21,8 +21,10 @@ export interface LoadJob {
   readonly dialect: DialectName
   readonly port: number
   readonly workload: Workload
-  /** That the clients share, where the dialect can; or over which each spreads what it asks, if there are more than clients. */
+  /** That the clients share, where the dialect can. */
   readonly connections?: number | undefined
+  /** Instead, exactly so many, over which the clients spread what they ask. */
+  readonly spread?: number | undefined
   /** How many to choose from; undefined: a fixed set for each size of values. */
   readonly keys?: number | undefined
   readonly windowMillis: number
@@ -90,8 +92,8 @@ const carryOut = async (job: Job): Promise<Outcome> => {
       return { _tag: "Filled" }
     case "Load": {
       const sample = (): Sample => ({ servers: Usage.of(job.pids), generator: process.cpuUsage() })
-      const { connections, keys, ...rest } = job
-      const result = await Load.run({ ...rest, dialect, connections, keys, sample })
+      const { connections, ...rest } = job
+      const result = await Load.run({ ...rest, dialect, connections, sample })
       return { _tag: "Measured", result: { ...result, latency: Histogram.toJson(result.latency) } }
     }
     case "Open":

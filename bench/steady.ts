@@ -4,15 +4,15 @@
  *
  *     npm run build && npm run bench:steady -- --help
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { availableParallelism, loadavg, tmpdir } from "node:os"
-import * as path from "node:path"
+import { writeFileSync } from "node:fs"
+import { availableParallelism, loadavg } from "node:os"
 import type { Cluster } from "./Cluster.ts"
 import * as DirectorySize from "./DirectorySize.ts"
 import { Driver } from "./Driver.ts"
 import type { News } from "./generator.ts"
 import * as Histogram from "./Histogram.ts"
 import * as Machine from "./Machine.ts"
+import * as Program from "./Program.ts"
 import * as Report from "./Report.ts"
 import * as Steadiness from "./Steadiness.ts"
 import * as SteadyOptions from "./SteadyOptions.ts"
@@ -30,8 +30,7 @@ const flags = { "snapshot-log-size": "2MiB", "history-retention": "1m" }
 const main = async (options: SteadyOptions.SteadyOptions, stopped: Promise<string>): Promise<void> => {
   const reason = Systems.missing("balsa")
   if (reason !== undefined) throw new Error(reason)
-  const directory = mkdtempSync(path.join(tmpdir(), "balsa-steady-"))
-  process.once("exit", () => rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }))
+  const directory = Program.temporaryDirectory("balsa-steady-")
   const machine = Machine.describe(directory)
   const driver = new Driver()
   const { cluster, vitals } = await Systems.startWatched(directory, { names, flags })
@@ -136,17 +135,7 @@ const tell = (
   if (verdicts.length === 0 || verdicts.some(({ grew }) => grew) || Object.keys(errors).length > 0) process.exitCode = 1
 }
 
-const options = SteadyOptions.parse(process.argv.slice(2))
-if (options === "help") console.log(SteadyOptions.help)
-else if (options instanceof Error) {
-  console.error(`${options.message}\n\n${SteadyOptions.help}`)
-  process.exitCode = 2
-} else {
-  const stopped = new Promise<string>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, resolve)
-  })
-  await main(options, stopped).catch((error: unknown) => {
-    console.error(error instanceof Error ? error.message : String(error))
-    process.exit(1)
-  })
-}
+const stopped = new Promise<string>((resolve) => {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, resolve)
+})
+await Program.run({ ...SteadyOptions, main: (options) => main(options, stopped) })
