@@ -1,6 +1,7 @@
 /** What so many connections to the leader cost: memory, puts and gets spread over them; and what is said to one too many. */
 import { mkdirSync, rmSync } from "node:fs"
 import * as path from "node:path"
+import { defaultMost, openFilesAllowed } from "../src/server/Connections.ts"
 import * as Crowd from "./Crowd.ts"
 import type { Driver } from "./Driver.ts"
 import * as Measurement from "./Measurement.ts"
@@ -26,13 +27,13 @@ export interface LimitResult {
   readonly answersAfterwards: boolean
 }
 
-/** A replica takes 10,000. */
-const overTheLimit = 10_050
+/** More than a replica takes. */
+const overTheLimit = defaultMost + 100
 /** Logs, peers and whatever else a process has open. */
 const reserve = 200
 
 /** Why so many cannot be opened here, and what to do; undefined if they can. */
-export const obstacle = (connections: number, allowed = Crowd.openFilesAllowed()): string | undefined =>
+export const obstacle = (connections: number, allowed = openFilesAllowed()): string | undefined =>
   allowed !== undefined && connections + reserve > allowed
     ? `${connections} connections need ${connections + reserve} open files, and ${allowed} are allowed: raise that (ulimit -n ${connections + reserve}), or ask for fewer (--connections)`
     : undefined

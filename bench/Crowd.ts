@@ -1,5 +1,4 @@
 /** Many connections that do nothing: each has asked once and got its answer, or was told why not. */
-import { readFileSync } from "node:fs"
 import { connect, type Socket } from "node:net"
 
 export interface Crowd {
@@ -51,17 +50,3 @@ const join = (port: number): Promise<Socket | string> =>
     socket.on("error", (error) => settle(answer.trim() || ((error as NodeJS.ErrnoException).code ?? error.message)))
     socket.on("close", () => settle(answer.trim() || "closed without a word"))
   })
-
-/** Files that a process here may have open; undefined where nobody knows. */
-export const openFilesAllowed = (): number | undefined => {
-  try {
-    return limitIn(readFileSync("/proc/self/limits", "latin1"))
-  } catch {
-    return undefined
-  }
-}
-
-export const limitIn = (limits: string): number | undefined => {
-  const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1]
-  return soft === undefined ? undefined : Number(soft)
-}

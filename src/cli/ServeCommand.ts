@@ -49,6 +49,11 @@ export const serveFlags = {
     "DURATION",
     "For how long what was can be read and watched, such as 30m; 1h, 0 is until it is compacted by hand (BALSA_HISTORY_RETENTION)"
   ),
+  maxConnections: text(
+    "max-connections",
+    "NUMBER",
+    "How many client connections are taken, if so many files may be open (ulimit -n); 10240 (BALSA_MAX_CONNECTIONS)"
+  ),
   join: text(
     "join",
     "HOST:PORT,...",

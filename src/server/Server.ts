@@ -57,6 +57,8 @@ export interface ServerOptions {
   readonly quotaBytes?: number | undefined
   /** For how long what was can be read and watched; 0 is for ever. */
   readonly historyRetentionMillis?: number | undefined
+  /** See ListenOptions. */
+  readonly maxConnections?: number | undefined
   readonly logFormat: "text" | "json"
   /** Balsa's own version, for `/version`. */
   readonly version?: string
@@ -153,9 +155,9 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
     },
     version: options.version
   })
-  const { quotaBytes, version } = options
+  const { quotaBytes, version, maxConnections } = options
   const redis = new RespServer({ replica: replicated, store, quotaBytes, version, port: listenClient.port })
-  yield* Layer.build(gateway.pipe(Layer.provide(ClientListener.layer({ ...listenClient, redis }))))
+  yield* Layer.build(gateway.pipe(Layer.provide(ClientListener.layer({ ...listenClient, redis, maxConnections }))))
   yield* Effect.logInfo(
     `replica ${id} of cluster ${cluster} (${describe(replicated)}): clients at http://${formatAddress(listenClient)}, ` +
       `peers at ${formatAddress(listenPeer)}, data in ${options.dataDir}, Node ${process.version}`
