@@ -7,6 +7,7 @@ import { appendFile } from "node:fs"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import type { Vital } from "./VitalsFile.ts"
 
+const sweepMillis = 300
 const resolutionMillis = 20
 
 const file = process.env["VITALS"]
@@ -29,7 +30,12 @@ if (file !== undefined) {
   setInterval(() => write(false), Number(process.env["VITALS_MILLIS"] ?? 1000)).unref()
   process.on("SIGUSR2", () => {
     const collect = (globalThis as { readonly gc?: () => void }).gc
-    collect?.()
-    write(collect !== undefined)
+    if (collect === undefined) return write(false)
+    // What buffers held is given back on another thread, and what held on to buffers goes with the second.
+    collect()
+    setTimeout(() => {
+      collect()
+      setTimeout(() => write(true), sweepMillis)
+    }, sweepMillis)
   })
 }

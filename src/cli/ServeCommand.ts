@@ -42,7 +42,7 @@ export const serveFlags = {
   quotaBytes: text(
     "quota-bytes",
     "SIZE",
-    "What keys and values may take until only deletions are let in; 2GiB, 0 is no limit (BALSA_QUOTA_BYTES)"
+    "What keys and values may take until only deletions are let in; 2GiB, or half of Node's heap limit if that is less, 0 is no limit (BALSA_QUOTA_BYTES)"
   ),
   historyRetention: text(
     "history-retention",

@@ -22,6 +22,7 @@ import { historySince, type KvCommand, type Put } from "../kv/KvCommand.ts"
 import { Reader } from "./Bytes.ts"
 import type { CommandCodec } from "./CommandCodec.ts"
 import { readBoolean, writeBoolean } from "./Fields.ts"
+import { kept } from "./Kept.ts"
 import {
   CommandWriter,
   fixedBytes,
@@ -60,7 +61,7 @@ const encode = (command: KvCommand, version: number): Uint8Array | undefined => 
   to.u8(since)
   to.u8(command._tag === "Txn" ? kindOf(command) : kinds[command._tag])
   write(to, command)
-  return to.sound ? to.finish() : undefined
+  return to.sound ? kept(to.finish()) : undefined
 }
 
 /** The commonest fit at once. */

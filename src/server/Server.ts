@@ -31,6 +31,7 @@ import * as Gateway from "./Gateway.ts"
 import * as Joining from "./Joining.ts"
 import type { KvReplica } from "./KvReplica.ts"
 import * as LeaseExpiry from "./LeaseExpiry.ts"
+import * as Quota from "./Quota.ts"
 import { ServerError } from "./ServerError.ts"
 import { RespServer } from "./resp/RespServer.ts"
 import * as ServerLog from "./ServerLog.ts"
@@ -156,6 +157,8 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
     version: options.version
   })
   const { quotaBytes, version, maxConnections } = options
+  const quotaWarning = quotaBytes === undefined ? undefined : Quota.warning(quotaBytes, Quota.heapLimit())
+  if (quotaWarning !== undefined) yield* Effect.logWarning(quotaWarning)
   const redis = new RespServer({ replica: replicated, store, quotaBytes, version, port: listenClient.port })
   yield* Layer.build(gateway.pipe(Layer.provide(ClientListener.layer({ ...listenClient, redis, maxConnections }))))
   yield* Effect.logInfo(
