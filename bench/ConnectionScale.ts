@@ -12,9 +12,9 @@ import * as Workload from "./Workload.ts"
 
 export interface ConnectionResult {
   readonly connections: number
-  /** More than without connections, after a collection, with all of them open and idle. */
-  readonly residentBytes: number
+  /** More than without connections, after a collection, with all of them open and idle. The kernel's part is not in it. */
   readonly heapBytes: number
+  readonly externalBytes: number
   readonly measurements: ReadonlyArray<Measurement.Measurement>
 }
 
@@ -27,6 +27,7 @@ export interface LimitResult {
   readonly answersAfterwards: boolean
 }
 
+const warmUpSeconds = 1
 /** More than a replica takes. */
 const overTheLimit = defaultMost + 100
 /** Logs, peers and whatever else a process has open. */
@@ -49,7 +50,10 @@ export const measure = async (
   const directory = path.join(parent, "connections")
   mkdirSync(directory)
   const cluster = await WatchedCluster.start(directory, { count: options.members })
-  await Measurement.fill(driver, cluster.as("balsa"), Workload.parse(`put-1-${options.valueBytes}B`))
+  const system = cluster.as("balsa")
+  const workload = Workload.parse(`put-${options.clients}-${options.valueBytes}B`)
+  await Measurement.fill(driver, system, workload)
+  await Measurement.take({ driver, system, workload, connections: undefined, round: 0, seconds: warmUpSeconds })
   const results: Array<ConnectionResult> = []
   for (const connections of options.connections) {
     results.push(await measureOne(connections, cluster, driver, options))
@@ -91,8 +95,8 @@ const measureOne = async (
   }
   return {
     connections,
-    residentBytes: together.residentBytes - alone.residentBytes,
     heapBytes: together.heapBytes - alone.heapBytes,
+    externalBytes: together.externalBytes - alone.externalBytes,
     measurements
   }
 }

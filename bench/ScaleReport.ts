@@ -56,11 +56,10 @@ export const ofKeys = (results: ReadonlyArray<KeyResult>): string => {
 
 export const ofConnections = (results: ReadonlyArray<ConnectionResult>): string => {
   const memory = aligned([
-    ["connections", "resident, MB", "per connection, B", "of it heap"],
-    ...results.map(({ connections, residentBytes, heapBytes }) => [
+    ["connections", "per connection, B", "of it heap"],
+    ...results.map(({ connections, heapBytes, externalBytes }) => [
       count(connections),
-      megabytes(residentBytes),
-      count(residentBytes / connections),
+      count((heapBytes + externalBytes) / connections),
       count(heapBytes / connections)
     ])
   ])

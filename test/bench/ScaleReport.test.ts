@@ -34,7 +34,7 @@ it("shows what each number of keys, connections and replicas costs", () => {
       }
     ],
     connections: [
-      { connections: 64, residentBytes: 640_000, heapBytes: 320_000, measurements: [measurement("get-64", 20_000)] }
+      { connections: 64, heapBytes: 320_000, externalBytes: 64_000, measurements: [measurement("get-64", 20_000)] }
     ],
     limit: { asked: 20, taken: 10, refusals: { "-ERR max": 9, ECONNRESET: 1 }, answersAfterwards: true },
     replicas: []
@@ -54,9 +54,9 @@ Here and now.
 
 ## Connections
 
-| connections | resident, MB | per connection, B | of it heap |
-| ----------- | -----------: | ----------------: | ---------: |
-| 64          |            1 |            10,000 |      5,000 |
+| connections | per connection, B | of it heap |
+| ----------- | ----------------: | ---------: |
+| 64          |             6,000 |      5,000 |
 
 | connections | workload | operations/s | p50 / p99 ms | CPU us per operation |
 | ----------- | -------: | -----------: | -----------: | -------------------: |
