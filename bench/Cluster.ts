@@ -7,6 +7,7 @@ import { once } from "node:events"
 import { closeSync, openSync, readFileSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import * as path from "node:path"
+import * as MemberStatus from "./MemberStatus.ts"
 
 export interface Address {
   readonly name: string
@@ -27,37 +28,66 @@ export interface Leader {
 
 export class Cluster {
   readonly addresses: ReadonlyArray<Address>
-  private readonly children: ReadonlyArray<ChildProcess>
-  private readonly logs: ReadonlyArray<string>
+  private readonly launch: Launch
+  private readonly directory: string
+  private readonly more: NodeJS.ProcessEnv
+  private readonly children: Array<ChildProcess>
 
-  private constructor(
-    addresses: ReadonlyArray<Address>,
-    children: ReadonlyArray<ChildProcess>,
-    logs: ReadonlyArray<string>
-  ) {
+  private constructor(launch: Launch, directory: string, addresses: ReadonlyArray<Address>, more: NodeJS.ProcessEnv) {
+    this.launch = launch
+    this.directory = directory
     this.addresses = addresses
-    this.children = children
-    this.logs = logs
+    this.more = more
+    this.children = addresses.map((own) => this.spawn(own))
   }
 
-  static async start(launch: Launch, directory: string, names: ReadonlyArray<string>): Promise<Cluster> {
+  /** `more` goes into their environment. */
+  static async start(
+    launch: Launch,
+    directory: string,
+    names: ReadonlyArray<string>,
+    more: NodeJS.ProcessEnv = {}
+  ): Promise<Cluster> {
     const ports = await freePorts(2 * names.length)
     const addresses = names.map((name, at) => ({ name, client: ports[2 * at]!, peer: ports[2 * at + 1]! }))
-    const logs = names.map((name) => path.join(directory, `${name}.log`))
-    const children = addresses.map((own, at) => {
-      const output = openSync(logs[at]!, "w")
-      const child = spawn(launch.program, launch.arguments(own, addresses), {
-        cwd: directory,
-        env: environment(),
-        stdio: ["ignore", output, output]
-      })
-      closeSync(output)
-      child.on("error", () => undefined)
-      // Before whatever else happens on exit, such as removing their files.
-      process.prependOnceListener("exit", () => child.kill("SIGKILL"))
-      return child
+    return new Cluster(launch, directory, addresses, more)
+  }
+
+  private spawn(own: Address): ChildProcess {
+    const output = openSync(this.logOf(own), "a")
+    const child = spawn(this.launch.program, this.launch.arguments(own, this.addresses), {
+      cwd: this.directory,
+      env: { ...environment(), ...this.more },
+      stdio: ["ignore", output, output]
     })
-    return new Cluster(addresses, children, logs)
+    closeSync(output)
+    child.on("error", () => undefined)
+    // Before whatever else happens on exit, such as removing their files.
+    process.prependOnceListener("exit", () => child.kill("SIGKILL"))
+    return child
+  }
+
+  private logOf({ name }: Address): string {
+    return path.join(this.directory, `${name}.log`)
+  }
+
+  /** All that it has said. */
+  outputOf(at: number): string {
+    return readFileSync(this.logOf(this.addresses[at]!), "utf8")
+  }
+
+  pidOf(at: number): number {
+    return this.children[at]!.pid!
+  }
+
+  /** As if its power had been cut, but for what the system has yet to write. */
+  kill(at: number): Promise<void> {
+    return end(this.children[at]!)
+  }
+
+  /** One that was killed, with what it has on disk. */
+  startAgain(at: number): void {
+    this.children[at] = this.spawn(this.addresses[at]!)
   }
 
   get pids(): ReadonlyArray<number> {
@@ -68,7 +98,7 @@ export class Cluster {
   async leader(): Promise<Leader> {
     for (let attempt = 0; attempt < 300; attempt++) {
       this.checkAlive()
-      const leaders = await Promise.all(this.addresses.map(({ client }) => leaderAt(client)))
+      const leaders = await Promise.all(this.addresses.map(({ client }) => MemberStatus.at(client)))
       const own = leaders.find((one) => one?.leads === true)
       const following = leaders.filter((one) => one?.leader === own?.leader && one?.term === own?.term)
       if (own !== undefined && following.length === this.addresses.length) return { port: own.port, term: own.term }
@@ -96,21 +126,21 @@ export class Cluster {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(
-      this.children.map(async (child) => {
-        if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
-        const gone = once(child, "exit")
-        child.kill("SIGKILL")
-        await gone
-      })
-    )
+    await Promise.all(this.children.map(end))
   }
 
   private lastWords(): string {
-    return this.logs
-      .map((file) => `--- ${path.basename(file)}\n${readFileSync(file, "utf8").split("\n").slice(-8).join("\n")}`)
+    return this.addresses
+      .map(({ name }, at) => `--- ${name}.log\n${this.outputOf(at).split("\n").slice(-8).join("\n")}`)
       .join("\n")
   }
+}
+
+const end = async (child: ChildProcess): Promise<void> => {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, "exit")
+  child.kill("SIGKILL")
+  await gone
 }
 
 const takesConnections = (port: number): Promise<boolean> =>
@@ -123,26 +153,6 @@ const takesConnections = (port: number): Promise<boolean> =>
     socket.once("connect", () => settle(true))
     socket.once("error", () => settle(false))
   })
-
-/** What the member at this port says of itself; undefined if it does not answer or knows no leader. */
-const leaderAt = async (port: number) => {
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}/v3/maintenance/status`, {
-      method: "POST",
-      body: "{}",
-      signal: AbortSignal.timeout(2000)
-    })
-    const { header, leader, raftTerm } = (await response.json()) as {
-      readonly header?: { readonly member_id?: string }
-      readonly leader?: string
-      readonly raftTerm?: string
-    }
-    if (leader === undefined || raftTerm === undefined) return undefined
-    return { port, leader, term: raftTerm, leads: leader === header?.member_id }
-  } catch {
-    return undefined
-  }
-}
 
 /** Nothing of the caller's own set-up may make one of them start otherwise. */
 const environment = (): NodeJS.ProcessEnv =>

@@ -23,7 +23,7 @@ interface Call {
 }
 
 export const GrpcDialect: Dialect = {
-  request: (operation, { key, value }) => {
+  request: (operation, { key, value, until = "", lastValue = value }) => {
     const name = bytesField(1, Buffer.from(key))
     switch (operation) {
       case "put":
@@ -33,6 +33,11 @@ export const GrpcDialect: Dialect = {
         return { bytes: call("Range", [name]), expected: bytesField(5, value) }
       case "serializable":
         return { bytes: call("Range", [name, Buffer.of(0x38, 1)]), expected: bytesField(5, value) }
+      case "range":
+        return {
+          bytes: call("Range", [name, bytesField(2, Buffer.from(until))]),
+          expected: bytesField(5, lastValue)
+        }
     }
   },
 

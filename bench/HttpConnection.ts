@@ -1,7 +1,7 @@
 /**
  * One keep-alive connection of HTTP/1.1 with one request under way at a time. Bare, because
  * the load generator shares its processors with what it measures: node:http would cost it several
- * times as much per request. It understands answers with a content-length only, and says so.
+ * times as much per request. It understands answers with a content-length, and those in chunks that hold JSON.
  */
 import { connect } from "node:net"
 
@@ -37,13 +37,10 @@ export const open = (port: number, listener: Listener): Connection => {
     received += piece.toString("latin1")
     const bodyAt = received.indexOf("\r\n\r\n") + 4
     if (bodyAt < 4) return
-    const length = /\r\ncontent-length: *(\d+)\r\n/i.exec(received.slice(0, bodyAt))?.[1]
-    if (length === undefined) return lose("an answer without content-length")
-    const missing = bodyAt + Number(length) - received.length
-    if (missing > 0) return
-    if (missing < 0) return lose("more than one answer")
+    const body = bodyOf(received, bodyAt)
+    if (body === undefined) return
+    if (body instanceof Error) return lose(body.message)
     const status = Number(received.slice(9, 12))
-    const body = received.slice(bodyAt)
     received = ""
     listener.onAnswer(status, body)
   })
@@ -54,6 +51,33 @@ export const open = (port: number, listener: Listener): Connection => {
       ended = true
       socket.destroy()
     }
+  }
+}
+
+/** `undefined` while not all of it is there. */
+const bodyOf = (received: string, at: number): string | undefined | Error => {
+  const head = received.slice(0, at)
+  if (/\r\ntransfer-encoding: *chunked\r\n/i.test(head)) {
+    // No JSON holds such a line.
+    return received.endsWith("\r\n0\r\n\r\n") ? joined(received, at) : undefined
+  }
+  const length = /\r\ncontent-length: *(\d+)\r\n/i.exec(head)?.[1]
+  if (length === undefined) return new Error("an answer without content-length")
+  const missing = at + Number(length) - received.length
+  if (missing < 0) return new Error("more than one answer")
+  return missing > 0 ? undefined : received.slice(at)
+}
+
+/** All chunks (RFC 9112, 7.1). */
+const joined = (received: string, bodyAt: number): string | Error => {
+  const pieces: Array<string> = []
+  for (let at = bodyAt; ; ) {
+    const lineEnd = received.indexOf("\r\n", at)
+    const length = Number.parseInt(received.slice(at, lineEnd), 16)
+    if (!(length >= 0)) return new Error("a chunk without length")
+    if (length === 0) return pieces.join("")
+    pieces.push(received.slice(lineEnd + 2, lineEnd + 2 + length))
+    at = lineEnd + 2 + length + 2
   }
 }
 

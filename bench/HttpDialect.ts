@@ -1,23 +1,33 @@
 /** etcd's JSON gateway over HTTP/1.1: a keep-alive connection for each client, one request at a time. */
 import type { Dialect, Done } from "./Dialect.ts"
 import * as HttpConnection from "./HttpConnection.ts"
+import { keysInRange } from "./Workload.ts"
 
 export const HttpDialect: Dialect = {
-  request: (operation, { key, value }) => {
-    const name = Buffer.from(key).toString("base64")
-    const text = value.toString("base64")
-    return operation === "put"
-      ? {
+  request: (operation, { key, value, until = "", lastValue = "" }) => {
+    const name = base64(key)
+    const text = base64(value)
+    switch (operation) {
+      case "put":
+        return {
           bytes: HttpConnection.post("/v3/kv/put", { key: name, value: text }),
           expected: Buffer.from(`"revision":`)
         }
-      : {
+      case "get":
+      case "serializable":
+        return {
           bytes: HttpConnection.post("/v3/kv/range", {
             key: name,
             ...(operation === "serializable" ? { serializable: true } : {})
           }),
           expected: Buffer.from(`"value":"${text}"`)
         }
+      case "range":
+        return {
+          bytes: HttpConnection.post("/v3/kv/range", { key: name, range_end: base64(until) }),
+          expected: Buffer.from(`"value":"${base64(lastValue)}"}],"count":"${keysInRange}"`)
+        }
+    }
   },
 
   open: (port, ends) => {
@@ -51,3 +61,5 @@ export const HttpDialect: Dialect = {
   // A connection has one request under way.
   connections: (clients) => clients
 }
+
+const base64 = (text: string | Buffer): string => Buffer.from(text).toString("base64")

@@ -17,6 +17,10 @@ export interface LoadOptions<Sample> {
   readonly port: number
   readonly workload: Workload.Workload
   readonly connections: number | undefined
+  /** Instead, exactly so many: with more than there are clients, each takes turns on several. */
+  readonly spread?: number | undefined
+  /** How many to choose from; undefined: a fixed set for each size of values. */
+  readonly keys?: number | undefined
   readonly windowMillis: number
   /** Taken when the window opens and when it closes. */
   readonly sample: () => Sample
@@ -33,15 +37,20 @@ export interface LoadResult<Sample> {
 }
 
 const rampMillis = 300
+/** All connections should be there by then; what is not counts as it comes. */
+const connectMillis = 30_000
+/** So that what listens need not have room for all of them at once. */
+const connectAtOnce = 500
+const connectEveryMillis = 50
 const drainMillis = 10_000
 const reconnectMillis = 50
 
-export const longestMillis = (windowMillis: number): number => rampMillis + windowMillis + drainMillis
+export const longestMillis = (windowMillis: number): number => connectMillis + windowMillis + drainMillis
 
 export const run = async <Sample>(options: LoadOptions<Sample>): Promise<LoadResult<Sample>> => {
   const { dialect, workload } = options
-  const requests = requestsOf(dialect, workload)
   const random = Workload.shuffle(1)
+  const pick = picking(options, random)
   const errors: Record<string, number> = {}
   const latency = Histogram.empty()
   const lines = new Set<Line>()
@@ -49,16 +58,19 @@ export const run = async <Sample>(options: LoadOptions<Sample>): Promise<LoadRes
   let from = Number.POSITIVE_INFINITY
   let completed = 0
   let underWay = 0
+  let opened = 0
+  let onOpened = (): void => undefined
   let onDrained = (): void => undefined
 
   const fail = (reason: string): void => {
     errors[reason] = (errors[reason] ?? 0) + 1
   }
 
-  /** One of the clients on a line, whichever line that is at the time. */
-  const client = (line: () => Line | undefined): (() => void) => {
+  /** One of the clients; of its places it takes the next one each time that has a line. */
+  const client = (places: ReadonlyArray<Place>): (() => void) => {
     let missing = 0
     let sentAt = 0
+    let turn = 0
     const done = (problem: string | undefined): void => {
       underWay--
       missing--
@@ -70,28 +82,35 @@ export const run = async <Sample>(options: LoadOptions<Sample>): Promise<LoadRes
       if (missing === 0) next()
       if (phase === "drain" && underWay === 0) onDrained()
     }
+    const line = (): Line | undefined => {
+      for (let tried = 0; tried < places.length; tried++) {
+        const { open } = places[turn++ % places.length]!
+        if (open !== undefined) return open
+      }
+      return undefined
+    }
     const next = (): void => {
+      if (missing > 0 || (phase !== "ramp" && phase !== "window")) return
       const to = line()
-      if (to === undefined || (phase !== "ramp" && phase !== "window")) return
+      if (to === undefined) return
       sentAt = performance.now()
       missing = workload.pipeline
       underWay += workload.pipeline
-      for (let one = 0; one < workload.pipeline; one++) to.send(requests[random() % requests.length]!, done)
+      for (let one = 0; one < workload.pipeline; one++) to.send(pick(), done)
     }
     return next
   }
 
-  const startLine = (clients: number): void => {
-    let open: Line | undefined
-    const loops = Array.from({ length: clients }, () => client(() => open))
+  const startLine = (place: Place): void => {
     const connect = (): void => {
       const line = dialect.open(options.port, {
         onOpen: () => {
-          open = line
-          for (const next of loops) next()
+          place.open = line
+          if (++opened === places.length) onOpened()
+          for (const next of place.clients) next()
         },
         onLost: (reason) => {
-          open = undefined
+          place.open = undefined
           lines.delete(line)
           fail(reason)
           if (phase === "ramp" || phase === "window") setTimeout(connect, reconnectMillis)
@@ -104,15 +123,24 @@ export const run = async <Sample>(options: LoadOptions<Sample>): Promise<LoadRes
   }
 
   const { clients } = workload
-  const connections = dialect.connections(clients, options.connections)
-  for (let at = 0; at < connections; at++) {
-    startLine(Math.floor(((at + 1) * clients) / connections) - Math.floor((at * clients) / connections))
+  const places = Array.from(
+    { length: options.spread ?? dialect.connections(clients, options.connections) },
+    (): Place => ({ open: undefined, clients: [] })
+  )
+  for (const own of shares(clients, places)) {
+    const next = client(own)
+    for (const place of own) place.clients.push(next)
   }
-  await atMost(rampMillis, () => undefined)
+  const allOpen = atMost(connectMillis, (resolve) => (onOpened = resolve))
+  for (const [at, place] of places.entries()) {
+    startLine(place)
+    if (at % connectAtOnce === connectAtOnce - 1) await pause(connectEveryMillis)
+  }
+  await Promise.all([pause(rampMillis), allOpen])
   const before = options.sample()
   from = performance.now()
   phase = "window"
-  await atMost(options.windowMillis, () => undefined)
+  await pause(options.windowMillis)
   const until = performance.now()
   const after = options.sample()
   phase = "drain"
@@ -123,10 +151,42 @@ export const run = async <Sample>(options: LoadOptions<Sample>): Promise<LoadRes
   return { operations: completed, seconds: (until - from) / 1000, latency, errors, before, after }
 }
 
-const requestsOf = (dialect: Dialect, { kind, valueBytes }: Workload.Workload): ReadonlyArray<Request> =>
-  Workload.operationsOf(kind).flatMap((operation) =>
-    Workload.pairs(valueBytes).map((pair) => dialect.request(operation, pair))
+/** Where there is a connection, but for the times when it is lost. */
+interface Place {
+  open: Line | undefined
+  readonly clients: Array<() => void>
+}
+
+/** Whose are which: several clients share one, or a client has several, as many as the others or one more. */
+const shares = (clients: number, places: ReadonlyArray<Place>): ReadonlyArray<ReadonlyArray<Place>> =>
+  Array.from({ length: clients }, (_, client) =>
+    clients >= places.length
+      ? [places[client % places.length]!]
+      : places.filter((_place, at) => at % clients === client)
   )
+
+/** Any of the requests, which are made beforehand; of as many keys as one likes, when it is sent. */
+const picking = <Sample>({ dialect, workload, keys }: LoadOptions<Sample>, random: () => number): (() => Request) => {
+  if (keys === undefined) {
+    const requests = requestsOf(dialect, workload)
+    return () => requests[random() % requests.length]!
+  }
+  const { kind, valueBytes } = workload
+  const operations = Workload.operationsOf(kind)
+  const most = kind === "range" ? keys - Workload.keysInRange + 1 : keys
+  return () => requestOf(dialect, valueBytes, operations[random() % operations.length]!, random() % Math.max(1, most))
+}
+
+const requestsOf = (dialect: Dialect, { kind, valueBytes }: Workload.Workload): ReadonlyArray<Request> => {
+  const keys = Workload.keysFor(valueBytes)
+  const most = kind === "range" ? keys - Workload.keysInRange + 1 : keys
+  return Workload.operationsOf(kind).flatMap((operation) =>
+    Array.from({ length: most }, (_, at) => requestOf(dialect, valueBytes, operation, at))
+  )
+}
+
+const requestOf = (dialect: Dialect, valueBytes: number, operation: Workload.Operation, at: number): Request =>
+  dialect.request(operation, (operation === "range" ? Workload.rangeAt : Workload.pairAt)(valueBytes, at))
 
 const fillClients = 32
 
@@ -165,3 +225,5 @@ const atMost = (millis: number, register: (resolve: () => void) => void): Promis
       resolve()
     })
   })
+
+const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))

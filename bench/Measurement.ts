@@ -23,20 +23,42 @@ export interface Measurement {
 
 export interface What {
   readonly driver: Driver
-  readonly system: System
+  readonly system: Pick<System, "name" | "cluster" | "dialect" | "leader">
   readonly workload: Workload
   readonly connections: number | undefined
+  /** See LoadJob. */
+  readonly keys?: number | undefined
+  readonly spread?: number | undefined
   readonly round: number
   readonly seconds: number
 }
 
 /** All clients talk to the leader: a follower would only pass on what it is asked. */
-export const take = async ({ driver, system, workload, connections, round, seconds }: What): Promise<Measurement> => {
+export const take = async ({
+  driver,
+  system,
+  workload,
+  connections,
+  keys,
+  spread,
+  round,
+  seconds
+}: What): Promise<Measurement> => {
   const leader = await system.leader()
   const { pids } = system.cluster
   const windowMillis = seconds * 1000
   const { dialect } = system
-  const outcome = await driver.carryOut({ dialect, port: leader.port, workload, connections, windowMillis, pids })
+  const outcome = await driver.carryOut({
+    _tag: "Load",
+    dialect,
+    port: leader.port,
+    workload,
+    connections,
+    keys,
+    spread,
+    windowMillis,
+    pids
+  })
   if (outcome._tag !== "Measured") throw new Error(`${system.name}: ${JSON.stringify(outcome)}`)
   const { before, after, operations, seconds: lasted, latency, errors } = outcome.result
   const since = await system.leader()
@@ -56,8 +78,13 @@ export const take = async ({ driver, system, workload, connections, round, secon
   }
 }
 
-export const fill = async (driver: Driver, system: System, workload: Workload): Promise<void> => {
+export const fill = async (driver: Driver, system: What["system"], workload: Workload): Promise<void> => {
   const { port } = await system.leader()
-  const outcome = await driver.carryOut({ dialect: system.dialect, port, workload, windowMillis: 0, pids: [] })
+  const outcome = await driver.carryOut({
+    _tag: "Fill",
+    dialect: system.dialect,
+    port,
+    valueBytes: workload.valueBytes
+  })
   if (outcome._tag === "Failed") throw new Error(`${system.name}: ${outcome.reason}`)
 }

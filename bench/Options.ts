@@ -1,5 +1,6 @@
 /** The benchmark's flags, as one checked value. */
 import { parseArgs } from "node:util"
+import { names, number, whole } from "./Flags.ts"
 import * as Workload from "./Workload.ts"
 
 export const systemNames = ["balsa", "gateway", "etcd", "redis", "bare"] as const
@@ -74,22 +75,8 @@ export const parse = (args: ReadonlyArray<string>): Options | "help" | Error => 
   }
 }
 
-const names = (text: string): ReadonlyArray<string> => [...new Set(text.split(",").filter((name) => name !== ""))]
-
 const system = (name: string): SystemName => {
   const known = systemNames.find((one) => one === name)
   if (known === undefined) throw new Error(`--systems: there is no "${name}", but ${systemNames.join(", ")}`)
   return known
-}
-
-const number = (flag: string, text: string, most: number): number => {
-  const value = Number(text)
-  if (value > 0 && value <= most) return value
-  throw new Error(`${flag}: "${text}" is not a number above 0 and up to ${most}`)
-}
-
-const whole = (flag: string, text: string, most: number): number => {
-  const value = number(flag, text, most)
-  if (Number.isInteger(value)) return value
-  throw new Error(`${flag}: "${text}" is not a whole number`)
 }

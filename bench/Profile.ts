@@ -23,10 +23,18 @@ export const draw = async (file: string, options: Options, directory: string): P
   const leads = cluster.pids[cluster.addresses.findIndex(({ client }) => client === port)]!
   const driver = new Driver()
   const load = async (windowMillis: number) =>
-    driver.carryOut({ dialect: "balsa", port, workload, connections: options.connections, windowMillis, pids: [] })
+    driver.carryOut({
+      _tag: "Load",
+      dialect: "balsa",
+      port,
+      workload,
+      connections: options.connections,
+      windowMillis,
+      pids: []
+    })
 
   console.error(`the leader is process ${leads}; ${workload.name} for ${options.seconds} s`)
-  await load(0)
+  await driver.carryOut({ _tag: "Fill", dialect: "balsa", port, valueBytes: workload.valueBytes })
   await load(warmUpMillis)
   const loaded = load(options.seconds * 1000 + 2 * rampMillis)
   await pause(rampMillis)

@@ -113,7 +113,8 @@ export const tables = (all: ReadonlyArray<Cell>): string => {
   ].join("\n\n")
 }
 
-const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+/** A table as Markdown has it, readable as it is. */
+export const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   const row = (texts: ReadonlyArray<string>): string =>
     `| ${texts.map((text, at) => (at === 0 ? text.padEnd(widths[at]!) : text.padStart(widths[at]!))).join(" | ")} |`
@@ -139,7 +140,8 @@ export const toJson = (one: Measurement) => ({
   }
 })
 
-const known = (value: number, show: (value: number) => string): string => (Number.isNaN(value) ? "-" : show(value))
+export const known = (value: number, show: (value: number) => string): string =>
+  Number.isNaN(value) ? "-" : show(value)
 export const count = (value: number): string => Math.round(value).toLocaleString("en-US")
 const millis = (value: number): string => known(value, (known) => known.toFixed(2))
 const micros = (value: number): string => known(value, (known) => known.toFixed(known < 100 ? 1 : 0))

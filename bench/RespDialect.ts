@@ -79,8 +79,8 @@ export const RespDialect: Dialect = {
     }
   },
 
-  // There is no command for a get that is not linearizable, but in Balsa.
-  speaks: ({ kind }) => kind !== "serializable",
+  // There is no command for a get that is not linearizable, but in Balsa, and none for keys from one to another.
+  speaks: ({ kind }) => kind !== "serializable" && kind !== "range",
   connections: (clients, wanted = clients) => Math.min(clients, wanted)
 }
 

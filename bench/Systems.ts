@@ -86,10 +86,12 @@ const launchOf = (name: SystemName, directory: string): Launch => {
 }
 
 /** A copy is started: a build that comes in between does not change what is measured. */
-const balsa = (directory: string): Launch => {
+const balsa = (directory: string): Launch => balsaBy([copied(directory)], directory)
+
+const copied = (directory: string): string => {
   const copy = path.join(directory, "main.mjs")
   copyFileSync(program, copy)
-  return balsaBy([copy], directory)
+  return copy
 }
 
 /** From its sources, where every function still has its file. */
@@ -98,18 +100,42 @@ export const startForProfile = async (parent: string, preload: string): Promise<
   return Cluster.start(launch, parent, ["A", "B", "C"])
 }
 
-const balsaBy = (start: ReadonlyArray<string>, directory: string): Launch => ({
+export interface Watched {
+  readonly names: ReadonlyArray<string>
+  /** Of Balsa, beside those that say who is who. */
+  readonly flags?: Readonly<Record<string, string>>
+  /** Of Node. */
+  readonly nodeFlags?: ReadonlyArray<string>
+}
+
+/** With what each says of itself in files that begin with `vitals` (see Vitals). */
+export const startWatched = async (directory: string, { names, flags = {}, nodeFlags = [] }: Watched) => {
+  const vitals = path.join(directory, "vitals")
+  const start = [...nodeFlags, "--import", local("./Vitals.ts"), copied(directory)]
+  const cluster = await Cluster.start(balsaBy(start, directory, flags), directory, names, { VITALS: vitals })
+  return { cluster, vitals }
+}
+
+/** Where a replica that `startWatched` has started keeps its log and snapshots. */
+export const dataDirectoryOf = (directory: string, name: string): string => path.join(directory, name)
+
+const balsaBy = (
+  start: ReadonlyArray<string>,
+  directory: string,
+  more: Readonly<Record<string, string>> = {}
+): Launch => ({
   program: process.execPath,
   arguments: (own, all) => [
     ...start,
     ...flags({
       id: own.name,
       peers: all.flatMap(({ name, peer }) => (name === own.name ? [] : `${name}=127.0.0.1:${peer}`)).join(","),
-      "data-dir": path.join(directory, own.name),
+      "data-dir": dataDirectoryOf(directory, own.name),
       "listen-client": `127.0.0.1:${own.client}`,
       "listen-peer": `127.0.0.1:${own.peer}`,
       heartbeat: `${heartbeatMillis}ms`,
-      "election-timeout": `${electionTimeoutMillis}ms`
+      "election-timeout": `${electionTimeoutMillis}ms`,
+      ...more
     })
   ]
 })

@@ -7,9 +7,10 @@
  *     mixed-64        half puts, half linearizable gets
  *     put-50x16       50 clients that send 16 at once, and the next 16 when all are answered
  *     put-64-16KB     larger values
+ *     range-4         a thousand keys at once, linearizable
  */
-export type Kind = "put" | "get" | "serializable" | "mixed"
-export type Operation = "put" | "get" | "serializable"
+export type Kind = "put" | "get" | "serializable" | "mixed" | "range"
+export type Operation = Exclude<Kind, "mixed">
 
 export interface Workload {
   readonly name: string
@@ -19,7 +20,7 @@ export interface Workload {
   readonly valueBytes: number
 }
 
-const kinds: ReadonlyArray<Kind> = ["put", "get", "serializable", "mixed"]
+const kinds: ReadonlyArray<Kind> = ["put", "get", "serializable", "mixed", "range"]
 const maxClients = 10_000
 const maxPipeline = 1000
 const maxValueBytes = 32 * 1024
@@ -36,7 +37,12 @@ export const parse = (name: string): Workload => {
     kind: known,
     clients: within(name, "clients", Number(clients), maxClients),
     pipeline: within(name, "requests at once", Number(pipeline), maxPipeline),
-    valueBytes: within(name, "bytes", Number(size) * (unit === "KB" ? 1024 : 1), maxValueBytes)
+    valueBytes: within(
+      name,
+      "bytes",
+      Number(size) * (unit === "KB" ? 1024 : 1),
+      known === "range" ? Math.floor(maxDataBytes / keysInRange) : maxValueBytes
+    )
   }
 }
 
@@ -58,17 +64,36 @@ export const operationsOf = (kind: Kind): ReadonlyArray<Operation> => (kind === 
 export interface Pair {
   readonly key: string
   readonly value: Buffer
+  /** The key after the last of a range that begins here, and that one's value. */
+  readonly until?: string
+  readonly lastValue?: Buffer
 }
+
+export const keysInRange = 1000
+
+/** A range of so many keys, from the number `at` on. */
+export const rangeAt = (valueBytes: number, at: number): Pair => ({
+  ...pairAt(valueBytes, at),
+  until: keyAt(valueBytes, at + keysInRange),
+  lastValue: pairAt(valueBytes, at + keysInRange - 1).value
+})
 
 const maxKeys = 4096
 const maxDataBytes = 16 * 1024 * 1024
 
 /** A fixed set for each size of values, the same for every system; a key has the same value always. */
 export const pairs = (valueBytes: number): ReadonlyArray<Pair> =>
-  Array.from({ length: Math.min(maxKeys, Math.floor(maxDataBytes / valueBytes)) }, (_, at) => ({
-    key: `bench/${valueBytes}/${String(at).padStart(8, "0")}`,
-    value: bytes(at, valueBytes)
-  }))
+  Array.from({ length: keysFor(valueBytes) }, (_, at) => pairAt(valueBytes, at))
+
+export const keysFor = (valueBytes: number): number => Math.min(maxKeys, Math.floor(maxDataBytes / valueBytes))
+
+/** Number so many of as many keys as one likes; they are in order. */
+export const pairAt = (valueBytes: number, at: number): Pair => ({
+  key: keyAt(valueBytes, at),
+  value: bytes(at, valueBytes)
+})
+
+export const keyAt = (valueBytes: number, at: number): string => `bench/${valueBytes}/${String(at).padStart(8, "0")}`
 
 /** Differ from key to key, so that no value is right by chance. */
 const bytes = (at: number, count: number): Buffer => {

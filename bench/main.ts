@@ -4,9 +4,7 @@
  *
  *     npm run build && npm run bench -- --help
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import * as path from "node:path"
+import { writeFileSync } from "node:fs"
 import * as Chart from "./Chart.ts"
 import { Driver } from "./Driver.ts"
 import { dialects } from "./generator.ts"
@@ -14,19 +12,16 @@ import * as Machine from "./Machine.ts"
 import * as Measurement from "./Measurement.ts"
 import * as Options from "./Options.ts"
 import * as Profile from "./Profile.ts"
+import * as Program from "./Program.ts"
 import * as Report from "./Report.ts"
 import * as Systems from "./Systems.ts"
 import type * as Workload from "./Workload.ts"
-
-// Each process that is started has a listener of its own for the end of this one.
-process.setMaxListeners(0)
 
 /** What goes on goes to standard error; standard output is the result. */
 const tell = (text: string): void => console.error(text)
 
 const main = async (options: Options.Options): Promise<void> => {
-  const directory = mkdtempSync(path.join(tmpdir(), "balsa-bench-"))
-  process.once("exit", () => rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }))
+  const directory = Program.temporaryDirectory("balsa-bench-")
   if (options.profile !== undefined) return Profile.draw(options.profile, options, directory)
 
   const names = options.systems.filter((name) => {
@@ -45,7 +40,10 @@ const main = async (options: Options.Options): Promise<void> => {
   const seconds =
     options.rounds * each.length * (options.seconds + overheadSeconds) + each.length * (warmUpSeconds + overheadSeconds)
   tell(`${options.rounds * each.length} measurements, about ${Math.ceil(seconds / 60)} min`)
-  const deadline = setTimeout(() => giveUp(`not finished in twice the time it should take`), 2000 * seconds + 120_000)
+  const deadline = setTimeout(
+    () => Program.giveUp(`not finished in twice the time it should take`),
+    2000 * seconds + 120_000
+  )
 
   await warmUp(driver, each, options)
   const measurements = await measureAll(driver, each, options)
@@ -118,22 +116,5 @@ const measureAll = async (
   return measurements
 }
 
-const giveUp = (reason: string): never => {
-  console.error(reason)
-  process.exit(1)
-}
-
-// Whatever is to be cleaned up hangs on "exit".
-process.once("SIGINT", () => process.exit(130))
-process.once("SIGTERM", () => process.exit(143))
-process.once("SIGHUP", () => process.exit(129))
-
-const options = Options.parse(process.argv.slice(2))
-if (options === "help") {
-  console.log(Options.help)
-} else if (options instanceof Error) {
-  console.error(`${options.message}\n\n${Options.help}`)
-  process.exitCode = 2
-} else {
-  await main(options).catch((error: unknown) => giveUp(error instanceof Error ? error.message : String(error)))
-}
+Program.endOnSignals()
+await Program.run({ ...Options, main })

@@ -42,12 +42,17 @@ export const serveFlags = {
   quotaBytes: text(
     "quota-bytes",
     "SIZE",
-    "What keys and values may take until only deletions are let in; 2GiB, 0 is no limit (BALSA_QUOTA_BYTES)"
+    "What keys and values may take until only deletions are let in; 2GiB, or half of Node's heap limit if that is less, 0 is no limit (BALSA_QUOTA_BYTES)"
   ),
   historyRetention: text(
     "history-retention",
     "DURATION",
     "For how long what was can be read and watched, such as 30m; 1h, 0 is until it is compacted by hand (BALSA_HISTORY_RETENTION)"
+  ),
+  maxConnections: text(
+    "max-connections",
+    "NUMBER",
+    "How many client connections are taken, if so many files may be open (ulimit -n); 10240 (BALSA_MAX_CONNECTIONS)"
   ),
   join: text(
     "join",

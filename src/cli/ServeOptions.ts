@@ -29,6 +29,7 @@ export interface ServeOptions {
   /** Where these are not given, the server's defaults hold; 0 is none. */
   readonly quotaBytes: number | undefined
   readonly historyRetentionMillis: number | undefined
+  readonly maxConnections: number | undefined
   readonly logFormat: "text" | "json"
   /** Reads may rest on a lease. Where the drift is not given, the core's default holds. */
   readonly lease: { readonly maxClockDrift: number | undefined } | undefined
@@ -55,6 +56,7 @@ export interface ServeFlags {
   readonly logFormat: Option.Option<string>
   readonly quotaBytes?: Option.Option<string>
   readonly historyRetention?: Option.Option<string>
+  readonly maxConnections?: Option.Option<string>
   readonly join?: Option.Option<string>
   readonly learner?: boolean
   readonly readLease?: boolean
@@ -88,6 +90,7 @@ export const parse = (flags: ServeFlags, environment: Environment): Parsed<Serve
     const electionTimeout = setting("election-timeout", flags.electionTimeout)
     const snapshotLogSize = setting("snapshot-log-size", flags.snapshotLogSize)
     const snapshotCount = setting("snapshot-count", flags.snapshotCount)
+    const maxConnections = setting("max-connections", flags.maxConnections ?? Option.none())
     const options: ServeOptions = {
       id,
       cluster: yield* clusterFrom(setting("cluster", flags.cluster)),
@@ -114,6 +117,7 @@ export const parse = (flags: ServeFlags, environment: Environment): Parsed<Serve
         setting("history-retention", flags.historyRetention ?? Option.none()),
         Setting.millis
       ),
+      maxConnections: maxConnections ? yield* Setting.count(maxConnections, "serve") : undefined,
       logFormat: yield* logFormatFrom(setting("log-format", flags.logFormat)),
       lease: yield* leaseFrom(
         yield* Setting.isSet(flags.readLease, environment, "BALSA_READ_LEASE", "serve"),

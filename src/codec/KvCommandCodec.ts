@@ -23,6 +23,7 @@ import { maxExpired } from "../kv/Leases.ts"
 import { Reader } from "./Bytes.ts"
 import type { CommandCodec } from "./CommandCodec.ts"
 import { readBoolean, writeBoolean } from "./Fields.ts"
+import * as Kept from "./Kept.ts"
 import {
   CommandWriter,
   fixedBytes,
@@ -58,16 +59,19 @@ const kinds = {
 const encode = (command: KvCommand, version: number): Uint8Array | undefined => {
   const since = command._tag === "DeleteRange" || (command._tag === "Put" && isPlain(command)) ? plain : historySince
   if (version < since) return undefined
-  const to = new CommandWriter(command._tag === "Put" ? bufferFor(command) : roomFor(command))
+  const room = Kept.room(roomFor(command))
+  const to = new CommandWriter(room)
   to.u8(since)
   to.u8(command._tag === "Txn" ? kindOf(command) : kinds[command._tag])
   write(to, command)
-  return to.sound ? to.finish() : undefined
+  return to.sound ? Kept.kept(to.finish(), room) : undefined
 }
 
 /** The commonest fit at once. */
-const roomFor = (command: Exclude<KvCommand, Put>): number => {
+const roomFor = (command: KvCommand): number => {
   switch (command._tag) {
+    case "Put":
+      return fixedBytes + command.key.length + command.value.byteLength
     case "DeleteRange":
       return fixedBytes + command.key.length + (command.rangeEnd?.length ?? 0)
     case "Txn":
@@ -77,20 +81,6 @@ const roomFor = (command: Exclude<KvCommand, Put>): number => {
     default:
       return fixedBytes + 8
   }
-}
-
-/** Below it, bytes of one's own cost more than they are worth. */
-const ownBytes = 64
-
-/**
- * The store keeps a value where it is if that is most of the buffer (see Writing.owned), as it is in one of its own; in one that is
- * shared with others it would be copied.
- */
-const bufferFor = ({ key, value }: Put): Buffer => {
-  const room = fixedBytes + key.length + value.byteLength
-  return value.byteLength > ownBytes && room <= 2 * value.byteLength
-    ? Buffer.allocUnsafeSlow(room)
-    : Buffer.allocUnsafe(room)
 }
 
 const write = (to: CommandWriter, command: KvCommand): void => {

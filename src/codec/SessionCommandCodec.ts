@@ -11,6 +11,7 @@
 import { isName, isSequence, type Name, type SessionCommand } from "../sessions/Session.ts"
 import { Reader, Writer } from "./Bytes.ts"
 import type { CommandCodec } from "./CommandCodec.ts"
+import { kept } from "./Kept.ts"
 
 const kinds = { key: 1, client: 2, register: 3 } as const
 
@@ -34,7 +35,7 @@ export const over = <C extends object>(
       case "Register":
         to.u8(kinds.register)
         to.latin1(session.client)
-        return to.finish()
+        return kept(to.finish())
       case "Key":
         to.u8(kinds.key)
         to.latin1(session.key)
@@ -48,7 +49,7 @@ export const over = <C extends object>(
     const bytes = inner.encode((command as { readonly command: C }).command, version)
     if (bytes === undefined) return undefined
     to.raw(bytes)
-    return to.finish()
+    return kept(to.finish())
   }
 
   const decode = (bytes: Uint8Array): SessionCommand<C> | undefined => {

@@ -43,7 +43,10 @@ export const initial: KvState = {
  */
 export const firstKept = ({ compacted, history }: KvState): number => Math.max(compacted, history.first)
 
-/** What a pair takes beside its key and value, about: an object, two entries of maps, and their share of nodes. */
-const overheadBytes = 128
+/**
+ * What a pair takes beside the bytes of its key and value, as measured with a million of them: an object, a string, a typed array
+ * with its buffer (most of it), and its share of the map's nodes. Less would let in small values until the heap is full.
+ */
+const overheadBytes = 350
 
 export const weighPair = (kv: KeyValue): number => overheadBytes + kv.key.length + kv.value.byteLength

@@ -8,6 +8,7 @@ import { Context, Effect, Layer, Schema } from "effect"
 import { HttpServer } from "effect/http/HttpServer"
 import { type IncomingMessage, Server, type ServerOptions, type ServerResponse } from "node:http"
 import type { Socket } from "node:net"
+import * as Connections from "./Connections.ts"
 import * as FirstBytes from "./FirstBytes.ts"
 
 export interface ListenOptions {
@@ -21,7 +22,7 @@ export interface ListenOptions {
   /** How long a connection is kept open between two requests. */
   readonly keepAliveMillis?: number | undefined
   readonly maxHeaderBytes?: number | undefined
-  /** Connections beyond it are closed at once. */
+  /** Whoever comes beyond it is turned away. Fewer are taken where the process may not open so many files. */
   readonly maxConnections?: number | undefined
   /** Who serves those that speak Redis' protocol; without it all are taken for HTTP. */
   readonly redis?: RedisServer | undefined
@@ -49,7 +50,6 @@ export const defaultStallTimeoutMillis = 60_000
 /** Longer than load balancers and client pools keep theirs, so that they close first and nobody writes into a closing one. */
 export const defaultKeepAliveMillis = 75_000
 export const defaultMaxHeaderBytes = 16 * 1024
-export const defaultMaxConnections = 10_000
 export const defaultShutdownMillis = 1_000
 
 /** The address cannot be listened at. The message says which, why, and what to change. */
@@ -81,13 +81,14 @@ const openEnded = new WeakSet<object>()
 export const layer = (options: ListenOptions): Layer.Layer<HttpServer | Shortcuts, ListenError> =>
   Layer.effectContext(
     Effect.gen(function* () {
-      const server = nodeServerOf(options)
+      const logWarning = Effect.runForkWith(yield* Effect.context<never>())
+      const connections = connectionsOf(options, (message) => logWarning(Effect.logWarning(message)))
+      const server = nodeServerOf(options, connections)
       const http = yield* NodeHttpServer.make(() => server, {
         host: options.host,
         port: options.port,
         gracefulShutdownTimeout: options.shutdownMillis ?? defaultShutdownMillis
       }).pipe(Effect.mapError((error) => listenErrorOf(options, error.cause)))
-      const logWarning = Effect.runForkWith(yield* Effect.context<never>())
       // Without a listener, a failing accept (no file descriptors left, say) would end the process.
       server.on("error", (error) => logWarning(Effect.logWarning("a client could not be accepted", error)))
       // Runs when requests have been answered or given up; a half-sent request must not hold up the end.
@@ -104,9 +105,26 @@ export const layer = (options: ListenOptions): Layer.Layer<HttpServer | Shortcut
     })
   )
 
-const nodeServerOf = (options: ListenOptions): ClientServer => {
+const connectionsOf = (
+  { maxConnections = Connections.defaultMost }: ListenOptions,
+  warn: (message: string) => void
+) => {
+  const openFiles = Connections.openFilesAllowed()
+  const most = Connections.most(maxConnections, openFiles)
+  if (most < maxConnections) {
+    warn(
+      `takes ${most} client connections, not ${maxConnections}, because only ${openFiles} files may be open: raise the limit (ulimit -n)`
+    )
+  }
+  return new Connections.Connections(most, {
+    onFull: () => warn(`clients are turned away: there are ${most} connections, and no more are taken`),
+    onRoom: (turnedAway) => warn(`clients are taken again; ${turnedAway} were turned away`)
+  })
+}
+
+const nodeServerOf = (options: ListenOptions, connections: Connections.Connections): ClientServer => {
   const requestTimeout = options.requestTimeoutMillis ?? defaultRequestTimeoutMillis
-  const server = new ClientServer(options.redis, {
+  const server = new ClientServer(connections, options.redis, {
     requestTimeout,
     headersTimeout: requestTimeout,
     connectionsCheckingInterval: Math.ceil(requestTimeout / 10),
@@ -115,7 +133,7 @@ const nodeServerOf = (options: ListenOptions): ClientServer => {
     noDelay: true
   })
   server.timeout = options.stallTimeoutMillis ?? defaultStallTimeoutMillis
-  server.maxConnections = options.maxConnections ?? defaultMaxConnections
+  server.maxConnections = connections.most + Connections.turningAway
   return server
 }
 
@@ -131,17 +149,20 @@ class ClientServer extends Server {
   shortcut: Shortcut | undefined
   private readonly redis: RedisServer | undefined
 
-  constructor(redis: RedisServer | undefined, options: ServerOptions) {
+  constructor(connections: Connections.Connections, redis: RedisServer | undefined, options: ServerOptions) {
     super(options)
     this.redis = redis
-    if (redis === undefined) return
     const http = this.listeners("connection")
     this.removeAllListeners("connection")
     const serveHttp = (socket: Socket): void => {
       for (const listener of http) listener.call(this, socket)
     }
     const timeoutMillis = options.requestTimeout ?? defaultRequestTimeoutMillis
-    super.on("connection", (socket: Socket) => FirstBytes.sort(socket, timeoutMillis, serveHttp, redis.accept))
+    super.on("connection", (socket: Socket) => {
+      if (!connections.admit(socket)) return
+      if (redis === undefined) serveHttp(socket)
+      else FirstBytes.sort(socket, timeoutMillis, serveHttp, redis.accept)
+    })
   }
 
   override on(event: string, listener: (...args: Array<never>) => void): this {

@@ -31,6 +31,7 @@ import * as Gateway from "./Gateway.ts"
 import * as Joining from "./Joining.ts"
 import type { KvReplica } from "./KvReplica.ts"
 import * as LeaseExpiry from "./LeaseExpiry.ts"
+import * as Quota from "./Quota.ts"
 import { ServerError } from "./ServerError.ts"
 import { RespServer } from "./resp/RespServer.ts"
 import * as ServerLog from "./ServerLog.ts"
@@ -57,6 +58,8 @@ export interface ServerOptions {
   readonly quotaBytes?: number | undefined
   /** For how long what was can be read and watched; 0 is for ever. */
   readonly historyRetentionMillis?: number | undefined
+  /** See ListenOptions. */
+  readonly maxConnections?: number | undefined
   readonly logFormat: "text" | "json"
   /** Balsa's own version, for `/version`. */
   readonly version?: string
@@ -153,9 +156,11 @@ const start = Effect.fnUntraced(function* (options: ServerOptions) {
     },
     version: options.version
   })
-  const { quotaBytes, version } = options
+  const { quotaBytes, version, maxConnections } = options
+  const quotaWarning = quotaBytes === undefined ? undefined : Quota.warning(quotaBytes, Quota.heapLimit())
+  if (quotaWarning !== undefined) yield* Effect.logWarning(quotaWarning)
   const redis = new RespServer({ replica: replicated, store, quotaBytes, version, port: listenClient.port })
-  yield* Layer.build(gateway.pipe(Layer.provide(ClientListener.layer({ ...listenClient, redis }))))
+  yield* Layer.build(gateway.pipe(Layer.provide(ClientListener.layer({ ...listenClient, redis, maxConnections }))))
   yield* Effect.logInfo(
     `replica ${id} of cluster ${cluster} (${describe(replicated)}): clients at http://${formatAddress(listenClient)}, ` +
       `peers at ${formatAddress(listenPeer)}, data in ${options.dataDir}, Node ${process.version}`

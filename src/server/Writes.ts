@@ -9,10 +9,11 @@ import * as Leases from "../kv/Leases.ts"
 import type { StoreCommand, StoreResult } from "../sessions/Store.ts"
 import * as GatewayError from "./GatewayError.ts"
 import type { KvReplica } from "./KvReplica.ts"
+import * as Quota from "./Quota.ts"
 import * as StoreError from "./StoreError.ts"
 
 /** etcd's: what keys, values and leases may take until only deletions are let in. */
-export const defaultQuotaBytes = 2 * 1024 * 1024 * 1024
+export const defaultQuotaBytes = Quota.defaultBytes(Quota.heapLimit())
 
 export interface WritesOptions {
   readonly replica: KvReplica

@@ -13,16 +13,20 @@ interface Answering {
 }
 
 const answering = ({ connections, problem = () => undefined, loseAfter = Number.POSITIVE_INFINITY }: Answering) => {
-  const seen = { asked: 0, underWay: 0, most: 0, opened: 0 }
+  const seen = { asked: 0, underWay: 0, most: 0, opened: 0, lines: new Set<number>(), keys: new Set<string>() }
   const dialect: Dialect = {
-    request: (operation, { key }) => ({ bytes: Buffer.from(`${operation} ${key}`), expected: Buffer.alloc(0) }),
+    request: (operation, { key }) => {
+      seen.keys.add(key)
+      return { bytes: Buffer.from(`${operation} ${key}`), expected: Buffer.alloc(0) }
+    },
     open: (_, ends) => {
-      seen.opened++
+      const own = ++seen.opened
       const waiting = new Set<Done>()
       setImmediate(ends.onOpen)
       return {
         send: (_request, done) => {
           const number = ++seen.asked
+          seen.lines.add(own)
           seen.most = Math.max(seen.most, ++seen.underWay)
           const settle = (outcome: string | undefined): void => {
             if (!waiting.delete(once)) return
@@ -48,8 +52,9 @@ const answering = ({ connections, problem = () => undefined, loseAfter = Number.
   return { dialect, seen }
 }
 
-const run = (dialect: Dialect, name: string) =>
+const run = (dialect: Dialect, name: string, more: { readonly spread?: number; readonly keys?: number } = {}) =>
   Load.run({
+    ...more,
     dialect,
     port: 0,
     workload: Workload.parse(name),
@@ -83,4 +88,17 @@ it("goes on over a new connection when one is lost", async () => {
   expect(seen.opened).toBe(2)
   expect(errors["gone"]).toBeGreaterThan(1)
   expect(operations).toBeGreaterThan(0)
+})
+
+it("spreads what few clients ask over many connections, and still has as much under way as there are clients", async () => {
+  const { dialect, seen } = answering({})
+  const { errors } = await run(dialect, "get-3", { spread: 10 })
+  expect([seen.most, seen.opened, errors]).toEqual([3, 10, {}])
+  expect(seen.lines.size).toBe(10)
+})
+
+it("asks for any of as many keys as there are", async () => {
+  const { dialect, seen } = answering({})
+  await run(dialect, "put-1", { keys: 5 })
+  expect([...seen.keys].toSorted()).toEqual([0, 1, 2, 3, 4].map((at) => `bench/256/0000000${at}`))
 })

@@ -13,13 +13,22 @@ describe("a workload's name", () => {
     ["put-64", { kind: "put", clients: 64, pipeline: 1, valueBytes: 256 }],
     ["put-50x16", { kind: "put", clients: 50, pipeline: 16, valueBytes: 256 }],
     ["mixed-3-16KB", { kind: "mixed", clients: 3, pipeline: 1, valueBytes: 16_384 }],
+    ["range-4", { kind: "range", clients: 4, pipeline: 1, valueBytes: 256 }],
     ["serializable-1x2-10B", { kind: "serializable", clients: 1, pipeline: 2, valueBytes: 10 }]
   ])("%s", (name, expected) => expect(Workload.parse(name)).toEqual({ name, ...expected }))
 
-  it.each(["", "put", "delete-1", "put-0", "put-10001", "put-1x0", "put-64-1MB", "put-64-33KB", "put-64 "])(
-    "%j is none",
-    (name) => expect(() => Workload.parse(name)).toThrow(JSON.stringify(name))
-  )
+  it.each([
+    "",
+    "put",
+    "delete-1",
+    "put-0",
+    "put-10001",
+    "put-1x0",
+    "put-64-1MB",
+    "put-64-33KB",
+    "put-64 ",
+    "range-1-17KB"
+  ])("%j is none", (name) => expect(() => Workload.parse(name)).toThrow(JSON.stringify(name)))
 
   it("is good for all that is measured by default", () =>
     expect([...Workload.usual, ...Workload.quick].map((name) => Workload.parse(name).name)).toEqual([

@@ -20,6 +20,7 @@ const flags = (given: Given): ServeOptions.ServeFlags => {
     snapshotCount: flag("snapshotCount"),
     quotaBytes: flag("quotaBytes"),
     historyRetention: flag("historyRetention"),
+    maxConnections: flag("maxConnections"),
     logFormat: flag("logFormat")
   }
 }
@@ -181,6 +182,7 @@ describe("mistakes", () => {
     ],
     ["a size without a unit", { id: "A", snapshotLogSize: "64" }, /--snapshot-log-size: "64" is no size/],
     ["a quota that is no size", { id: "A", quotaBytes: "much" }, /--quota-bytes: "much" is no size/],
+    ["no connections", { id: "A", maxConnections: "0" }, /--max-connections: "0" is no number from 1 on/],
     ["a time without a unit", { id: "A", historyRetention: "60" }, /--history-retention: "60" is no duration/],
     ["a size of nothing", { id: "A", snapshotLogSize: "0MiB" }, /--snapshot-log-size: "0MiB" is no size/],
     ["a number that is none", { id: "A", snapshotCount: "many" }, /--snapshot-count: "many" is no number/],

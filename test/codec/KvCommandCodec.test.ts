@@ -283,9 +283,9 @@ describe("commands of later versions", () => {
   })
 })
 
-describe("a put's buffer", () => {
+describe("a large put's buffer", () => {
   it("is mostly its value, which the store need not copy", () => {
-    for (const length of [65, 100, 256, 5000]) {
+    for (const length of [5000, 100_000]) {
       const put = decode(
         encode({ _tag: "Put", key: "k".repeat(40), value: new Uint8Array(length), prevKv: false })
       ) as Put

@@ -89,14 +89,30 @@ test("headers beyond the limit are refused", async () => {
   expect(await connection.received).toMatch(/^HTTP\/1.1 431 /)
 })
 
-test("connections beyond the limit are closed, and those before it stay", async () => {
+test("connections beyond the limit are told so in their own words, and those before it stay", async () => {
   const server = await start({ maxConnections: 1 })
   const first = await server.dial()
   first.send("GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
   expect(await first.firstPiece).toMatch(/^HTTP\/1.1 200 /)
   const second = await server.dial()
-  expect(await second.received).toBe("")
+  second.send("GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+  const [head, body] = (await second.received).split("\r\n\r\n")
+  expect(head).toMatch(/^HTTP\/1.1 503 [^]*connection: close/)
+  expect(JSON.parse(body!)).toMatchObject({ code: 14, message: "balsa: too many connections" })
+  const third = await server.dial()
+  third.send("PING\r\n")
+  expect(await third.received).toBe("-ERR max number of clients reached\r\n")
   expect(first.socket.destroyed).toBe(false)
+
+  first.socket.destroy()
+  let answer = ""
+  // When the server hears of the end is not known, only that it does.
+  while (!answer.startsWith("+PONG")) {
+    const next = await server.dial()
+    next.send("PING\r\n")
+    answer = await next.firstPiece
+    next.socket.destroy()
+  }
 })
 
 const listen = (host: string, port: number): Promise<Exit.Exit<unknown, ClientListener.ListenError>> =>
