@@ -13,6 +13,8 @@ export interface Standing {
   readonly term: number
   readonly leads: boolean
   readonly leader: ReplicaId | undefined
+  /** When that one last spoke here. */
+  readonly leaderHeardAt: number
   /** Known to hear no majority. */
   readonly quorumLost: boolean
   readonly commitIndex: number
@@ -47,6 +49,7 @@ export const standingOf = (state: ReplicaState): Standing => ({
   term: state.currentTerm,
   leads: state._tag === "Leader",
   leader: leaderOf(state),
+  leaderHeardAt: state._tag === "Follower" ? state.leaderHeardAt : 0,
   quorumLost: quorumLost(state),
   commitIndex: state.stateMachine.commitIndex
 })

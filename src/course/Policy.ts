@@ -10,8 +10,8 @@
  *   own term; and of what it inherited those beyond all that was known to be committed, here and by whoever has spoken to
  *   this replica, when it was elected: the others were answered by their leader.
  * - A get is the core's to answer (see Reads): after the puts before it, and never from a deposed leader.
- * - Who knows no leader holds what it is asked. Who knows one redirects, but not to one that the client comes from:
- *   a client asks elsewhere only when its leader is dead, so it would be sent in circles until the others notice.
+ * - Who knows no leader holds what it is asked. Who knows one redirects, but not the same client again until that leader has
+ *   spoken: one that comes back has found it dead, and would be sent in circles until the replicas notice.
  * - Who cannot reach a majority redirects after a while, for others may; at once would be a storm of redirects.
  */
 import type { Put } from "./CourseMachine.ts"
@@ -23,9 +23,11 @@ export interface PolicyOptions {
   readonly redirectMillis: number
   /** Beyond so many requests held, the oldest are sent elsewhere. */
   readonly maxHeld: number
+  /** Of so many clients at most it is remembered to whom they were sent. */
+  readonly maxRemembered: number
 }
 
-export const defaults: PolicyOptions = { redirectMillis: 150, maxHeld: 10_000 }
+export const defaults: PolicyOptions = { redirectMillis: 150, maxHeld: 10_000, maxRemembered: 1000 }
 
 interface Held {
   readonly request: ClientRequest
@@ -40,8 +42,16 @@ interface Logged {
   readonly term: number
 }
 
+/** When a client was last sent to a leader. */
+interface Sent {
+  readonly leader: string
+  readonly at: number
+}
+
 export interface PolicyState {
   readonly standing: Standing
+  /** By client, whoever was sent away longest ago first. */
+  readonly sent: ReadonlyMap<string, Sent>
   /** Oldest first. */
   readonly held: ReadonlyArray<Held>
   /** Handed to the core: gets until they are answered, puts until they are in the log. By sequence, oldest first. */
@@ -72,6 +82,7 @@ export type Decided = readonly [PolicyState, ReadonlyArray<PolicyAction>]
 
 export const initial = (standing: Standing): PolicyState => ({
   standing,
+  sent: new Map(),
   held: [],
   submitted: new Map(),
   logged: new Map(),
@@ -110,31 +121,51 @@ const isOpen = ({ held, submitted, logged }: PolicyState, { client, mid }: Clien
 
 /** What can be done with the requests that are held, oldest first. */
 const serve = (options: PolicyOptions, state: PolicyState, at: number): Decided => {
-  const actions: Array<PolicyAction> = []
-  const held: Array<Held> = []
+  if (state.held.length === 0) return [state, []]
+  return state.standing.leads ? submitAll(state) : redirectAll(options, state, at)
+}
+
+const submitAll = (state: PolicyState): Decided => {
   const submitted = new Map(state.submitted)
   let { sequence } = state
-  const { standing } = state
+  const actions = state.held.map(({ request }): PolicyAction => {
+    submitted.set(++sequence, request)
+    return { _tag: "Submit", sequence, request }
+  })
+  return [{ ...state, held: [], submitted, sequence }, actions]
+}
+
+const redirectAll = (options: PolicyOptions, state: PolicyState, at: number): Decided => {
+  const { leader } = state.standing
+  const actions: Array<PolicyAction> = []
+  const held: Array<Held> = []
+  const sent = new Map(state.sent)
   const surplus = state.held.length - options.maxHeld
   for (const [position, one] of state.held.entries()) {
-    const { request, since } = one
-    const { client, mid } = request
-    if (standing.leads) {
-      submitted.set(++sequence, request)
-      actions.push({ _tag: "Submit", sequence, request })
-    } else if (position < surplus || isToRedirect(options, standing, request, at - since)) {
-      actions.push({ _tag: "Redirect", client, mid })
-    } else held.push(one)
+    const { client, mid } = one.request
+    if (position >= surplus && !isToRedirect(options, state.standing, sent.get(client), at - one.since)) {
+      held.push(one)
+      continue
+    }
+    actions.push({ _tag: "Redirect", client, mid })
+    if (leader === undefined) continue
+    sent.delete(client)
+    sent.set(client, { leader, at })
   }
-  return actions.length === 0 ? [state, actions] : [{ ...state, held, submitted, sequence }, actions]
+  if (actions.length === 0) return [state, actions]
+  for (const client of sent.keys()) if (sent.size > options.maxRemembered) sent.delete(client)
+  return [{ ...state, held, sent }, actions]
 }
 
 const isToRedirect = (
   options: PolicyOptions,
-  { leader, quorumLost }: Standing,
-  { believes }: ClientRequest,
+  { leader, leaderHeardAt, quorumLost }: Standing,
+  sent: Sent | undefined,
   heldMillis: number
-): boolean => (leader === undefined ? quorumLost && heldMillis >= options.redirectMillis : believes !== leader)
+): boolean =>
+  leader === undefined
+    ? quorumLost && heldMillis >= options.redirectMillis
+    : sent?.leader !== leader || leaderHeardAt > sent.at
 
 const onStep = (options: PolicyOptions, before: PolicyState, observation: Observation): Decided => {
   const actions: Array<PolicyAction> = []

@@ -27,8 +27,6 @@ export interface CourseMessage {
 export type ClientRequest = {
   readonly client: string
   readonly mid: string
-  /** Whom the client took for the leader: where that is not whom it has asked, it knows that one to be dead. */
-  readonly believes: string
   readonly key: string
 } & ({ readonly _tag: "Get" } | { readonly _tag: "Put"; readonly value: string })
 
@@ -60,7 +58,7 @@ export const parse = (bytes: Uint8Array): Arrived => {
 /** The same of an object that is one already. */
 export const read = (object: unknown): Arrived => {
   if (typeof object !== "object" || object === null) return unknown("a datagram must be one JSON object")
-  const { src, leader, type, MID: mid, key, value, raft, commit } = object as Partial<Record<string, unknown>>
+  const { src, type, MID: mid, key, value, raft, commit } = object as Partial<Record<string, unknown>>
   if (typeof src !== "string" || !isId(src)) return unknown("`src` must be 4 hexadecimal digits")
   if (type === "raft") {
     const isSound = (raft === undefined || typeof raft === "string") && Number.isSafeInteger(commit)
@@ -71,7 +69,7 @@ export const read = (object: unknown): Arrived => {
   if (type !== "get" && type !== "put") return unknown("`type` is none that a replica is sent")
   if (typeof mid !== "string") return unknown("a request must have a `MID`")
   if (typeof key !== "string") return { _tag: "Unusable", client: src, mid, why: "`key` must be text" }
-  const asked = { client: src, mid, key, believes: typeof leader === "string" ? leader : everybody }
+  const asked = { client: src, mid, key }
   if (type === "get") return { _tag: "Request", request: { _tag: "Get", ...asked } }
   if (typeof value !== "string") return { _tag: "Unusable", client: src, mid, why: "`value` must be text" }
   if (key.length + value.length > maxPutLength) {
