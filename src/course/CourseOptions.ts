@@ -14,6 +14,7 @@ export const raftOptions: Partial<Options> = {
   electionTimeoutMillis: 1200,
   // A message to a peer that has not said hello yet counts it as dead for good; and who leads early only says so, over and over.
   firstElectionMillis: 2500,
+  voteRetryMillis: 8,
   heartbeatMillis: 1000,
   lazyFollowers: true,
   appendPatienceMillis: 4,
