@@ -60,13 +60,17 @@ export const becomePreCandidate = <S, C, R, Q, A>(
     votes: self,
     doubtful: state.admitted ? nobody : self,
     heard: self,
-    retry: retryFrom(core.options.voteRetryMillis, at),
+    // Whom a whole round has not reached the next one reaches by luck only: once is enough.
+    retry: retryFrom(missedQuorum(state) ? Number.POSITIVE_INFINITY : core.options.voteRetryMillis, at),
     quorumLost: missedQuorum(state)
   }
   if (Configurations.isQuorum(state.configuration, self)) return becomeCandidate(core, candidate, at, batch)
   askForVotes(candidate, batch)
   return candidate
 }
+
+/** Each time it waits so many times as long. */
+const retryGrowth = 4
 
 const retryFrom = (afterMillis: number, at: Instant): Retry => ({ afterMillis, deadline: Instant(at + afterMillis) })
 
@@ -89,7 +93,7 @@ export const onRetry = <S, C, R, Q, A>(
 ): Candidate<S, C, Q> => {
   if (at < state.retry.deadline) return state
   askForVotes(state, batch)
-  return { ...state, retry: retryFrom(2 * state.retry.afterMillis, at) }
+  return { ...state, retry: retryFrom(retryGrowth * state.retry.afterMillis, at) }
 }
 
 /** The leader hands over to this replica, which asks nobody first whether it could win (thesis §3.10). */
