@@ -2,7 +2,7 @@
 import { Instant, type ReplicaId, type RequestId } from "../raft/LogEntry.ts"
 import type { RaftEvent } from "../raft/RaftEvent.ts"
 import { commandCodec, type State } from "./CourseMachine.ts"
-import type { PolicyAction } from "./Policy.ts"
+import type { PolicyAction } from "./PolicyState.ts"
 import * as Wire from "./Wire.ts"
 import type { ClientRequest, CourseMessage, Envelope } from "./Wire.ts"
 

@@ -20,122 +20,10 @@
  */
 import type { Put } from "./CourseMachine.ts"
 import type { Applied, Observation, Standing } from "./Observation.ts"
+import * as Company from "./Company.ts"
+import * as Notices from "./Notices.ts"
+import type { Decided, Held, PolicyAction, PolicyEvent, PolicyOptions, PolicyState, Sent } from "./PolicyState.ts"
 import type { ClientRequest } from "./Wire.ts"
-
-export interface PolicyOptions {
-  /** A replica without a majority keeps a request for so long before it sends the client elsewhere. */
-  readonly redirectMillis: number
-  /** Beyond so many requests held, the oldest are sent elsewhere. */
-  readonly maxHeld: number
-  /** Of so many clients at most it is remembered to whom they were sent. */
-  readonly maxRemembered: number
-  /** A leader that is answered less often than this lets some puts wait for company: this share of them, for so long at most. */
-  readonly companyBelowRate: number
-  readonly companyShare: number
-  readonly companyMillis: number
-  /** Where puts come this often and oftener, none waits; where they come rarer, more and more of them. */
-  readonly companyFromMillis: number
-  readonly companySlopeMillis: number
-  /** A leader that is answered well says so late what it has committed, if nothing else has said it. */
-  readonly noticeMillis: number
-  /** The first leader of all saves its notices: where leaders are lost, one has been lost before. */
-  readonly noticeFromTerm: number
-}
-
-export const defaults: PolicyOptions = {
-  redirectMillis: 150,
-  maxHeld: 10_000,
-  maxRemembered: 1000,
-  companyBelowRate: 0.92,
-  companyShare: 0.36,
-  companyMillis: 400,
-  companyFromMillis: 65,
-  companySlopeMillis: 100,
-  noticeMillis: 5,
-  noticeFromTerm: 2
-}
-
-interface Held {
-  readonly request: ClientRequest
-  readonly since: number
-  /** A leader's put that waits for another: until then. */
-  readonly companyDeadline?: number
-}
-
-/** A put in this replica's log, which it logged as the leader of `term`. */
-interface Logged {
-  readonly client: string
-  readonly mid: string
-  readonly index: number
-  readonly term: number
-}
-
-/** When a client was last sent to a leader. */
-interface Sent {
-  readonly leader: string
-  readonly at: number
-}
-
-interface Notice {
-  readonly index: number
-  readonly deadline: number
-}
-
-export interface PolicyState {
-  readonly standing: Standing
-  /** By client, whoever was sent away longest ago first. */
-  readonly sent: ReadonlyMap<string, Sent>
-  /** Oldest first. */
-  readonly held: ReadonlyArray<Held>
-  /** Handed to the core: gets until they are answered, puts until they are in the log. By sequence, oldest first. */
-  readonly submitted: ReadonlyMap<number, ClientRequest>
-  /** By index. */
-  readonly logged: ReadonlyMap<number, Logged>
-  readonly sequence: number
-  /** Goes up with every put, and is used up by one that waits for company. */
-  readonly companyCredit: number
-  /** About how long it is from one put to the next. */
-  readonly putGapMillis: number | undefined
-  readonly lastPutAt: number | undefined
-  /** Of a leader: what it has answered and told nobody yet. */
-  readonly notice: Notice | undefined
-  /** The highest index of which anybody who was heard knew that it is committed. */
-  readonly heardCommit: number
-  /** Of a leader: what was answered before its time. */
-  readonly answeredBefore: number
-}
-
-export type PolicyEvent =
-  | { readonly _tag: "RequestArrived"; readonly at: number; readonly request: ClientRequest }
-  /** A peer has spoken, and knew that so much is committed. */
-  | { readonly _tag: "PeerHeard"; readonly at: number; readonly commitIndex: number }
-  | { readonly _tag: "Stepped"; readonly observation: Observation }
-  | { readonly _tag: "DeadlineReached"; readonly at: number }
-
-export type PolicyAction =
-  /** To a peer: how far things are committed. */
-  | { readonly _tag: "Notice"; readonly to: string }
-  | { readonly _tag: "Submit"; readonly sequence: number; readonly request: ClientRequest }
-  | { readonly _tag: "Ok"; readonly client: string; readonly mid: string; readonly value?: string }
-  | { readonly _tag: "Redirect"; readonly client: string; readonly mid: string }
-  | { readonly _tag: "Fail"; readonly client: string; readonly mid: string }
-
-export type Decided = readonly [PolicyState, ReadonlyArray<PolicyAction>]
-
-export const initial = (standing: Standing): PolicyState => ({
-  standing,
-  sent: new Map(),
-  held: [],
-  submitted: new Map(),
-  logged: new Map(),
-  sequence: 0,
-  companyCredit: 0,
-  putGapMillis: undefined,
-  lastPutAt: undefined,
-  notice: undefined,
-  heardCommit: 0,
-  answeredBefore: 0
-})
 
 export const decide = (options: PolicyOptions, state: PolicyState, event: PolicyEvent): Decided => {
   switch (event._tag) {
@@ -146,25 +34,17 @@ export const decide = (options: PolicyOptions, state: PolicyState, event: Policy
     case "Stepped":
       return onStep(options, state, event.observation)
     case "DeadlineReached": {
-      const [noticed, actions] = giveNotice(state, event.at)
+      const [noticed, actions] = Notices.give(state, event.at)
       const [served, further] = serve(options, noticed, event.at)
       return [served, [...actions, ...further]]
     }
   }
 }
 
-const hold = (state: PolicyState, request: ClientRequest, at: number): PolicyState => {
-  const held = [...state.held, { request, since: at }]
-  if (request._tag === "Get") return { ...state, held }
-  const { lastPutAt, putGapMillis } = state
-  if (lastPutAt === undefined) return { ...state, held, lastPutAt: at }
-  const gap = at - lastPutAt
-  const average = putGapMillis === undefined ? gap : putGapMillis + gapWeight * (gap - putGapMillis)
-  return { ...state, held, lastPutAt: at, putGapMillis: average }
-}
-
-/** One put more counts for so much. */
-const gapWeight = 1 / 16
+const hold = (state: PolicyState, request: ClientRequest, at: number): PolicyState => ({
+  ...Company.noted(state, request, at),
+  held: [...state.held, { request, since: at }]
+})
 
 /** How far things are committed, by all that is known here. */
 export const knownCommit = ({ heardCommit, standing }: PolicyState): number =>
@@ -197,7 +77,7 @@ const serve = (options: PolicyOptions, state: PolicyState, at: number): Decided 
 }
 
 const submitAll = (options: PolicyOptions, state: PolicyState, at: number): Decided => {
-  const { state: next, waiting } = letWait(options, state, at)
+  const { state: next, waiting } = Company.letWait(options, state, at)
   const submitted = new Map(state.submitted)
   let { sequence } = state
   const actions: Array<PolicyAction> = []
@@ -207,30 +87,6 @@ const submitAll = (options: PolicyOptions, state: PolicyState, at: number): Deci
     actions.push({ _tag: "Submit", sequence, request: one.request })
   }
   return [{ ...next, held: waiting === undefined ? [] : [waiting], submitted, sequence }, actions]
-}
-
-/** What is left of a turn counts for the next; turns that are not taken are not kept. */
-const maxCredit = 1.5
-
-/** Which put waits for company: a single one whose turn it is, until another comes. */
-const letWait = (
-  options: PolicyOptions,
-  state: PolicyState,
-  at: number
-): { readonly state: PolicyState; readonly waiting: Held | undefined } => {
-  const puts = state.held.filter(({ request }) => request._tag === "Put")
-  const fresh = puts.filter(({ companyDeadline }) => companyDeadline === undefined).length
-  const rareness = ((state.putGapMillis ?? 0) - options.companyFromMillis) / options.companySlopeMillis
-  const share = Math.max(0, Math.min(options.companyShare, rareness))
-  const companyCredit = Math.min(maxCredit, state.companyCredit + fresh * share)
-  const [put] = puts
-  if (puts.length !== 1 || put === undefined) return { state: { ...state, companyCredit }, waiting: undefined }
-  if (put.companyDeadline !== undefined) return { state, waiting: at < put.companyDeadline ? put : undefined }
-  if (companyCredit < 1 || state.standing.answerRate >= options.companyBelowRate) {
-    return { state: { ...state, companyCredit }, waiting: undefined }
-  }
-  const waiting = { ...put, companyDeadline: at + options.companyMillis }
-  return { state: { ...state, companyCredit: companyCredit - 1 }, waiting }
 }
 
 const redirectAll = (options: PolicyOptions, state: PolicyState, at: number): Decided => {
@@ -268,7 +124,7 @@ const onStep = (options: PolicyOptions, before: PolicyState, observation: Observ
   const actions: Array<PolicyAction> = []
   const stood = stand(before, observation.standing)
   const applied = onApplied(onLogged(stood, observation), observation, actions)
-  const replied = onReplies(planNotice(options, applied, observation, actions.length > 0), observation, actions)
+  const replied = onReplies(Notices.plan(options, applied, observation, actions.length > 0), observation, actions)
   const [after, further] = serve(options, takeBack(replied, observation), observation.at)
   return [after, [...actions, ...further]]
 }
@@ -307,29 +163,6 @@ const onApplied = (state: PolicyState, observation: Observation, actions: Array<
     actions.push({ _tag: "Redirect", client: one.client, mid: one.mid })
   }
   return logged.size === state.logged.size ? state : { ...state, logged }
-}
-
-/** Whatever said how far things are committed makes a notice of it needless. */
-const planNotice = (
-  options: PolicyOptions,
-  state: PolicyState,
-  { at, standing, toldCommit }: Observation,
-  hasAnswered: boolean
-): PolicyState => {
-  const isExposed = standing.leads && standing.term >= options.noticeFromTerm
-  const isWorthIt = isExposed && standing.answerRate >= options.companyBelowRate
-  if (isWorthIt && hasAnswered && toldCommit < standing.commitIndex) {
-    return { ...state, notice: { index: standing.commitIndex, deadline: at + options.noticeMillis } }
-  }
-  const isTold = state.notice !== undefined && (!standing.leads || toldCommit >= state.notice.index)
-  return isTold ? { ...state, notice: undefined } : state
-}
-
-/** One of those who hold all of it: one of them leads next, or hears from the other when it asks for its vote. */
-const giveNotice = (state: PolicyState, at: number): Decided => {
-  if (state.notice === undefined || at < state.notice.deadline) return [state, []]
-  const [to] = state.standing.holders
-  return [{ ...state, notice: undefined }, to === undefined ? [] : [{ _tag: "Notice", to }]]
 }
 
 const isToAnswer = ({ standing, answeredBefore }: PolicyState, { index, term }: Applied): boolean =>

@@ -14,6 +14,7 @@ import { makeReplica, startsAdmitted } from "./CourseOptions.ts"
 import { observe, standingOf } from "./Observation.ts"
 import * as PeerPayload from "./PeerPayload.ts"
 import * as Policy from "./Policy.ts"
+import * as PolicyStates from "./PolicyState.ts"
 import * as Wire from "./Wire.ts"
 import type { CourseMessage } from "./Wire.ts"
 
@@ -62,7 +63,7 @@ export const create = (options: CourseOptions): { readonly replica: CourseReplic
     entries: [],
     snapshots: []
   })
-  let policy = Policy.initial(standingOf(state))
+  let policy = PolicyStates.initial(standingOf(state))
   let sent: Array<CourseMessage> = []
 
   const envelope = (): Wire.Envelope => ({ id: options.id, leader: policy.standing.leader })
@@ -75,7 +76,7 @@ export const create = (options: CourseOptions): { readonly replica: CourseReplic
     state = after
     const taken = events.flatMap((event) => ("request" in event ? [event.request.sequence] : []))
     const observation = observe({ at, before, after, effects, taken })
-    const [next, actions] = Policy.decide(Policy.defaults, policy, { _tag: "Stepped", observation })
+    const [next, actions] = Policy.decide(PolicyStates.defaults, policy, { _tag: "Stepped", observation })
     policy = next
     sendAll(effects)
     carryOut(actions, at)
@@ -96,7 +97,7 @@ export const create = (options: CourseOptions): { readonly replica: CourseReplic
     }
   }
 
-  const carryOut = (actions: ReadonlyArray<Policy.PolicyAction>, at: number): void => {
+  const carryOut = (actions: ReadonlyArray<PolicyStates.PolicyAction>, at: number): void => {
     const events: Array<CourseEvent> = []
     const actor = { ...envelope(), replica: id, incarnation, at, commitIndex: Policy.knownCommit(policy) }
     for (const action of actions) {
@@ -107,8 +108,8 @@ export const create = (options: CourseOptions): { readonly replica: CourseReplic
     reduce(events, at)
   }
 
-  const decide = (event: Policy.PolicyEvent, at: number): void => {
-    const [next, actions] = Policy.decide(Policy.defaults, policy, event)
+  const decide = (event: PolicyStates.PolicyEvent, at: number): void => {
+    const [next, actions] = Policy.decide(PolicyStates.defaults, policy, event)
     policy = next
     carryOut(actions, at)
   }
@@ -139,7 +140,7 @@ export const create = (options: CourseOptions): { readonly replica: CourseReplic
   const step = (): Step => {
     const send = sent
     sent = []
-    return { send, deadline: Math.min(raft.nextDeadline(state), Policy.nextDeadline(Policy.defaults, policy)) }
+    return { send, deadline: Math.min(raft.nextDeadline(state), Policy.nextDeadline(PolicyStates.defaults, policy)) }
   }
 
   const replica: CourseReplica = {
@@ -149,7 +150,7 @@ export const create = (options: CourseOptions): { readonly replica: CourseReplic
     },
     fire: (now) => {
       if (raft.nextDeadline(state) <= now) reduce([{ _tag: "DeadlineReached", at: Instant(now) }], now)
-      if (Policy.nextDeadline(Policy.defaults, policy) <= now) decide({ _tag: "DeadlineReached", at: now }, now)
+      if (Policy.nextDeadline(PolicyStates.defaults, policy) <= now) decide({ _tag: "DeadlineReached", at: now }, now)
       return step()
     }
   }

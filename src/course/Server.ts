@@ -18,6 +18,7 @@ import * as DatagramLink from "./DatagramLink.ts"
 import { observe, standingOf } from "./Observation.ts"
 import * as PeerPayload from "./PeerPayload.ts"
 import * as Policy from "./Policy.ts"
+import * as PolicyStates from "./PolicyState.ts"
 import * as Wire from "./Wire.ts"
 
 export interface ServerOptions {
@@ -47,7 +48,7 @@ export const run = ({
     const configuration = Configurations.of([id, ...peers].sort().map(ReplicaId))
     let deliverToCore: Deliver = () => undefined
     let taken: Array<number> = []
-    let policy: Policy.PolicyState
+    let policy: PolicyStates.PolicyState
     const changed = Latch.makeUnsafe(false)
 
     const envelope = (): Wire.Envelope => ({ id, leader: policy.standing.leader })
@@ -105,10 +106,10 @@ export const run = ({
         decide({ _tag: "Stepped", observation: observe({ at, before, after, effects, taken: of }) })
       }
     })
-    policy = Policy.initial(standingOf(interpreter.state()))
+    policy = PolicyStates.initial(standingOf(interpreter.state()))
 
-    const decide = (event: Policy.PolicyEvent): void => {
-      const [next, actions] = Policy.decide(Policy.defaults, policy, event)
+    const decide = (event: PolicyStates.PolicyEvent): void => {
+      const [next, actions] = Policy.decide(PolicyStates.defaults, policy, event)
       policy = next
       const commitIndex = Policy.knownCommit(policy)
       const actor = { ...envelope(), replica: replicaId, incarnation, at: interpreter.now(), commitIndex }
@@ -117,7 +118,7 @@ export const run = ({
         if (act._tag === "Tell") link.send(act.message)
         else interpreter.mailbox.put(act.event)
       }
-      if (Policy.nextDeadline(Policy.defaults, policy) < Number.POSITIVE_INFINITY) changed.openUnsafe()
+      if (Policy.nextDeadline(PolicyStates.defaults, policy) < Number.POSITIVE_INFINITY) changed.openUnsafe()
     }
 
     const deliver = (datagram: Uint8Array): void => {
@@ -143,7 +144,7 @@ export const run = ({
     const watch = Effect.gen(function* () {
       yield* changed.await
       changed.closeUnsafe()
-      const deadline = Policy.nextDeadline(Policy.defaults, policy)
+      const deadline = Policy.nextDeadline(PolicyStates.defaults, policy)
       if (deadline === Number.POSITIVE_INFINITY) return
       yield* Effect.sleep(Math.min(longestWaitMillis, Math.max(1, Math.ceil(deadline - interpreter.now()))))
       decide({ _tag: "DeadlineReached", at: interpreter.now() })

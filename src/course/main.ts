@@ -3,7 +3,7 @@
  * it prints, so it prints nothing while all is well.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Cause, Effect, Exit, Logger } from "effect"
+import { Cause, Effect, Exit, Layer, Logger } from "effect"
 import * as MemoryStorage from "../storage/MemoryStorage.ts"
 import * as Arguments from "./Arguments.ts"
 import * as Server from "./Server.ts"
@@ -16,8 +16,7 @@ if (parsed._tag === "Misused") {
 
 const program = Server.run(parsed.options).pipe(
   Effect.scoped,
-  Effect.provide(MemoryStorage.make().layer),
-  Effect.provide(Logger.layer([]))
+  Effect.provide(Layer.merge(MemoryStorage.make().layer, Logger.layer([])))
 )
 
 NodeRuntime.runMain(program, {

@@ -248,10 +248,9 @@ const supply = <S, C, R, Q, A>(
     progress = Progresses.onSent(progress, { last: entries.at(-1)!.index, bytes })
   }
   const owesCommit = Math.min(progress.awaits, commitIndex) > progress.sentCommit
-  const silent =
-    (isChosen && !(before._tag === "Snapshot" && progress._tag === "Snapshot")) ||
-    at >= progress.sentAt + core.options.heartbeatMillis
-  if (batch.said.length === said && (silent || owesCommit || progress.sentRound < state.round)) {
+  const isDue = isChosen && !(before._tag === "Snapshot" && progress._tag === "Snapshot")
+  const silent = at >= progress.sentAt + core.options.heartbeatMillis
+  if (batch.said.length === said && (isDue || silent || owesCommit || progress.sentRound < state.round)) {
     // Behind a lot of data it would arrive too late to be a sign of life; behind little it says more.
     if (Progresses.inflightBytes(progress) > core.options.heartbeatBesideBytes) {
       send(batch, peer, { _tag: "Heartbeat", term: state.currentTerm, round: state.round })
