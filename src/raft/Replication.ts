@@ -6,6 +6,7 @@ import * as Admission from "./Admission.ts"
 import * as Configurations from "./Configuration.ts"
 import { type Batch, type Core, type Received, send } from "./Core.ts"
 import * as Divergence from "./Divergence.ts"
+import * as Eagerness from "./Eagerness.ts"
 import * as Logs from "./Log.ts"
 import { Index, Instant, type LogEntry, type LogPosition, type ReplicaId, Term } from "./LogEntry.ts"
 import type { Machine } from "./Machine.ts"
@@ -131,6 +132,7 @@ export const hear = <S, C, Q>(
   return {
     ...known,
     heardAt: at,
+    unanswered: 0,
     admitted,
     version,
     patienceMillis,
@@ -194,7 +196,10 @@ export const replicate = <S, C, R, Q, A>(
   batch: Batch<C, Q, R, A>
 ): Leader<S, C, Q> => {
   let changed: Map<ReplicaId, Progress> | undefined
+  const { options } = core
+  const chosen = options.lazyFollowers ? Eagerness.choose(state, options, at) : undefined
   for (const [peer, before] of state.progress) {
+    if (chosen?.has(peer) === false) continue
     const after = supply(core, state, { peer, progress: before, at }, batch)
     if (after === before) continue
     changed ??= new Map(state.progress)
@@ -218,7 +223,8 @@ const supply = <S, C, R, Q, A>(
     send(batch, peer, { _tag: "AppendEntries", term, prev, entries, leaderCommit: commitIndex, round })
   }
   const said = batch.said.length
-  let progress = before
+  const isChosen = core.options.lazyFollowers
+  let progress = isChosen ? Eagerness.rewind(before, core.options, at) : before
   if (progress.catchingUp && progress.matchIndex >= (latest?.last.index ?? 0)) {
     progress = { ...progress, catchingUp: false }
   }
@@ -237,7 +243,9 @@ const supply = <S, C, R, Q, A>(
     progress = Progresses.onSent(progress, { last: entries.at(-1)!.index, bytes })
   }
   const owesCommit = Math.min(progress.awaits, commitIndex) > progress.sentCommit
-  const silent = at >= progress.sentAt + core.options.heartbeatMillis
+  const silent =
+    (isChosen && !(before._tag === "Snapshot" && progress._tag === "Snapshot")) ||
+    at >= progress.sentAt + core.options.heartbeatMillis
   if (batch.said.length === said && (silent || owesCommit || progress.sentRound < state.round)) {
     // Behind a lot of data it would arrive too late to be a sign of life; behind little it says more.
     if (Progresses.inflightBytes(progress) > core.options.heartbeatBesideBytes) {
@@ -246,7 +254,8 @@ const supply = <S, C, R, Q, A>(
     appendTo(progress, [])
   }
   if (batch.said.length > said) {
-    progress = { ...progress, sentAt: at, sentCommit: commitIndex, sentRound: state.round }
+    const unanswered = isChosen ? progress.unanswered + 1 : 0
+    progress = { ...progress, sentAt: at, unanswered, sentCommit: commitIndex, sentRound: state.round }
   }
   // After the sign of life, which does not wait for it.
   return progress._tag === "Snapshot" ? Snapshotting.supply(core, state, { peer, progress, at }, batch) : progress

@@ -228,6 +228,7 @@ const known = (match: number, more: Partial<Omit<Progresses.Replicate, "_tag" | 
   matchIndex: more.matchIndex ?? Index(match),
   nextIndex: more.nextIndex ?? Index(match + 1),
   sentAt: more.sentAt ?? now,
+  unanswered: more.unanswered ?? 0,
   heardAt: more.heardAt ?? now,
   sentCommit: more.sentCommit ?? Index(0),
   sentRound: more.sentRound ?? 0,

@@ -1,0 +1,261 @@
+/**
+ * What becomes of a client's request in the course's network: it is held, handed to the core, redirected or answered. Pure
+ * like the core: events with their time in, actions out; so real processes and runs in virtual time do the same.
+ *
+ * The rules, for a client that never asks twice under one MID and takes whatever it hears for final:
+ *
+ * - A put that is in this replica's log gets no answer but `ok`, until it is certain that it can never be committed: then,
+ *   and only then, a redirect. (An entry is lost for good once something of a later term is committed that excludes it.)
+ * - `ok` for a put is the leader's to say, when it has applied it, in the order of the log. A leader answers the puts of its
+ *   own term; and of what it inherited those beyond all that was known to be committed, here and by whoever has spoken to
+ *   this replica, when it was elected: the others were answered by their leader.
+ * - A get is the core's to answer (see Reads): after the puts before it, and never from a deposed leader.
+ * - Who knows no leader holds what it is asked. Who knows one redirects, but not the same client again until that leader has
+ *   spoken: one that comes back has found it dead, and would be sent in circles until the replicas notice.
+ * - Who cannot reach a majority redirects after a while, for others may; at once would be a storm of redirects.
+ */
+import type { Put } from "./CourseMachine.ts"
+import type { Applied, Observation, Standing } from "./Observation.ts"
+import type { ClientRequest } from "./Wire.ts"
+
+export interface PolicyOptions {
+  /** A replica without a majority keeps a request for so long before it sends the client elsewhere. */
+  readonly redirectMillis: number
+  /** Beyond so many requests held, the oldest are sent elsewhere. */
+  readonly maxHeld: number
+  /** Of so many clients at most it is remembered to whom they were sent. */
+  readonly maxRemembered: number
+}
+
+export const defaults: PolicyOptions = { redirectMillis: 150, maxHeld: 10_000, maxRemembered: 1000 }
+
+interface Held {
+  readonly request: ClientRequest
+  readonly since: number
+}
+
+/** A put in this replica's log, which it logged as the leader of `term`. */
+interface Logged {
+  readonly client: string
+  readonly mid: string
+  readonly index: number
+  readonly term: number
+}
+
+/** When a client was last sent to a leader. */
+interface Sent {
+  readonly leader: string
+  readonly at: number
+}
+
+export interface PolicyState {
+  readonly standing: Standing
+  /** By client, whoever was sent away longest ago first. */
+  readonly sent: ReadonlyMap<string, Sent>
+  /** Oldest first. */
+  readonly held: ReadonlyArray<Held>
+  /** Handed to the core: gets until they are answered, puts until they are in the log. By sequence, oldest first. */
+  readonly submitted: ReadonlyMap<number, ClientRequest>
+  /** By index. */
+  readonly logged: ReadonlyMap<number, Logged>
+  readonly sequence: number
+  /** The highest index of which anybody who was heard knew that it is committed. */
+  readonly heardCommit: number
+  /** Of a leader: what was answered before its time. */
+  readonly answeredBefore: number
+}
+
+export type PolicyEvent =
+  | { readonly _tag: "RequestArrived"; readonly at: number; readonly request: ClientRequest }
+  /** A peer has spoken, and knew that so much is committed. */
+  | { readonly _tag: "PeerHeard"; readonly at: number; readonly commitIndex: number }
+  | { readonly _tag: "Stepped"; readonly observation: Observation }
+  | { readonly _tag: "DeadlineReached"; readonly at: number }
+
+export type PolicyAction =
+  | { readonly _tag: "Submit"; readonly sequence: number; readonly request: ClientRequest }
+  | { readonly _tag: "Ok"; readonly client: string; readonly mid: string; readonly value?: string }
+  | { readonly _tag: "Redirect"; readonly client: string; readonly mid: string }
+  | { readonly _tag: "Fail"; readonly client: string; readonly mid: string }
+
+export type Decided = readonly [PolicyState, ReadonlyArray<PolicyAction>]
+
+export const initial = (standing: Standing): PolicyState => ({
+  standing,
+  sent: new Map(),
+  held: [],
+  submitted: new Map(),
+  logged: new Map(),
+  sequence: 0,
+  heardCommit: 0,
+  answeredBefore: 0
+})
+
+export const decide = (options: PolicyOptions, state: PolicyState, event: PolicyEvent): Decided => {
+  switch (event._tag) {
+    case "RequestArrived":
+      return isOpen(state, event.request)
+        ? [state, []]
+        : serve(options, { ...state, held: [...state.held, { request: event.request, since: event.at }] }, event.at)
+    case "PeerHeard":
+      return event.commitIndex > state.heardCommit ? [{ ...state, heardCommit: event.commitIndex }, []] : [state, []]
+    case "Stepped":
+      return onStep(options, state, event.observation)
+    case "DeadlineReached":
+      return serve(options, state, event.at)
+  }
+}
+
+/** When something is due of which no event will tell. */
+export const nextDeadline = (options: PolicyOptions, { held, standing }: PolicyState): number =>
+  held.length > 0 && standing.quorumLost ? held[0]!.since + options.redirectMillis : Number.POSITIVE_INFINITY
+
+/** A doubled datagram is one request. */
+const isOpen = ({ held, submitted, logged }: PolicyState, { client, mid }: ClientRequest): boolean => {
+  const isSame = (one: Pick<ClientRequest, "client" | "mid">): boolean => one.client === client && one.mid === mid
+  if (held.some(({ request }) => isSame(request))) return true
+  for (const one of submitted.values()) if (isSame(one)) return true
+  for (const one of logged.values()) if (isSame(one)) return true
+  return false
+}
+
+/** What can be done with the requests that are held, oldest first. */
+const serve = (options: PolicyOptions, state: PolicyState, at: number): Decided => {
+  if (state.held.length === 0) return [state, []]
+  return state.standing.leads ? submitAll(state) : redirectAll(options, state, at)
+}
+
+const submitAll = (state: PolicyState): Decided => {
+  const submitted = new Map(state.submitted)
+  let { sequence } = state
+  const actions = state.held.map(({ request }): PolicyAction => {
+    submitted.set(++sequence, request)
+    return { _tag: "Submit", sequence, request }
+  })
+  return [{ ...state, held: [], submitted, sequence }, actions]
+}
+
+const redirectAll = (options: PolicyOptions, state: PolicyState, at: number): Decided => {
+  const { leader } = state.standing
+  const actions: Array<PolicyAction> = []
+  const held: Array<Held> = []
+  const sent = new Map(state.sent)
+  const surplus = state.held.length - options.maxHeld
+  for (const [position, one] of state.held.entries()) {
+    const { client, mid } = one.request
+    if (position >= surplus && !isToRedirect(options, state.standing, sent.get(client), at - one.since)) {
+      held.push(one)
+      continue
+    }
+    actions.push({ _tag: "Redirect", client, mid })
+    if (leader === undefined) continue
+    sent.delete(client)
+    sent.set(client, { leader, at })
+  }
+  if (actions.length === 0) return [state, actions]
+  for (const client of sent.keys()) if (sent.size > options.maxRemembered) sent.delete(client)
+  return [{ ...state, held, sent }, actions]
+}
+
+const isToRedirect = (
+  options: PolicyOptions,
+  { leader, leaderHeardAt, quorumLost }: Standing,
+  sent: Sent | undefined,
+  heldMillis: number
+): boolean =>
+  leader === undefined
+    ? quorumLost && heldMillis >= options.redirectMillis
+    : sent?.leader !== leader || leaderHeardAt > sent.at
+
+const onStep = (options: PolicyOptions, before: PolicyState, observation: Observation): Decided => {
+  const actions: Array<PolicyAction> = []
+  const stood = stand(before, observation.standing)
+  const applied = onApplied(onLogged(stood, observation), observation, actions)
+  const replied = onReplies(applied, observation, actions)
+  const [after, further] = serve(options, takeBack(replied, observation), observation.at)
+  return [after, [...actions, ...further]]
+}
+
+/** A new leader remembers what was answered before its time. */
+const stand = (state: PolicyState, standing: Standing): PolicyState => {
+  const isNew = standing.leads && !(state.standing.leads && state.standing.term === standing.term)
+  const answeredBefore = isNew ? Math.max(state.standing.commitIndex, state.heardCommit) : state.answeredBefore
+  return { ...state, standing, answeredBefore }
+}
+
+const onLogged = (state: PolicyState, { logged: fresh }: Observation): PolicyState => {
+  if (fresh.length === 0) return state
+  const submitted = new Map(state.submitted)
+  const logged = new Map(state.logged)
+  for (const { sequence, index, term } of fresh) {
+    const { client, mid } = submitted.get(sequence)!
+    submitted.delete(sequence)
+    logged.set(index, { client, mid, index, term })
+  }
+  return { ...state, submitted, logged }
+}
+
+const onApplied = (state: PolicyState, observation: Observation, actions: Array<PolicyAction>): PolicyState => {
+  const { applied, committedTerm, standing } = observation
+  for (const one of applied) if (one.put !== undefined && isToAnswer(state, one)) actions.push(okFor(one.put))
+  if (state.logged.size === 0) return state
+  const logged = new Map(state.logged)
+  for (const { index, term } of applied) if (logged.get(index)?.term === term) logged.delete(index)
+  for (const one of logged.values()) {
+    if (one.term >= committedTerm) continue
+    // Committed is what stands in its place, or before it in a later term: no leader's log will have it any more.
+    const isExcluded = one.index > standing.commitIndex || applied.some(({ index }) => index === one.index)
+    if (!isExcluded) continue
+    logged.delete(one.index)
+    actions.push({ _tag: "Redirect", client: one.client, mid: one.mid })
+  }
+  return logged.size === state.logged.size ? state : { ...state, logged }
+}
+
+const isToAnswer = ({ standing, answeredBefore }: PolicyState, { index, term }: Applied): boolean =>
+  standing.leads && (term === standing.term || index > answeredBefore)
+
+const okFor = ({ client, mid }: Put): PolicyAction => ({ _tag: "Ok", client, mid })
+
+const onReplies = (
+  state: PolicyState,
+  { answered, refused }: Observation,
+  actions: Array<PolicyAction>
+): PolicyState => {
+  if (answered.length === 0 && refused.length === 0) return state
+  const submitted = new Map(state.submitted)
+  for (const { sequence, value } of answered) {
+    const request = submitted.get(sequence)
+    // It was sent elsewhere when this replica ceased to lead.
+    if (request === undefined) continue
+    submitted.delete(sequence)
+    actions.push({ _tag: "Ok", client: request.client, mid: request.mid, value })
+  }
+  for (const { sequence, isFull } of refused) {
+    const request = submitted.get(sequence)
+    if (request === undefined || !isFull) continue
+    submitted.delete(sequence)
+    actions.push({ _tag: "Fail", client: request.client, mid: request.mid })
+  }
+  return { ...state, submitted }
+}
+
+/**
+ * What the core has taken and not logged it has dropped, for its network carries no forwarded commands; and what a replica
+ * that does not lead has to read it reads too late. Both are held again, and sent on from there.
+ */
+const takeBack = (state: PolicyState, { at, taken, standing, refused }: Observation): PolicyState => {
+  const gone = new Set(refused.map(({ sequence }) => sequence))
+  for (const sequence of taken) {
+    if (state.submitted.get(sequence)?._tag === "Put") gone.add(sequence)
+  }
+  const again: Array<Held> = []
+  const submitted = new Map(state.submitted)
+  for (const [sequence, request] of state.submitted) {
+    const isLate = request._tag === "Get" && !standing.leads
+    if (!isLate && !gone.has(sequence)) continue
+    submitted.delete(sequence)
+    again.push({ request, since: at })
+  }
+  return again.length === 0 ? state : { ...state, submitted, held: [...again, ...state.held] }
+}
