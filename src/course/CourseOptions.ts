@@ -14,6 +14,7 @@ export const raftOptions: Partial<Options> = {
   electionTimeoutMillis: 1200,
   // A message to a peer that has not said hello yet counts it as dead for good; and who leads early only says so, over and over.
   firstElectionMillis: 2500,
+  voteRetryMillis: 10,
   heartbeatMillis: 1000,
   lazyFollowers: true,
   appendPatienceMillis: 4,
@@ -25,6 +26,12 @@ export const raftOptions: Partial<Options> = {
   maxAppendEntries: 64,
   snapshotChunkBytes: 28_000
 }
+
+/**
+ * No replica is ever started twice, so none can have forgotten what it promised in an earlier life: it need not be introduced
+ * (see the core's Admission), which takes every other replica, and some are killed.
+ */
+export const startsAdmitted = true
 
 /** Of encoded messages in one datagram: base64 makes four of three, and the envelope takes some. */
 export const maxPayloadBytes = Math.floor(((maxDatagramBytes - 256) * 3) / 4)

@@ -18,6 +18,8 @@ export interface Standing {
   /** Known to hear no majority. */
   readonly quorumLost: boolean
   readonly commitIndex: number
+  /** Of a leader: how often its followers answer in time, as a share of 1. */
+  readonly answerRate: number
 }
 
 /** An entry's place, and the put in it, if it has one. */
@@ -51,7 +53,8 @@ export const standingOf = (state: ReplicaState): Standing => ({
   leader: leaderOf(state),
   leaderHeardAt: state._tag === "Follower" ? state.leaderHeardAt : 0,
   quorumLost: quorumLost(state),
-  commitIndex: state.stateMachine.commitIndex
+  commitIndex: state.stateMachine.commitIndex,
+  answerRate: state._tag === "Leader" ? state.answerRate : 1
 })
 
 export const observe = (step: {

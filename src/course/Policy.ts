@@ -12,6 +12,8 @@
  * - A get is the core's to answer (see Reads): after the puts before it, and never from a deposed leader.
  * - Who knows no leader holds what it is asked. Who knows one redirects, but not the same client again until that leader has
  *   spoken: one that comes back has found it dead, and would be sent in circles until the replicas notice.
+ * - Where answers often fail to come, a round of appends is dear: then a leader keeps every third put until the next one
+ *   comes, and both share a round. Less than half of what is asked waits for that, so the median does not.
  * - Who cannot reach a majority redirects after a while, for others may; at once would be a storm of redirects.
  */
 import type { Put } from "./CourseMachine.ts"
@@ -25,13 +27,26 @@ export interface PolicyOptions {
   readonly maxHeld: number
   /** Of so many clients at most it is remembered to whom they were sent. */
   readonly maxRemembered: number
+  /** A leader that is answered less often than this lets some puts wait for company: this share of them, for so long at most. */
+  readonly companyBelowRate: number
+  readonly companyShare: number
+  readonly companyMillis: number
 }
 
-export const defaults: PolicyOptions = { redirectMillis: 150, maxHeld: 10_000, maxRemembered: 1000 }
+export const defaults: PolicyOptions = {
+  redirectMillis: 150,
+  maxHeld: 10_000,
+  maxRemembered: 1000,
+  companyBelowRate: 0.87,
+  companyShare: 1 / 3,
+  companyMillis: 400
+}
 
 interface Held {
   readonly request: ClientRequest
   readonly since: number
+  /** A leader's put that waits for another: until then. */
+  readonly companyDeadline?: number
 }
 
 /** A put in this replica's log, which it logged as the leader of `term`. */
@@ -59,6 +74,8 @@ export interface PolicyState {
   /** By index. */
   readonly logged: ReadonlyMap<number, Logged>
   readonly sequence: number
+  /** Goes up with every put, and is used up by one that waits for company. */
+  readonly companyCredit: number
   /** The highest index of which anybody who was heard knew that it is committed. */
   readonly heardCommit: number
   /** Of a leader: what was answered before its time. */
@@ -87,6 +104,7 @@ export const initial = (standing: Standing): PolicyState => ({
   submitted: new Map(),
   logged: new Map(),
   sequence: 0,
+  companyCredit: 0,
   heardCommit: 0,
   answeredBefore: 0
 })
@@ -107,8 +125,12 @@ export const decide = (options: PolicyOptions, state: PolicyState, event: Policy
 }
 
 /** When something is due of which no event will tell. */
-export const nextDeadline = (options: PolicyOptions, { held, standing }: PolicyState): number =>
-  held.length > 0 && standing.quorumLost ? held[0]!.since + options.redirectMillis : Number.POSITIVE_INFINITY
+export const nextDeadline = (options: PolicyOptions, { held, standing }: PolicyState): number => {
+  const [first] = held
+  if (first === undefined) return Number.POSITIVE_INFINITY
+  if (standing.leads) return first.companyDeadline ?? Number.POSITIVE_INFINITY
+  return standing.quorumLost ? first.since + options.redirectMillis : Number.POSITIVE_INFINITY
+}
 
 /** A doubled datagram is one request. */
 const isOpen = ({ held, submitted, logged }: PolicyState, { client, mid }: ClientRequest): boolean => {
@@ -122,17 +144,39 @@ const isOpen = ({ held, submitted, logged }: PolicyState, { client, mid }: Clien
 /** What can be done with the requests that are held, oldest first. */
 const serve = (options: PolicyOptions, state: PolicyState, at: number): Decided => {
   if (state.held.length === 0) return [state, []]
-  return state.standing.leads ? submitAll(state) : redirectAll(options, state, at)
+  return state.standing.leads ? submitAll(options, state, at) : redirectAll(options, state, at)
 }
 
-const submitAll = (state: PolicyState): Decided => {
+const submitAll = (options: PolicyOptions, state: PolicyState, at: number): Decided => {
+  const { state: next, waiting } = letWait(options, state, at)
   const submitted = new Map(state.submitted)
   let { sequence } = state
-  const actions = state.held.map(({ request }): PolicyAction => {
-    submitted.set(++sequence, request)
-    return { _tag: "Submit", sequence, request }
-  })
-  return [{ ...state, held: [], submitted, sequence }, actions]
+  const actions: Array<PolicyAction> = []
+  for (const one of state.held) {
+    if (one.request === waiting?.request) continue
+    submitted.set(++sequence, one.request)
+    actions.push({ _tag: "Submit", sequence, request: one.request })
+  }
+  return [{ ...next, held: waiting === undefined ? [] : [waiting], submitted, sequence }, actions]
+}
+
+/** Which put waits for company: a single one whose turn it is, until another comes. */
+const letWait = (
+  options: PolicyOptions,
+  state: PolicyState,
+  at: number
+): { readonly state: PolicyState; readonly waiting: Held | undefined } => {
+  const puts = state.held.filter(({ request }) => request._tag === "Put")
+  const fresh = puts.filter(({ companyDeadline }) => companyDeadline === undefined).length
+  const companyCredit = Math.min(1, state.companyCredit + fresh * options.companyShare)
+  const [put] = puts
+  if (puts.length !== 1 || put === undefined) return { state: { ...state, companyCredit }, waiting: undefined }
+  if (put.companyDeadline !== undefined) return { state, waiting: at < put.companyDeadline ? put : undefined }
+  if (companyCredit < 1 || state.standing.answerRate >= options.companyBelowRate) {
+    return { state: { ...state, companyCredit }, waiting: undefined }
+  }
+  const waiting = { ...put, companyDeadline: at + options.companyMillis }
+  return { state: { ...state, companyCredit: 0 }, waiting }
 }
 
 const redirectAll = (options: PolicyOptions, state: PolicyState, at: number): Decided => {
@@ -143,7 +187,10 @@ const redirectAll = (options: PolicyOptions, state: PolicyState, at: number): De
   const surplus = state.held.length - options.maxHeld
   for (const [position, one] of state.held.entries()) {
     const { client, mid } = one.request
-    if (position >= surplus && !isToRedirect(options, state.standing, sent.get(client), at - one.since)) {
+    if (
+      position >= surplus &&
+      !isToRedirect(state.standing, sent.get(client), at >= one.since + options.redirectMillis)
+    ) {
       held.push(one)
       continue
     }
@@ -158,14 +205,10 @@ const redirectAll = (options: PolicyOptions, state: PolicyState, at: number): De
 }
 
 const isToRedirect = (
-  options: PolicyOptions,
   { leader, leaderHeardAt, quorumLost }: Standing,
   sent: Sent | undefined,
-  heldMillis: number
-): boolean =>
-  leader === undefined
-    ? quorumLost && heldMillis >= options.redirectMillis
-    : sent?.leader !== leader || leaderHeardAt > sent.at
+  isLate: boolean
+): boolean => (leader === undefined ? quorumLost && isLate : sent?.leader !== leader || leaderHeardAt > sent.at)
 
 const onStep = (options: PolicyOptions, before: PolicyState, observation: Observation): Decided => {
   const actions: Array<PolicyAction> = []

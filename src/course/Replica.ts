@@ -10,7 +10,7 @@ import type { RaftEffect } from "../raft/RaftEffect.ts"
 import type { ServerState } from "../raft/ServerState.ts"
 import { actOf, type CourseEvent } from "./Acting.ts"
 import type { State } from "./CourseMachine.ts"
-import { makeReplica } from "./CourseOptions.ts"
+import { makeReplica, startsAdmitted } from "./CourseOptions.ts"
 import { observe, standingOf } from "./Observation.ts"
 import * as PeerPayload from "./PeerPayload.ts"
 import * as Policy from "./Policy.ts"
@@ -56,7 +56,7 @@ export const create = (options: CourseOptions): { readonly replica: CourseReplic
     at: Instant(options.now),
     seed: options.seed,
     hardState: { currentTerm: Term(0), votedFor: undefined },
-    admitted: undefined,
+    admitted: startsAdmitted,
     image: undefined,
     base: origin,
     entries: [],

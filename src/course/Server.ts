@@ -13,7 +13,7 @@ import { Storage } from "../storage/Storage.ts"
 import type { Transport } from "../transport/Transport.ts"
 import { actOf } from "./Acting.ts"
 import { stateCodec, type State } from "./CourseMachine.ts"
-import { makeReplica } from "./CourseOptions.ts"
+import { makeReplica, startsAdmitted } from "./CourseOptions.ts"
 import * as DatagramLink from "./DatagramLink.ts"
 import { observe, standingOf } from "./Observation.ts"
 import * as PeerPayload from "./PeerPayload.ts"
@@ -40,7 +40,7 @@ export const run = ({
   Effect.gen(function* () {
     const link = yield* DatagramLink.make(port)
     const storage = yield* Storage
-    const { hardState, incarnation, admitted, base, entries } = storage.recovered
+    const { hardState, incarnation, base, entries } = storage.recovered
     const replica = makeReplica()
     const seed = yield* Random.nextInt
     const replicaId = ReplicaId(id)
@@ -75,7 +75,7 @@ export const run = ({
           at,
           seed,
           hardState,
-          admitted,
+          admitted: startsAdmitted,
           image: undefined,
           base,
           entries,

@@ -4,7 +4,7 @@
  * turns are taken, and in a busy cluster every append is somebody's heartbeat too.
  *
  * A follower that has not answered in time is not counted on: another is asked in its place, and itself again later and
- * later. That changes how soon something is known and by whom, never what is known: which of its followers a leader
+ * later; and where answers often fail to come, as many more are asked as that makes necessary. That changes how soon something is known and by whom, never what is known: which of its followers a leader
  * speaks to, and how often, is its own business (§5.3).
  */
 import * as Configurations from "./Configuration.ts"
@@ -77,13 +77,24 @@ export const choose = <S, C, Q>(state: Leader<S, C, Q>, options: Options, at: In
       if (at >= patientUntil(progress, options)) others.push([peer, progress])
     } else if (progress.unanswered === 0) counted.add(peer)
   }
-  for (const [peer] of others.sort(byTurn)) {
+  const before = chosen.size
+  const turns = others.sort(byTurn)
+  for (const [peer] of turns) {
     if (Configurations.isQuorum(state.configuration, counted)) break
     counted.add(peer)
     chosen.add(peer)
   }
+  const wanted = before + Math.floor((chosen.size - before) / state.answerRate)
+  for (const [peer, { unanswered }] of turns) if (chosen.size < wanted && unanswered === 0) chosen.add(peer)
   return chosen
 }
+
+/** One answer more or less counts for so much. */
+const weight = 1 / 32
+
+/** How often answers come, after one has come to what was sent once, or has not. */
+export const rated = (answerRate: number, isAnswered: boolean): number =>
+  answerRate + weight * ((isAnswered ? 1 : 0) - answerRate)
 
 /** Who answers comes first, and of those who has heard nothing for longest. */
 const byTurn = ([, one]: readonly [ReplicaId, Progress], [, other]: readonly [ReplicaId, Progress]): number =>

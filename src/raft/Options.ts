@@ -4,6 +4,11 @@ export interface Options {
   readonly electionTimeoutMillis: number
   /** So much longer it waits for the first one after its start, while others may still be starting. */
   readonly firstElectionMillis: number
+  /**
+   * A candidate asks those again who have not answered for so long, then after four times that, and so on: for networks that lose
+   * much and delay little. Otherwise it asks once in an election.
+   */
+  readonly voteRetryMillis: number
   /** A leader lets no follower go without a message for longer. Well below the election timeout (§5.6). */
   readonly heartbeatMillis: number
   /**
@@ -59,6 +64,7 @@ export interface Options {
 export const defaults: Options = {
   electionTimeoutMillis: 500,
   firstElectionMillis: 0,
+  voteRetryMillis: Number.POSITIVE_INFINITY,
   heartbeatMillis: 100,
   lazyFollowers: false,
   appendPatienceMillis: 100,

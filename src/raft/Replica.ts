@@ -192,7 +192,7 @@ const onDeadline = <S, C, R, Q, A>(
     case "Follower":
     case "PreCandidate":
     case "Candidate":
-      if (at < state.electionDeadline) return state
+      if (at < state.electionDeadline) return state._tag === "Follower" ? state : Election.onRetry(state, at, batch)
       return Admission.mayStand(state)
         ? Election.becomePreCandidate(core, state, at, batch)
         : waitForLeader(core, state, at, batch)
@@ -226,7 +226,7 @@ const nextDeadline = <S, C, Q>(options: Options, state: ServerState<S, C, Q>): I
     }
     case "PreCandidate":
     case "Candidate":
-      return state.electionDeadline
+      return Instant(Math.min(state.electionDeadline, state.retry.deadline))
     case "Leader":
       return leaderDeadline(options, state)
   }

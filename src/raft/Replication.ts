@@ -1,6 +1,8 @@
 /**
  * AppendEntries, both sides (§5.3): a follower takes what continues its log and says where
  * it does not; a leader keeps each follower supplied, and commits what a majority holds.
+ *
+ * Long because: what either side does rests on what the other one takes it for, so the two are read beside each other.
  */
 import * as Admission from "./Admission.ts"
 import * as Configurations from "./Configuration.ts"
@@ -118,7 +120,8 @@ export const onAppendEntriesReply = <S, C, R, Q, A>(
     const { acknowledged: index } = progress
     send(batch, from, { _tag: "Forgotten", term: state.currentTerm, incarnation, index })
   }
-  return { ...state, progress: new Map(state.progress).set(from, progress) }
+  const answerRate = before.unanswered === 1 ? Eagerness.rated(state.answerRate, true) : state.answerRate
+  return { ...state, answerRate, progress: new Map(state.progress).set(from, progress) }
 }
 
 /** What any answer of a follower says, whatever it answers. */
@@ -196,16 +199,18 @@ export const replicate = <S, C, R, Q, A>(
   batch: Batch<C, Q, R, A>
 ): Leader<S, C, Q> => {
   let changed: Map<ReplicaId, Progress> | undefined
+  let { answerRate } = state
   const { options } = core
   const chosen = options.lazyFollowers ? Eagerness.choose(state, options, at) : undefined
   for (const [peer, before] of state.progress) {
     if (chosen?.has(peer) === false) continue
     const after = supply(core, state, { peer, progress: before, at }, batch)
     if (after === before) continue
+    if (before.unanswered === 1 && after.unanswered === 2) answerRate = Eagerness.rated(answerRate, false)
     changed ??= new Map(state.progress)
     changed.set(peer, after)
   }
-  return changed === undefined ? state : { ...state, progress: changed }
+  return changed === undefined ? state : { ...state, answerRate, progress: changed }
 }
 
 const supply = <S, C, R, Q, A>(

@@ -19,6 +19,7 @@ export const drawOptions = (random: Random, snapshots: Random): Options => {
   return {
     electionTimeoutMillis,
     firstElectionMillis: 0,
+    voteRetryMillis: Number.POSITIVE_INFINITY,
     lazyFollowers: false,
     appendPatienceMillis: electionTimeoutMillis / 10,
     heartbeatMillis: electionTimeoutMillis / random.pick([3, 5, 10]),

@@ -192,6 +192,7 @@ const stand = (given: Given & Votes, _tag: Candidate["_tag"]): Candidate => {
     doubtful: new Set(given.doubtful ?? []),
     heard: new Set([...votes, ...(given.heard ?? [])]),
     electionDeadline: after(700),
+    retry: { deadline: Instant(Number.POSITIVE_INFINITY), afterMillis: Number.POSITIVE_INFINITY },
     quorumLost: false
   }
 }
@@ -264,6 +265,7 @@ export const leader = (given: Leading = {}): Leader => {
     clock: { time: made.stateMachine.time, at: now },
     lease: given.lease ?? Lease.none,
     transfer: given.transfer,
+    answerRate: 1,
     announced: given.announced ?? Index(0),
     amended: [],
     catchUps: given.catchUps ?? new Map()
