@@ -13,11 +13,11 @@ export const raftOptions: Partial<Options> = {
   // How long nobody leads after a leader has died: once to twice as long.
   electionTimeoutMillis: 1200,
   // A message to a peer that has not said hello yet counts it as dead for good; and who leads early only says so, over and over.
-  firstElectionMillis: 2500,
+  firstElectionMillis: 1500,
   voteRetryMillis: 10,
   heartbeatMillis: 1000,
   lazyFollowers: true,
-  appendPatienceMillis: 4,
+  appendPatienceMillis: 3,
   leaseReads: true,
   // All clocks are one machine's.
   maxClockDrift: 0.01,

@@ -54,7 +54,7 @@ export const standingOf = (state: ReplicaState): Standing => ({
   leaderHeardAt: state._tag === "Follower" ? state.leaderHeardAt : 0,
   quorumLost: quorumLost(state),
   commitIndex: state.stateMachine.commitIndex,
-  answerRate: state._tag === "Leader" ? state.answerRate : 1
+  answerRate: state._tag === "Leader" ? state.answers.rate : 1
 })
 
 export const observe = (step: {

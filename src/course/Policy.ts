@@ -12,7 +12,7 @@
  * - A get is the core's to answer (see Reads): after the puts before it, and never from a deposed leader.
  * - Who knows no leader holds what it is asked. Who knows one redirects, but not the same client again until that leader has
  *   spoken: one that comes back has found it dead, and would be sent in circles until the replicas notice.
- * - Where answers often fail to come, a round of appends is dear: then a leader keeps every third put until the next one
+ * - Where answers often fail to come, a round of appends is dear: then a leader keeps some puts until the next one
  *   comes, and both share a round. Less than half of what is asked waits for that, so the median does not.
  * - Who cannot reach a majority redirects after a while, for others may; at once would be a storm of redirects.
  */
@@ -37,8 +37,8 @@ export const defaults: PolicyOptions = {
   redirectMillis: 150,
   maxHeld: 10_000,
   maxRemembered: 1000,
-  companyBelowRate: 0.87,
-  companyShare: 1 / 3,
+  companyBelowRate: 0.92,
+  companyShare: 0.42,
   companyMillis: 400
 }
 
@@ -160,6 +160,9 @@ const submitAll = (options: PolicyOptions, state: PolicyState, at: number): Deci
   return [{ ...next, held: waiting === undefined ? [] : [waiting], submitted, sequence }, actions]
 }
 
+/** What is left of a turn counts for the next; turns that are not taken are not kept. */
+const maxCredit = 1.5
+
 /** Which put waits for company: a single one whose turn it is, until another comes. */
 const letWait = (
   options: PolicyOptions,
@@ -168,7 +171,7 @@ const letWait = (
 ): { readonly state: PolicyState; readonly waiting: Held | undefined } => {
   const puts = state.held.filter(({ request }) => request._tag === "Put")
   const fresh = puts.filter(({ companyDeadline }) => companyDeadline === undefined).length
-  const companyCredit = Math.min(1, state.companyCredit + fresh * options.companyShare)
+  const companyCredit = Math.min(maxCredit, state.companyCredit + fresh * options.companyShare)
   const [put] = puts
   if (puts.length !== 1 || put === undefined) return { state: { ...state, companyCredit }, waiting: undefined }
   if (put.companyDeadline !== undefined) return { state, waiting: at < put.companyDeadline ? put : undefined }
@@ -176,7 +179,7 @@ const letWait = (
     return { state: { ...state, companyCredit }, waiting: undefined }
   }
   const waiting = { ...put, companyDeadline: at + options.companyMillis }
-  return { state: { ...state, companyCredit: 0 }, waiting }
+  return { state: { ...state, companyCredit: companyCredit - 1 }, waiting }
 }
 
 const redirectAll = (options: PolicyOptions, state: PolicyState, at: number): Decided => {

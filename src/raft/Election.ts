@@ -70,7 +70,7 @@ export const becomePreCandidate = <S, C, R, Q, A>(
 }
 
 /** Each time it waits so many times as long. */
-const retryGrowth = 4
+const retryGrowth = 1000
 
 const retryFrom = (afterMillis: number, at: Instant): Retry => ({ afterMillis, deadline: Instant(at + afterMillis) })
 
@@ -174,7 +174,7 @@ const becomeLeader = <S, C, Q>(state: Candidate<S, C, Q>, at: Instant): Leader<S
     clock: { time: lastTime(state.stateMachine), at },
     lease: Leases.none,
     transfer: undefined,
-    answerRate: 1,
+    answers: { rate: 1, millis: 0 },
     announced: noOp.index,
     amended: state.configurations.flatMap(({ request }) => (request === undefined ? [] : [request])),
     catchUps: new Map()

@@ -5,7 +5,7 @@ export interface Options {
   /** So much longer it waits for the first one after its start, while others may still be starting. */
   readonly firstElectionMillis: number
   /**
-   * A candidate asks those again who have not answered for so long, then after four times that, and so on: for networks that lose
+   * A candidate asks those again who have not answered for so long, and once more after a thousand times that: for networks that lose
    * much and delay little. Otherwise it asks once in an election.
    */
   readonly voteRetryMillis: number

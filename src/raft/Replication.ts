@@ -120,8 +120,8 @@ export const onAppendEntriesReply = <S, C, R, Q, A>(
     const { acknowledged: index } = progress
     send(batch, from, { _tag: "Forgotten", term: state.currentTerm, incarnation, index })
   }
-  const answerRate = before.unanswered === 1 ? Eagerness.rated(state.answerRate, true) : state.answerRate
-  return { ...state, answerRate, progress: new Map(state.progress).set(from, progress) }
+  const answers = before.unanswered === 1 ? Eagerness.answered(state.answers, at - before.sentAt) : state.answers
+  return { ...state, answers, progress: new Map(state.progress).set(from, progress) }
 }
 
 /** What any answer of a follower says, whatever it answers. */
@@ -199,18 +199,18 @@ export const replicate = <S, C, R, Q, A>(
   batch: Batch<C, Q, R, A>
 ): Leader<S, C, Q> => {
   let changed: Map<ReplicaId, Progress> | undefined
-  let { answerRate } = state
+  let { answers } = state
   const { options } = core
   const chosen = options.lazyFollowers ? Eagerness.choose(state, options, at) : undefined
   for (const [peer, before] of state.progress) {
     if (chosen?.has(peer) === false) continue
     const after = supply(core, state, { peer, progress: before, at }, batch)
     if (after === before) continue
-    if (before.unanswered === 1 && after.unanswered === 2) answerRate = Eagerness.rated(answerRate, false)
+    if (before.unanswered === 1 && after.unanswered === 2) answers = Eagerness.unanswered(answers)
     changed ??= new Map(state.progress)
     changed.set(peer, after)
   }
-  return changed === undefined ? state : { ...state, answerRate, progress: changed }
+  return changed === undefined ? state : { ...state, answers, progress: changed }
 }
 
 const supply = <S, C, R, Q, A>(
@@ -229,7 +229,7 @@ const supply = <S, C, R, Q, A>(
   }
   const said = batch.said.length
   const isChosen = core.options.lazyFollowers
-  let progress = isChosen ? Eagerness.rewind(before, core.options, at) : before
+  let progress = isChosen ? Eagerness.rewind(state, before, core.options, at) : before
   if (progress.catchingUp && progress.matchIndex >= (latest?.last.index ?? 0)) {
     progress = { ...progress, catchingUp: false }
   }

@@ -265,7 +265,7 @@ export const leader = (given: Leading = {}): Leader => {
     clock: { time: made.stateMachine.time, at: now },
     lease: given.lease ?? Lease.none,
     transfer: given.transfer,
-    answerRate: 1,
+    answers: { rate: 1, millis: 0 },
     announced: given.announced ?? Index(0),
     amended: [],
     catchUps: given.catchUps ?? new Map()
