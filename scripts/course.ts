@@ -77,6 +77,7 @@ const whole = (name: string, value: string, least: number): number =>
 
 const runs = whole("runs", values.runs ?? values.seeds ?? "1", 1)
 const parallel = whole("parallel", values.parallel, 1)
+if (values.trace !== undefined && parallel > 1) misused("--trace writes down one run at a time: leave --parallel out")
 const seed = values.seed === undefined ? undefined : whole("seed", values.seed, 0)
 const files = [
   ...(positionals.length > 0 || values.vary ? positionals.map(Choice.fileOf) : Choice.stock()),

@@ -3,7 +3,7 @@
  * itself is src/sim/course; here are only the clock, the socket and the processes.
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import { createSocket, type Socket } from "node:dgram"
+import { createSocket, type Socket, type SocketOptions } from "node:dgram"
 import { once } from "node:events"
 import { type Configuration, runMillis } from "../../src/sim/course/Configuration.ts"
 import { nobody, parse, shown } from "../../src/sim/course/CourseMessage.ts"
@@ -41,9 +41,12 @@ process.on("exit", () => {
 })
 
 export const run = async ({ configuration, seed, program, say, note }: Options): Promise<Outcome> => {
-  const socket = createSocket({ type: "udp4", recvBufferSize: receiveBufferBytes })
+  // What is sent goes to a number, and at once: looking it up takes another turn of the loop.
+  const lookup: SocketOptions["lookup"] = (address, _, found) => found(null, address, 4)
+  const socket = createSocket({ type: "udp4", recvBufferSize: receiveBufferBytes, lookup })
+  const listening = once(socket, "listening")
   socket.bind(0, host)
-  await once(socket, "listening")
+  await listening
   const network = Network.create(configuration, seed)
   const ports = new Map<string, number>()
   const processes = new Map<string, ChildProcess>()

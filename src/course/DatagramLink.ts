@@ -49,8 +49,10 @@ export const make = (port: number): Effect.Effect<DatagramLink, LinkError, Scope
       const payloads = outgoing
       outgoing = []
       filled.closeUnsafe()
-      // One that is refused is lost; the network may be gone, and ends this process then.
-      for (const payload of payloads) yield* Effect.ignore(writer.write({ payload }))
+      // All at once: one after the other, each would wait until the one before has been reported as sent. One that is refused is
+      // lost; the network may be gone, and ends this process then.
+      const [first, ...others] = payloads.map((payload) => ({ payload }))
+      if (first !== undefined) yield* Effect.ignore(writer.writeAll([first, ...others]))
     }).pipe(Effect.forever)
 
     return {
