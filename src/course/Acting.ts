@@ -13,6 +13,8 @@ export interface Actor extends Envelope {
   readonly replica: ReplicaId
   readonly incarnation: number
   readonly at: number
+  /** As far as it has heard. */
+  readonly commitIndex: number
 }
 
 export type Act =
@@ -23,6 +25,8 @@ export const actOf = (action: PolicyAction, actor: Actor): Act => {
   switch (action._tag) {
     case "Submit":
       return { _tag: "Ask", event: eventOf(action.request, action.sequence, actor) }
+    case "Notice":
+      return { _tag: "Tell", message: Wire.peer(actor, action.to, undefined, actor.commitIndex) }
     case "Ok":
       return { _tag: "Tell", message: Wire.ok(actor, action) }
     case "Redirect":

@@ -11,11 +11,11 @@ import { maxDatagramBytes } from "./Wire.ts"
 
 export const raftOptions: Partial<Options> = {
   // How long nobody leads after a leader has died: once to twice as long.
-  electionTimeoutMillis: 1200,
+  electionTimeoutMillis: 1600,
   // A message to a peer that has not said hello yet counts it as dead for good; and who leads early only says so, over and over.
   firstElectionMillis: 1500,
   voteRetryMillis: 10,
-  heartbeatMillis: 1000,
+  heartbeatMillis: 1400,
   lazyFollowers: true,
   appendPatienceMillis: 3,
   leaseReads: true,

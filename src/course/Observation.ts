@@ -20,6 +20,8 @@ export interface Standing {
   readonly commitIndex: number
   /** Of a leader: how often its followers answer in time, as a share of 1. */
   readonly answerRate: number
+  /** Of a leader: who holds all that is committed and has answered what it was sent last. */
+  readonly holders: ReadonlyArray<ReplicaId>
 }
 
 /** An entry's place, and the put in it, if it has one. */
@@ -41,6 +43,8 @@ export interface Observation {
   /** The term of the last entry that is known to be committed. */
   readonly committedTerm: number
   readonly answered: ReadonlyArray<{ readonly sequence: number; readonly value: string }>
+  /** The highest commit index that this step's appends tell; 0 where there are none. */
+  readonly toldCommit: number
   /** The core did nothing with them; `isFull` where another replica could not do better. */
   readonly refused: ReadonlyArray<{ readonly sequence: number; readonly isFull: boolean }>
 }
@@ -54,8 +58,14 @@ export const standingOf = (state: ReplicaState): Standing => ({
   leaderHeardAt: state._tag === "Follower" ? state.leaderHeardAt : 0,
   quorumLost: quorumLost(state),
   commitIndex: state.stateMachine.commitIndex,
-  answerRate: state._tag === "Leader" ? state.answers.rate : 1
+  answerRate: state._tag === "Leader" ? state.answers.rate : 1,
+  holders: state._tag === "Leader" ? holdersOf(state) : []
 })
+
+const holdersOf = ({ progress, stateMachine }: Extract<ReplicaState, { _tag: "Leader" }>): ReadonlyArray<ReplicaId> =>
+  [...progress].flatMap(([peer, { matchIndex, unanswered }]) =>
+    unanswered === 0 && matchIndex >= stateMachine.commitIndex ? [peer] : []
+  )
 
 export const observe = (step: {
   readonly at: number
@@ -68,7 +78,11 @@ export const observe = (step: {
   const { log, commitIndex } = after.stateMachine
   const answered: Array<Observation["answered"][number]> = []
   const refused: Array<Observation["refused"][number]> = []
+  let toldCommit = 0
   for (const effect of effects) {
+    if (effect._tag === "Send" && effect.message._tag === "AppendEntries") {
+      toldCommit = Math.max(toldCommit, effect.message.leaderCommit)
+    }
     if (effect._tag !== "Reply") continue
     const { request, outcome } = effect
     const { sequence } = request
@@ -83,6 +97,7 @@ export const observe = (step: {
     applied: appliedOf(before, after),
     committedTerm: Logs.termAt(log, commitIndex) ?? 0,
     answered,
+    toldCommit,
     refused
   }
 }

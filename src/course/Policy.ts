@@ -14,6 +14,8 @@
  *   spoken: one that comes back has found it dead, and would be sent in circles until the replicas notice.
  * - Where answers often fail to come, a round of appends is dear: then a leader keeps some puts until the next one
  *   comes, and both share a round. Less than half of what is asked waits for that, so the median does not.
+ * - Where answers do come, a leader that has answered puts tells one follower how far it has come, unless an append says so
+ *   at once: if it dies now, its successor need not answer those again.
  * - Who cannot reach a majority redirects after a while, for others may; at once would be a storm of redirects.
  */
 import type { Put } from "./CourseMachine.ts"
@@ -31,6 +33,13 @@ export interface PolicyOptions {
   readonly companyBelowRate: number
   readonly companyShare: number
   readonly companyMillis: number
+  /** Where puts come this often and oftener, none waits; where they come rarer, more and more of them. */
+  readonly companyFromMillis: number
+  readonly companySlopeMillis: number
+  /** A leader that is answered well says so late what it has committed, if nothing else has said it. */
+  readonly noticeMillis: number
+  /** The first leader of all saves its notices: where leaders are lost, one has been lost before. */
+  readonly noticeFromTerm: number
 }
 
 export const defaults: PolicyOptions = {
@@ -38,8 +47,12 @@ export const defaults: PolicyOptions = {
   maxHeld: 10_000,
   maxRemembered: 1000,
   companyBelowRate: 0.92,
-  companyShare: 0.42,
-  companyMillis: 400
+  companyShare: 0.36,
+  companyMillis: 400,
+  companyFromMillis: 65,
+  companySlopeMillis: 100,
+  noticeMillis: 5,
+  noticeFromTerm: 2
 }
 
 interface Held {
@@ -63,6 +76,11 @@ interface Sent {
   readonly at: number
 }
 
+interface Notice {
+  readonly index: number
+  readonly deadline: number
+}
+
 export interface PolicyState {
   readonly standing: Standing
   /** By client, whoever was sent away longest ago first. */
@@ -76,6 +94,11 @@ export interface PolicyState {
   readonly sequence: number
   /** Goes up with every put, and is used up by one that waits for company. */
   readonly companyCredit: number
+  /** About how long it is from one put to the next. */
+  readonly putGapMillis: number | undefined
+  readonly lastPutAt: number | undefined
+  /** Of a leader: what it has answered and told nobody yet. */
+  readonly notice: Notice | undefined
   /** The highest index of which anybody who was heard knew that it is committed. */
   readonly heardCommit: number
   /** Of a leader: what was answered before its time. */
@@ -90,6 +113,8 @@ export type PolicyEvent =
   | { readonly _tag: "DeadlineReached"; readonly at: number }
 
 export type PolicyAction =
+  /** To a peer: how far things are committed. */
+  | { readonly _tag: "Notice"; readonly to: string }
   | { readonly _tag: "Submit"; readonly sequence: number; readonly request: ClientRequest }
   | { readonly _tag: "Ok"; readonly client: string; readonly mid: string; readonly value?: string }
   | { readonly _tag: "Redirect"; readonly client: string; readonly mid: string }
@@ -105,6 +130,9 @@ export const initial = (standing: Standing): PolicyState => ({
   logged: new Map(),
   sequence: 0,
   companyCredit: 0,
+  putGapMillis: undefined,
+  lastPutAt: undefined,
+  notice: undefined,
   heardCommit: 0,
   answeredBefore: 0
 })
@@ -112,20 +140,41 @@ export const initial = (standing: Standing): PolicyState => ({
 export const decide = (options: PolicyOptions, state: PolicyState, event: PolicyEvent): Decided => {
   switch (event._tag) {
     case "RequestArrived":
-      return isOpen(state, event.request)
-        ? [state, []]
-        : serve(options, { ...state, held: [...state.held, { request: event.request, since: event.at }] }, event.at)
+      return isOpen(state, event.request) ? [state, []] : serve(options, hold(state, event.request, event.at), event.at)
     case "PeerHeard":
       return event.commitIndex > state.heardCommit ? [{ ...state, heardCommit: event.commitIndex }, []] : [state, []]
     case "Stepped":
       return onStep(options, state, event.observation)
-    case "DeadlineReached":
-      return serve(options, state, event.at)
+    case "DeadlineReached": {
+      const [noticed, actions] = giveNotice(state, event.at)
+      const [served, further] = serve(options, noticed, event.at)
+      return [served, [...actions, ...further]]
+    }
   }
 }
 
+const hold = (state: PolicyState, request: ClientRequest, at: number): PolicyState => {
+  const held = [...state.held, { request, since: at }]
+  if (request._tag === "Get") return { ...state, held }
+  const { lastPutAt, putGapMillis } = state
+  if (lastPutAt === undefined) return { ...state, held, lastPutAt: at }
+  const gap = at - lastPutAt
+  const average = putGapMillis === undefined ? gap : putGapMillis + gapWeight * (gap - putGapMillis)
+  return { ...state, held, lastPutAt: at, putGapMillis: average }
+}
+
+/** One put more counts for so much. */
+const gapWeight = 1 / 16
+
+/** How far things are committed, by all that is known here. */
+export const knownCommit = ({ heardCommit, standing }: PolicyState): number =>
+  Math.max(heardCommit, standing.commitIndex)
+
 /** When something is due of which no event will tell. */
-export const nextDeadline = (options: PolicyOptions, { held, standing }: PolicyState): number => {
+export const nextDeadline = (options: PolicyOptions, state: PolicyState): number =>
+  Math.min(state.notice?.deadline ?? Number.POSITIVE_INFINITY, heldDeadline(options, state))
+
+const heldDeadline = (options: PolicyOptions, { held, standing }: PolicyState): number => {
   const [first] = held
   if (first === undefined) return Number.POSITIVE_INFINITY
   if (standing.leads) return first.companyDeadline ?? Number.POSITIVE_INFINITY
@@ -171,7 +220,9 @@ const letWait = (
 ): { readonly state: PolicyState; readonly waiting: Held | undefined } => {
   const puts = state.held.filter(({ request }) => request._tag === "Put")
   const fresh = puts.filter(({ companyDeadline }) => companyDeadline === undefined).length
-  const companyCredit = Math.min(maxCredit, state.companyCredit + fresh * options.companyShare)
+  const rareness = ((state.putGapMillis ?? 0) - options.companyFromMillis) / options.companySlopeMillis
+  const share = Math.max(0, Math.min(options.companyShare, rareness))
+  const companyCredit = Math.min(maxCredit, state.companyCredit + fresh * share)
   const [put] = puts
   if (puts.length !== 1 || put === undefined) return { state: { ...state, companyCredit }, waiting: undefined }
   if (put.companyDeadline !== undefined) return { state, waiting: at < put.companyDeadline ? put : undefined }
@@ -217,7 +268,7 @@ const onStep = (options: PolicyOptions, before: PolicyState, observation: Observ
   const actions: Array<PolicyAction> = []
   const stood = stand(before, observation.standing)
   const applied = onApplied(onLogged(stood, observation), observation, actions)
-  const replied = onReplies(applied, observation, actions)
+  const replied = onReplies(planNotice(options, applied, observation, actions.length > 0), observation, actions)
   const [after, further] = serve(options, takeBack(replied, observation), observation.at)
   return [after, [...actions, ...further]]
 }
@@ -256,6 +307,29 @@ const onApplied = (state: PolicyState, observation: Observation, actions: Array<
     actions.push({ _tag: "Redirect", client: one.client, mid: one.mid })
   }
   return logged.size === state.logged.size ? state : { ...state, logged }
+}
+
+/** Whatever said how far things are committed makes a notice of it needless. */
+const planNotice = (
+  options: PolicyOptions,
+  state: PolicyState,
+  { at, standing, toldCommit }: Observation,
+  hasAnswered: boolean
+): PolicyState => {
+  const isExposed = standing.leads && standing.term >= options.noticeFromTerm
+  const isWorthIt = isExposed && standing.answerRate >= options.companyBelowRate
+  if (isWorthIt && hasAnswered && toldCommit < standing.commitIndex) {
+    return { ...state, notice: { index: standing.commitIndex, deadline: at + options.noticeMillis } }
+  }
+  const isTold = state.notice !== undefined && (!standing.leads || toldCommit >= state.notice.index)
+  return isTold ? { ...state, notice: undefined } : state
+}
+
+/** One of those who hold all of it: one of them leads next, or hears from the other when it asks for its vote. */
+const giveNotice = (state: PolicyState, at: number): Decided => {
+  if (state.notice === undefined || at < state.notice.deadline) return [state, []]
+  const [to] = state.standing.holders
+  return [{ ...state, notice: undefined }, to === undefined ? [] : [{ _tag: "Notice", to }]]
 }
 
 const isToAnswer = ({ standing, answeredBefore }: PolicyState, { index, term }: Applied): boolean =>

@@ -91,14 +91,14 @@ export const create = (options: CourseOptions): { readonly replica: CourseReplic
     }
     for (const [to, messages] of outgoing) {
       for (const payload of PeerPayload.encode(messages)) {
-        sent.push(Wire.peer(envelope(), to, payload, state.stateMachine.commitIndex))
+        sent.push(Wire.peer(envelope(), to, payload, Policy.knownCommit(policy)))
       }
     }
   }
 
   const carryOut = (actions: ReadonlyArray<Policy.PolicyAction>, at: number): void => {
     const events: Array<CourseEvent> = []
-    const actor = { ...envelope(), replica: id, incarnation, at }
+    const actor = { ...envelope(), replica: id, incarnation, at, commitIndex: Policy.knownCommit(policy) }
     for (const action of actions) {
       const act = actOf(action, actor)
       if (act._tag === "Tell") sent.push(act.message)

@@ -54,7 +54,7 @@ export const run = ({
 
     const transport: Transport["Service"] = {
       send: (to, messages) => {
-        const { commitIndex } = interpreter.state().stateMachine
+        const commitIndex = Math.max(Policy.knownCommit(policy), interpreter.state().stateMachine.commitIndex)
         for (const payload of PeerPayload.encode(messages)) link.send(Wire.peer(envelope(), to, payload, commitIndex))
       },
       receive: (deliver) => {
@@ -110,7 +110,8 @@ export const run = ({
     const decide = (event: Policy.PolicyEvent): void => {
       const [next, actions] = Policy.decide(Policy.defaults, policy, event)
       policy = next
-      const actor = { ...envelope(), replica: replicaId, incarnation, at: interpreter.now() }
+      const commitIndex = Policy.knownCommit(policy)
+      const actor = { ...envelope(), replica: replicaId, incarnation, at: interpreter.now(), commitIndex }
       for (const action of actions) {
         const act = actOf(action, actor)
         if (act._tag === "Tell") link.send(act.message)
