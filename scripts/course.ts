@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import { setTimeout } from "node:timers/promises"
 import { parseArgs } from "node:util"
 import { Result } from "effect"
 import type { Configuration } from "../src/sim/course/Configuration.ts"
@@ -93,6 +94,8 @@ const firstSeed = ({ seed: own }: Configuration): number => {
   return values.virtual ? 1 : Math.floor(Math.random() * 1_000_000)
 }
 
+const staggerMillis = 2000
+
 const say = (line: string): void => {
   process.stderr.write(`${line}\n`)
 }
@@ -140,7 +143,9 @@ const really = async (): Promise<ReadonlyArray<ReadonlyArray<Verdict>>> => {
   // All of the suite once, then all of it again.
   const firsts = configurations.map(firstSeed)
   const waiting = Array.from({ length: runs }, (_, run) => configurations.map((_, at) => ({ run, at }))).flat()
-  const work = async (): Promise<void> => {
+  const work = async (place: number): Promise<void> => {
+    // Processes that start take more than those that run: those of one run at a time.
+    await setTimeout(place * staggerMillis)
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const configuration = configurations[next.at]!
       trace.length = 0
@@ -157,7 +162,7 @@ const really = async (): Promise<ReadonlyArray<ReadonlyArray<Verdict>>> => {
       verdicts[next.at]!.push(verdict)
     }
   }
-  await Promise.all(Array.from({ length: parallel }, work))
+  await Promise.all(Array.from({ length: Math.min(parallel, waiting.length) }, (_, place) => work(place)))
   return verdicts
 }
 
