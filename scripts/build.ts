@@ -1,5 +1,6 @@
 /**
- * Builds dist/main.js, the program, and dist/lib, the library: a file for each module, with its types.
+ * Builds dist/main.js, the program, dist/course.js, the replica for the course's network (see docs/course.md), and dist/lib,
+ * the library: a file for each module, with its types.
  *
  * The program is one file, because loading hundreds of small ones from node_modules
  * takes several times as long and twice the memory. Names stay readable; minifying them
@@ -73,11 +74,11 @@ const withoutOptionalNatives: Plugin = {
   }
 }
 
-export const bundle = async (outfile: string): Promise<void> => {
+export const bundle = async (outfile: string, input = "src/main.ts"): Promise<void> => {
   const { version } = JSON.parse(readFileSync(`${root}/package.json`, "utf8")) as { version: string }
   const { output } = await build({
     cwd: root,
-    input: "src/main.ts",
+    input,
     platform: "node",
     plugins: [builtinsAtRunTime, withoutOptionalNatives],
     treeshake: { propertyReadSideEffects: false },
@@ -104,7 +105,7 @@ const library = async (): Promise<void> => {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const started = performance.now()
   const outfile = `${root}dist/main.js`
-  await Promise.all([bundle(outfile), library()])
+  await Promise.all([bundle(outfile), bundle(`${root}dist/course.js`, "src/course/main.ts"), library()])
   const kilobytes = Math.round(statSync(outfile).size / 1000)
   const millis = Math.round(performance.now() - started)
   process.stderr.write(`dist/main.js: ${kilobytes} kB, and the library in dist/lib, in ${millis} ms\n`)

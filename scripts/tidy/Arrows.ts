@@ -51,6 +51,7 @@ const arrows: Readonly<Record<string, Readonly<Record<string, Door>>>> = {
   maintenance: { raft: all, kv: valuesOfKv, codec: all, storage: all },
   server: { runtime: all, kv: all, sessions: all, codec: all, raft: raftTypes },
   client: { kv: types },
+  course: { raft: all, kv: valuesOfKv, codec: all, runtime: all, storage: all, transport: all },
   cli: { server: all, client: all, maintenance: all, sim: all, raft: raftTypes, runtime: types },
   index: { embed: all, raft: types, runtime: all, storage: all, transport: all },
   simulator: { embed: all, sim: all },

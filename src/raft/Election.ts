@@ -10,7 +10,7 @@ import * as Configurations from "./Configuration.ts"
 import { type Batch, type Core, type Received, send } from "./Core.ts"
 import * as Logs from "./Log.ts"
 import * as Leases from "./Lease.ts"
-import { ClusterTime, Index, type Instant, type LogEntry, type ReplicaId, Term } from "./LogEntry.ts"
+import { ClusterTime, Index, Instant, type LogEntry, type ReplicaId, Term } from "./LogEntry.ts"
 import type { NotAMember, PreVote, PreVoteReply, RequestVote, RequestVoteReply, TimeoutNow } from "./Message.ts"
 import * as Progresses from "./Progress.ts"
 import { askAgain } from "./Reads.ts"
@@ -21,6 +21,7 @@ import {
   drawElectionDeadline,
   type Leader,
   leaderOf,
+  type Retry,
   type ServerState
 } from "./ServerState.ts"
 import type { StateMachine } from "./StateMachine.ts"
@@ -59,12 +60,40 @@ export const becomePreCandidate = <S, C, R, Q, A>(
     votes: self,
     doubtful: state.admitted ? nobody : self,
     heard: self,
+    // Whom a whole round has not reached the next one reaches by luck only: once is enough.
+    retry: retryFrom(missedQuorum(state) ? Number.POSITIVE_INFINITY : core.options.voteRetryMillis, at),
     quorumLost: missedQuorum(state)
   }
   if (Configurations.isQuorum(state.configuration, self)) return becomeCandidate(core, candidate, at, batch)
-  const message: PreVote = { _tag: "PreVote", term: state.currentTerm, last: Logs.last(state.stateMachine.log) }
-  for (const peer of Configurations.otherVoters(state.configuration, state.id)) send(batch, peer, message)
+  askForVotes(candidate, batch)
   return candidate
+}
+
+/** Each time it waits so many times as long. */
+const retryGrowth = 1000
+
+const retryFrom = (afterMillis: number, at: Instant): Retry => ({ afterMillis, deadline: Instant(at + afterMillis) })
+
+/** Asks every voter that has not answered yet. */
+const askForVotes = <S, C, R, Q, A>(state: Candidate<S, C, Q>, batch: Batch<C, Q, R, A>, transfer = false): void => {
+  const { currentTerm: term } = state
+  const last = Logs.last(state.stateMachine.log)
+  const message: PreVote | RequestVote =
+    state._tag === "PreCandidate" ? { _tag: "PreVote", term, last } : { _tag: "RequestVote", term, last, transfer }
+  for (const peer of Configurations.otherVoters(state.configuration, state.id)) {
+    if (!state.heard.has(peer)) send(batch, peer, message)
+  }
+}
+
+/** A question or its answer may be lost. Asking twice asks for nothing more than asking once. */
+export const onRetry = <S, C, R, Q, A>(
+  state: Candidate<S, C, Q>,
+  at: Instant,
+  batch: Batch<C, Q, R, A>
+): Candidate<S, C, Q> => {
+  if (at < state.retry.deadline) return state
+  askForVotes(state, batch)
+  return { ...state, retry: retryFrom(retryGrowth * state.retry.afterMillis, at) }
 }
 
 /** The leader hands over to this replica, which asks nobody first whether it could win (thesis §3.10). */
@@ -78,7 +107,8 @@ export const onTimeoutNow = <S, C, R, Q, A>(
   const nobodyYet = { votes: nobody, doubtful: nobody, heard: nobody, quorumLost: false }
   const { electionDeadline } = state
   const reads = askAgain(state.reads, [])
-  const candidate = { ...common(state), ...nobodyYet, _tag: "PreCandidate" as const, electionDeadline, reads }
+  const retry = retryFrom(core.options.voteRetryMillis, at)
+  const candidate = { ...common(state), ...nobodyYet, _tag: "PreCandidate" as const, electionDeadline, retry, reads }
   return becomeCandidate(core, candidate, at, batch, true)
 }
 
@@ -114,11 +144,11 @@ const becomeCandidate = <S, C, R, Q, A>(
     admitted: true,
     votes: self,
     doubtful: nobody,
-    heard: self
+    heard: self,
+    retry: retryFrom(core.options.voteRetryMillis, at)
   }
   if (Configurations.isQuorum(state.configuration, self)) return becomeLeader(candidate, at)
-  const message: RequestVote = { _tag: "RequestVote", term, last: Logs.last(state.stateMachine.log), transfer }
-  for (const peer of Configurations.otherVoters(state.configuration, state.id)) send(batch, peer, message)
+  askForVotes(candidate, batch, transfer)
   return candidate
 }
 
@@ -144,6 +174,7 @@ const becomeLeader = <S, C, Q>(state: Candidate<S, C, Q>, at: Instant): Leader<S
     clock: { time: lastTime(state.stateMachine), at },
     lease: Leases.none,
     transfer: undefined,
+    answers: { rate: 1, millis: 0 },
     announced: noOp.index,
     amended: state.configurations.flatMap(({ request }) => (request === undefined ? [] : [request])),
     catchUps: new Map()

@@ -2,8 +2,23 @@
 export interface Options {
   /** A follower that hears no leader for this long, and up to twice this long, asks for votes (§5.2). */
   readonly electionTimeoutMillis: number
+  /** So much longer it waits for the first one after its start, while others may still be starting. */
+  readonly firstElectionMillis: number
+  /**
+   * A candidate asks those again who have not answered for so long, and once more after a thousand times that: for networks that lose
+   * much and delay little. Otherwise it asks once in an election.
+   */
+  readonly voteRetryMillis: number
   /** A leader lets no follower go without a message for longer. Well below the election timeout (§5.6). */
   readonly heartbeatMillis: number
+  /**
+   * Whether a leader speaks to no more followers than make a majority, taking turns, and to the others only as heartbeats
+   * are due (see Eagerness): for networks where every message has a price. Then a heartbeat that is lost is sent
+   * again soon, so `heartbeatMillis` may come close to the election timeout.
+   */
+  readonly lazyFollowers: boolean
+  /** A lazy leader asks another follower, and later the same one again, where one has not answered for so long. */
+  readonly appendPatienceMillis: number
   /** One AppendEntries carries at most so many entries and bytes; a larger single entry goes alone. */
   readonly maxAppendEntries: number
   readonly maxAppendBytes: number
@@ -48,7 +63,11 @@ export interface Options {
 
 export const defaults: Options = {
   electionTimeoutMillis: 500,
+  firstElectionMillis: 0,
+  voteRetryMillis: Number.POSITIVE_INFINITY,
   heartbeatMillis: 100,
+  lazyFollowers: false,
+  appendPatienceMillis: 100,
   maxAppendEntries: 4096,
   maxAppendBytes: 1024 * 1024,
   maxInflightAppends: 64,

@@ -19,6 +19,8 @@ interface Common {
   readonly sentAt: Instant
   /** When it last answered an append of this term. */
   readonly heardAt: Instant
+  /** How many appends have left for it since. Only a lazy leader counts them (see Eagerness). */
+  readonly unanswered: number
   /** The highest commit index and read round that it was sent, whether or not they arrived. */
   readonly sentCommit: Index
   readonly sentRound: number
@@ -93,6 +95,7 @@ export const initial = (options: { readonly lastIndex: Index; readonly at: Insta
   nextIndex: Index(options.lastIndex + 1),
   sentAt: options.at,
   heardAt: options.at,
+  unanswered: 0,
   sentCommit: Index(0),
   sentRound: 0,
   confirmedRound: 0,
@@ -243,6 +246,7 @@ const common = (progress: Progress): Common => ({
   nextIndex: progress.nextIndex,
   sentAt: progress.sentAt,
   heardAt: progress.heardAt,
+  unanswered: progress.unanswered,
   sentCommit: progress.sentCommit,
   sentRound: progress.sentRound,
   confirmedRound: progress.confirmedRound,

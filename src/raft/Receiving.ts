@@ -165,18 +165,19 @@ const onStale = <S, C, R, Q, A>(
       send(batch, from, { _tag: "RequestVoteReply", term, granted: false })
       return state
     case "AppendEntries": {
-      const { round, prev } = message
+      const { prev } = message
       send(batch, from, {
         _tag: "AppendEntriesReply",
         term,
-        round,
+        // The same replica may lead this term, too: to its rounds of this one, that one's say nothing.
+        round: 0,
         result: { _tag: "Conflict", prevIndex: prev.index, hint: prev },
         sender: Admission.sender(core, state)
       })
       return state
     }
     case "Heartbeat":
-      send(batch, from, { _tag: "HeartbeatReply", term, round: message.round, sender: Admission.sender(core, state) })
+      send(batch, from, { _tag: "HeartbeatReply", term, round: 0, sender: Admission.sender(core, state) })
       return state
     case "NotAMember":
       return Election.onNotAMember(core, state, { from, message, at })

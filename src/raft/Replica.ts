@@ -13,6 +13,7 @@ import type { Configuration } from "./Configuration.ts"
 import * as Configurations from "./Configuration.ts"
 import { type Batch, batch as newBatch, type Core } from "./Core.ts"
 import { seal } from "./Durability.ts"
+import * as Eagerness from "./Eagerness.ts"
 import * as Election from "./Election.ts"
 import * as Logs from "./Log.ts"
 import { Index, Instant, type LogEntry, type LogPosition, type ReplicaId } from "./LogEntry.ts"
@@ -99,7 +100,7 @@ const init = <S, C, R, Q, A>(core: Core<S, C, R, Q, A>, start: Start<S, C>): Ser
   const log = Logs.make(start.base, start.entries)
   const configurations = recover(start, log)
   const { configuration } = Succession.last(configurations)
-  const drawn = drawElectionDeadline(core.options, start.seed, at)
+  const drawn = drawElectionDeadline(core.options, start.seed, Instant(at + core.options.firstElectionMillis))
   // A sole voter has nobody to wait for, unless another may still lead that does not know yet that it is the sole one.
   const isBound = core.options.leaseReads && Succession.otherVoters(configurations, id).length > 0
   const alone = Configurations.isQuorum(configuration, new Set([id])) && !isBound
@@ -191,7 +192,7 @@ const onDeadline = <S, C, R, Q, A>(
     case "Follower":
     case "PreCandidate":
     case "Candidate":
-      if (at < state.electionDeadline) return state
+      if (at < state.electionDeadline) return state._tag === "Follower" ? state : Election.onRetry(state, at, batch)
       return Admission.mayStand(state)
         ? Election.becomePreCandidate(core, state, at, batch)
         : waitForLeader(core, state, at, batch)
@@ -225,7 +226,7 @@ const nextDeadline = <S, C, Q>(options: Options, state: ServerState<S, C, Q>): I
     }
     case "PreCandidate":
     case "Candidate":
-      return state.electionDeadline
+      return Instant(Math.min(state.electionDeadline, state.retry.deadline))
     case "Leader":
       return leaderDeadline(options, state)
   }
@@ -233,8 +234,9 @@ const nextDeadline = <S, C, Q>(options: Options, state: ServerState<S, C, Q>): I
 
 const leaderDeadline = <S, C, Q>(options: Options, state: Leader<S, C, Q>): Instant => {
   let deadline = Math.min(Replication.quorumDeadline(state, options), Transferring.deadline(state, options))
+  if (options.lazyFollowers) deadline = Math.min(deadline, Eagerness.deadline(state, options))
   for (const progress of state.progress.values()) {
-    deadline = Math.min(deadline, progress.sentAt + options.heartbeatMillis)
+    if (!options.lazyFollowers) deadline = Math.min(deadline, progress.sentAt + options.heartbeatMillis)
     if (progress._tag !== "Snapshot") continue
     const { askedAt, pausedUntil } = progress
     if (askedAt !== undefined) deadline = Math.min(deadline, askedAt + options.snapshotRetryMillis)

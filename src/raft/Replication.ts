@@ -1,11 +1,14 @@
 /**
  * AppendEntries, both sides (§5.3): a follower takes what continues its log and says where
  * it does not; a leader keeps each follower supplied, and commits what a majority holds.
+ *
+ * Long because: what either side does rests on what the other one takes it for, so the two are read beside each other.
  */
 import * as Admission from "./Admission.ts"
 import * as Configurations from "./Configuration.ts"
 import { type Batch, type Core, type Received, send } from "./Core.ts"
 import * as Divergence from "./Divergence.ts"
+import * as Eagerness from "./Eagerness.ts"
 import * as Logs from "./Log.ts"
 import { Index, Instant, type LogEntry, type LogPosition, type ReplicaId, Term } from "./LogEntry.ts"
 import type { Machine } from "./Machine.ts"
@@ -117,7 +120,8 @@ export const onAppendEntriesReply = <S, C, R, Q, A>(
     const { acknowledged: index } = progress
     send(batch, from, { _tag: "Forgotten", term: state.currentTerm, incarnation, index })
   }
-  return { ...state, progress: new Map(state.progress).set(from, progress) }
+  const answers = before.unanswered === 1 ? Eagerness.answered(state.answers, at - before.sentAt) : state.answers
+  return { ...state, answers, progress: new Map(state.progress).set(from, progress) }
 }
 
 /** What any answer of a follower says, whatever it answers. */
@@ -131,6 +135,7 @@ export const hear = <S, C, Q>(
   return {
     ...known,
     heardAt: at,
+    unanswered: 0,
     admitted,
     version,
     patienceMillis,
@@ -194,13 +199,18 @@ export const replicate = <S, C, R, Q, A>(
   batch: Batch<C, Q, R, A>
 ): Leader<S, C, Q> => {
   let changed: Map<ReplicaId, Progress> | undefined
+  let { answers } = state
+  const { options } = core
+  const chosen = options.lazyFollowers ? Eagerness.choose(state, options, at) : undefined
   for (const [peer, before] of state.progress) {
+    if (chosen?.has(peer) === false) continue
     const after = supply(core, state, { peer, progress: before, at }, batch)
     if (after === before) continue
+    if (before.unanswered === 1 && after.unanswered === 2) answers = Eagerness.unanswered(answers)
     changed ??= new Map(state.progress)
     changed.set(peer, after)
   }
-  return changed === undefined ? state : { ...state, progress: changed }
+  return changed === undefined ? state : { ...state, answers, progress: changed }
 }
 
 const supply = <S, C, R, Q, A>(
@@ -218,7 +228,8 @@ const supply = <S, C, R, Q, A>(
     send(batch, peer, { _tag: "AppendEntries", term, prev, entries, leaderCommit: commitIndex, round })
   }
   const said = batch.said.length
-  let progress = before
+  const isChosen = core.options.lazyFollowers
+  let progress = isChosen ? Eagerness.rewind(state, before, core.options, at) : before
   if (progress.catchingUp && progress.matchIndex >= (latest?.last.index ?? 0)) {
     progress = { ...progress, catchingUp: false }
   }
@@ -237,8 +248,9 @@ const supply = <S, C, R, Q, A>(
     progress = Progresses.onSent(progress, { last: entries.at(-1)!.index, bytes })
   }
   const owesCommit = Math.min(progress.awaits, commitIndex) > progress.sentCommit
+  const isDue = isChosen && !(before._tag === "Snapshot" && progress._tag === "Snapshot")
   const silent = at >= progress.sentAt + core.options.heartbeatMillis
-  if (batch.said.length === said && (silent || owesCommit || progress.sentRound < state.round)) {
+  if (batch.said.length === said && (isDue || silent || owesCommit || progress.sentRound < state.round)) {
     // Behind a lot of data it would arrive too late to be a sign of life; behind little it says more.
     if (Progresses.inflightBytes(progress) > core.options.heartbeatBesideBytes) {
       send(batch, peer, { _tag: "Heartbeat", term: state.currentTerm, round: state.round })
@@ -246,7 +258,8 @@ const supply = <S, C, R, Q, A>(
     appendTo(progress, [])
   }
   if (batch.said.length > said) {
-    progress = { ...progress, sentAt: at, sentCommit: commitIndex, sentRound: state.round }
+    const unanswered = isChosen ? progress.unanswered + 1 : 0
+    progress = { ...progress, sentAt: at, unanswered, sentCommit: commitIndex, sentRound: state.round }
   }
   // After the sign of life, which does not wait for it.
   return progress._tag === "Snapshot" ? Snapshotting.supply(core, state, { peer, progress, at }, batch) : progress

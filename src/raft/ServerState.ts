@@ -68,7 +68,14 @@ export interface Candidate<S, C, Q> extends Common<S, C, Q> {
   /** Who answered at all: a majority that refuses is still a majority in reach. */
   readonly heard: ReadonlySet<ReplicaId>
   readonly electionDeadline: Instant
+  /** When those are asked again who have not answered, and after how long that is. */
+  readonly retry: Retry
   readonly quorumLost: boolean
+}
+
+export interface Retry {
+  readonly deadline: Instant
+  readonly afterMillis: number
 }
 
 export interface Leader<S, C, Q> extends Common<S, C, Q> {
@@ -86,6 +93,8 @@ export interface Leader<S, C, Q> extends Common<S, C, Q> {
   readonly clock: { readonly time: ClusterTime; readonly at: Instant }
   readonly lease: Lease
   readonly transfer: Transfer | undefined
+  /** Only a lazy leader counts them (see Eagerness). */
+  readonly answers: Answers
   /** The last entry that may be about the version of commands: until it is applied, no other is logged. */
   readonly announced: Index
   /** The latest amendments that are in its log, by their requests: a doubled one is not made again. */
@@ -102,6 +111,12 @@ export interface Lease {
   readonly until: Instant
   /** Given up for the rest of the term: another may have been asked to take over. */
   readonly void: boolean
+}
+
+/** How often a follower answers in time, as a moving share of 1, and how long that takes on average. */
+export interface Answers {
+  readonly rate: number
+  readonly millis: number
 }
 
 /** Handing over (thesis §3.10). No commands are logged meanwhile, so that the target can come to hold all. */

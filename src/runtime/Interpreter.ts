@@ -46,10 +46,16 @@ export interface Interpreter<S, Q> {
   readonly run: Effect.Effect<never, StorageError>
 }
 
+/** Who keeps the requests that wait: what the interpreter tells and asks it. */
+export type RequestBook<R, A> = Pick<
+  Requests<R, A>,
+  "take" | "onReply" | "onSubmitted" | "commands" | "abandon" | "onInstalled"
+>
+
 export interface InterpreterOptions<S, R, Q, A> {
   readonly replica: Replica<S, Bytes, R, Q, A>
   readonly start: (at: Instant) => ServerState<S, Bytes, Q>
-  readonly requests: Requests<R, A>
+  readonly requests: RequestBook<R, A>
   readonly storage: Storage["Service"]
   readonly transport: Transport["Service"]
   /** How snapshots are written and read. */

@@ -18,6 +18,10 @@ export const drawOptions = (random: Random, snapshots: Random): Options => {
   const electionTimeoutMillis = random.pick([100, 300, 500])
   return {
     electionTimeoutMillis,
+    firstElectionMillis: 0,
+    voteRetryMillis: Number.POSITIVE_INFINITY,
+    lazyFollowers: false,
+    appendPatienceMillis: electionTimeoutMillis / 10,
     heartbeatMillis: electionTimeoutMillis / random.pick([3, 5, 10]),
     maxAppendEntries: random.pick([1, 2, 3, 4, 64]),
     maxAppendBytes: random.pick([1, 40, 1000, 1_000_000]),

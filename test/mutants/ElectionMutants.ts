@@ -164,8 +164,8 @@ export const electionMutants: ReadonlyArray<Mutant> = [
     ["own", "[34]"],
     [
       "Replication.ts",
-      "progress = { ...progress, sentAt: at, sentCommit",
-      "progress = { ...progress, sentAt: at, heardAt: at, sentCommit"
+      "progress = { ...progress, sentAt: at, unanswered, sentCommit",
+      "progress = { ...progress, sentAt: at, heardAt: at, unanswered, sentCommit"
     ]
   ),
   mutant(

@@ -101,8 +101,8 @@ export const handoverMutants: ReadonlyArray<Mutant> = [
     ["own", "[25]"],
     [
       "Election.ts",
-      "last: Logs.last(state.stateMachine.log), transfer }",
-      "last: Logs.last(state.stateMachine.log), transfer: true }"
+      '{ _tag: "RequestVote", term, last, transfer }',
+      '{ _tag: "RequestVote", term, last, transfer: true }'
     ]
   ),
   mutant(

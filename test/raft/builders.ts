@@ -192,6 +192,7 @@ const stand = (given: Given & Votes, _tag: Candidate["_tag"]): Candidate => {
     doubtful: new Set(given.doubtful ?? []),
     heard: new Set([...votes, ...(given.heard ?? [])]),
     electionDeadline: after(700),
+    retry: { deadline: Instant(Number.POSITIVE_INFINITY), afterMillis: Number.POSITIVE_INFINITY },
     quorumLost: false
   }
 }
@@ -228,6 +229,7 @@ const known = (match: number, more: Partial<Omit<Progresses.Replicate, "_tag" | 
   matchIndex: more.matchIndex ?? Index(match),
   nextIndex: more.nextIndex ?? Index(match + 1),
   sentAt: more.sentAt ?? now,
+  unanswered: more.unanswered ?? 0,
   heardAt: more.heardAt ?? now,
   sentCommit: more.sentCommit ?? Index(0),
   sentRound: more.sentRound ?? 0,
@@ -263,6 +265,7 @@ export const leader = (given: Leading = {}): Leader => {
     clock: { time: made.stateMachine.time, at: now },
     lease: given.lease ?? Lease.none,
     transfer: given.transfer,
+    answers: { rate: 1, millis: 0 },
     announced: given.announced ?? Index(0),
     amended: [],
     catchUps: given.catchUps ?? new Map()

@@ -129,7 +129,7 @@ describe("§5.1", () => {
     ])
     expect(step(state, received(C, append(4, position(1, 1), [], { round: 2 })))).toEqual([
       state,
-      [send(C, conflict(5, 1, position(1, 1), 2))]
+      [send(C, conflict(5, 1, position(1, 1)))]
     ])
     expect(step(state, received(C, preVote(4, position(9, 4))))).toEqual([state, [send(C, preVoteReply(5, 4, false))]])
   })
