@@ -71,7 +71,7 @@ describe("a follower that hears one", () => {
 
   test("of an earlier term it tells its own; of one that claims to lead a term that has a leader it hears nothing", () => {
     const state = follower({ term: 3, log: [2], leader: C })
-    expect(step(state, received(B, heartbeat(2, 4)))).toEqual([state, [send(B, heartbeatReply(3, 4))]])
+    expect(step(state, received(B, heartbeat(2, 4)))).toEqual([state, [send(B, heartbeatReply(3, 0))]])
     expect(step(state, received(B, heartbeat(3)))).toEqual([state, []])
   })
 
