@@ -5,7 +5,6 @@
 import * as History from "./History.ts"
 import type { Change, Changes } from "./History.ts"
 import type { Key, KeyRange, KeyValue } from "./KeyValue.ts"
-import { weighPair } from "./KvState.ts"
 
 export interface Watch extends KeyRange {
   /** The first revision that it sees; 0 is the next one. One that is to come is waited for. */
@@ -49,9 +48,14 @@ export const revisionOf = (change: Change): number =>
 export const weigh = (watch: Watch, { changes }: Changes): number =>
   changes.reduce((bytes, change) => bytes + weighChange(watch, change), 0)
 
+/** What a pair takes beside key and value where it is told of, about: less than where it is kept (see KvState). */
+const overheadBytes = 128
+
+const weighTold = ({ key, value }: KeyValue): number => overheadBytes + key.length + value.byteLength
+
 export const weighChange = ({ prevKv }: Watch, change: Change): number => {
-  const bytes = change._tag === "Put" ? weighPair(change.kv) : change.key.length
-  return prevKv && change.prev !== undefined ? bytes + weighPair(change.prev) : bytes
+  const bytes = change._tag === "Put" ? weighTold(change.kv) : change.key.length
+  return prevKv && change.prev !== undefined ? bytes + weighTold(change.prev) : bytes
 }
 
 /** The prefix that all keys of the range have, and no others; `undefined` where that is no prefix. */

@@ -1,4 +1,4 @@
-/** Real processes over UDP, with stand-ins: what is asked of the socket and of the processes. Each run waits seven seconds. */
+/** Real processes over UDP, with stand-ins: what is asked of the socket and of the processes. Each run waits ten seconds. */
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
 import * as RealRun from "../../../scripts/course/RealRun.ts"
@@ -9,7 +9,7 @@ const ignore = (): void => undefined
 
 const run = (flaw: string, more: Readonly<Record<string, unknown>> = {}): Promise<RealRun.Outcome> =>
   RealRun.run({
-    configuration: small({ lifetime: 5, start_wait: 3, end_wait: 0.2, replicas: 3, requests: 50, ...more }),
+    configuration: small({ lifetime: 5, start_wait: 5, end_wait: 0.2, replicas: 3, requests: 50, ...more }),
     seed: 1,
     program: [process.execPath, program, flaw],
     say: ignore
@@ -27,7 +27,7 @@ describe("a run in real time", () => {
       run("stubborn", { events: [kill] }),
       run("no JSON"),
       RealRun.run({
-        configuration: small({ lifetime: 5, start_wait: 0, end_wait: 0 }),
+        configuration: small({ lifetime: 5, start_wait: 1, end_wait: 0 }),
         seed: 1,
         program: ["./none-such"],
         say: ignore
