@@ -21,6 +21,8 @@ export interface Core<S, C, R, Q, A> {
  * one append to the log, one message to the leader, one round.
  */
 export interface Batch<C, Q, R, A> {
+  /** The log as it was before. */
+  readonly log: unknown
   /** What a state becomes only `seal` says. */
   readonly said: Array<RaftEffect<C, R, A, never>>
   readonly commands: Array<Request<C>>
@@ -36,7 +38,8 @@ export interface AmendmentRequest {
   readonly amendment: Amendment
 }
 
-export const batch = <C, Q, R, A>(): Batch<C, Q, R, A> => ({
+export const batch = <C, Q, R, A>(log: unknown): Batch<C, Q, R, A> => ({
+  log,
   said: [],
   commands: [],
   reads: [],

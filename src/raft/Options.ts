@@ -27,6 +27,11 @@ export interface Options {
   readonly maxInflightBytes: number
   /** At most so many entries are applied in one step, so that catching up does not keep a replica from speaking. */
   readonly maxApplyEntries: number
+  /**
+   * Whether a step that logs entries leaves applying to the next one: then others hear of them, and the disk gets them, before what
+   * was committed earlier is applied, and that is done while the disk works (see Overtaking).
+   */
+  readonly appliesLater: boolean
   /** Beyond so many bytes that are logged and not committed, a leader refuses commands. */
   readonly maxUncommittedBytes: number
   /** Read rounds under way at once; reads that arrive meanwhile share the next. */
@@ -73,6 +78,7 @@ export const defaults: Options = {
   maxInflightAppends: 64,
   maxInflightBytes: 16 * 1024 * 1024,
   maxApplyEntries: 1024,
+  appliesLater: false,
   maxUncommittedBytes: 64 * 1024 * 1024,
   maxReadRounds: 4,
   readRetryMillis: 250,

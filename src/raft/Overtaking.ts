@@ -24,9 +24,10 @@ export const attempt = <S, C, R, Q, A>(
   events: ReadonlyArray<RaftEvent<C, Q, S>>,
   durable: Index
 ): readonly [ServerState<S, C, Q>, ReadonlyArray<RaftEffect<C, R, A, S>>] | undefined => {
-  if (before._tag !== "Leader" || !events.every(mayOvertake)) return undefined
+  if (!events.every((event) => mayOvertake(event) || event._tag === "DeadlineReached")) return undefined
+  if (before._tag !== "Leader" && (before._tag !== "Follower" || events.some(mayOvertake))) return undefined
   const [after, effects] = reduceAll(before, events)
-  const isSameReign = after._tag === "Leader" && after.currentTerm === before.currentTerm
+  const isSameReign = after._tag === before._tag && after.currentTerm === before.currentTerm
   const isCommitDurable = after.stateMachine.commitIndex <= durable
   return isSameReign && isCommitDurable && effects.every(waitsForNothing) ? [after, effects] : undefined
 }

@@ -275,16 +275,19 @@ const applyAll = <S, C, R, Q, A>(
   state: ServerState<S, C, Q>,
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
-  const stateMachine = StateMachines.apply<S, C, R>(
-    state.stateMachine,
-    core.machine,
-    (request, outcome) => {
-      // What a replica that differs has made of it is not what the others have.
-      if (isOwn(state, { request }) && state.diverged === undefined)
-        batch.said.push({ _tag: "Reply", request, outcome })
-    },
-    core.options.maxApplyEntries
-  )
+  const waits = core.options.appliesLater && state.stateMachine.log !== batch.log
+  const stateMachine = waits
+    ? state.stateMachine
+    : StateMachines.apply<S, C, R>(
+        state.stateMachine,
+        core.machine,
+        (request, outcome) => {
+          // What a replica that differs has made of it is not what the others have.
+          if (isOwn(state, { request }) && state.diverged === undefined)
+            batch.said.push({ _tag: "Reply", request, outcome })
+        },
+        core.options.maxApplyEntries
+      )
   const [due, reads] = Reads.ready(state.reads, stateMachine.lastApplied)
   for (const { request, query } of due) {
     const answer = core.machine.query(stateMachine.value, query)

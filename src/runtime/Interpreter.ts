@@ -21,7 +21,7 @@ import { leaderOf, type ServerState } from "../raft/ServerState.ts"
 import type { Storage, StorageError } from "../storage/Storage.ts"
 import type { Transport } from "../transport/Transport.ts"
 import * as Succession from "../raft/Succession.ts"
-import { Meanwhile } from "./Meanwhile.ts"
+import { Meanwhile, type TakeStep } from "./Meanwhile.ts"
 import { Mailbox, type MailboxLimits } from "./Mailbox.ts"
 import * as Notices from "./Notices.ts"
 import { divergedMessage } from "./Refusals.ts"
@@ -133,7 +133,12 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
           const isDurable = Durability.showsWhatIsDurable(effect, after)
           if (isDurable) show(step)
           for (const answer of answers) reply(answer)
-          if (isDurable && isWorking) meanwhile.begin(durableIn(effect, after))
+          if (isDurable && isWorking) {
+            const durable = durableIn(effect, after)
+            const { commitIndex, lastApplied } = after.stateMachine
+            if (lastApplied < commitIndex) takeMeanwhile([{ _tag: "DeadlineReached", at: now() }], durable)
+            meanwhile.begin(durable)
+          }
           yield* Fiber.join(writing)
           if (meanwhile.defect !== undefined) return yield* Effect.die(meanwhile.defect)
           isWritten = true
@@ -175,7 +180,7 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     flush(transport, outgoing)
   })
 
-  const meanwhile = new Meanwhile<Q, S>(mailbox, (events, durable) => {
+  const takeMeanwhile: TakeStep<Q, S> = (events, durable) => {
     const before = state
     const taken = Overtaking.attempt(replica, before, events, durable)
     if (taken === undefined) return false
@@ -189,7 +194,8 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     show({ before, after, effects })
     for (const effect of effects) if (effect._tag === "Reply") reply(effect)
     return true
-  })
+  }
+  const meanwhile = new Meanwhile<Q, S>(mailbox, takeMeanwhile)
   const endMeanwhile = Effect.sync(() => meanwhile.end())
 
   const reply = ({ request, outcome }: Reply<R, A>): void => {

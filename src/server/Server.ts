@@ -240,6 +240,7 @@ const whyNot = (
 const raftOptions = (options: ServerOptions): Partial<Options> => ({
   heartbeatMillis: options.heartbeatMillis,
   electionTimeoutMillis: options.electionTimeoutMillis,
+  appliesLater: true,
   ...(options.snapshotLogBytes === undefined ? {} : { snapshotLogBytes: options.snapshotLogBytes }),
   ...(options.snapshotLogEntries === undefined ? {} : { snapshotLogEntries: options.snapshotLogEntries }),
   ...(options.lease === undefined ? {} : { leaseReads: true }),

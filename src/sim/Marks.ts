@@ -39,6 +39,7 @@ export const worldMarks = [
   "a client gave up",
   "acknowledgements heard while the disk works",
   "a commit while the disk works",
+  "applied while the disk works",
   "a program replaced by a later one",
   "a removed replica loses its disk"
 ] as const

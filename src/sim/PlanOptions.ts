@@ -21,6 +21,7 @@ export const drawOptions = (random: Random, snapshots: Random): Options => {
     firstElectionMillis: 0,
     voteRetryMillis: Number.POSITIVE_INFINITY,
     lazyFollowers: false,
+    appliesLater: random.chance(0.5),
     appendPatienceMillis: electionTimeoutMillis / 10,
     heartbeatMillis: electionTimeoutMillis / random.pick([3, 5, 10]),
     maxAppendEntries: random.pick([1, 2, 3, 4, 64]),

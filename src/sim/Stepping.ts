@@ -50,7 +50,7 @@ const happen = (world: World, what: Happening): void => {
         from: world.hosts[what.from]!.id,
         message: what.message
       })
-      return Meanwhile.hear(world, world.hosts[what.to]!, { take, show, carryOut: carryOutOne })
+      return Meanwhile.hear(world, world.hosts[what.to]!, stepping)
     case "Wake":
       return onWake(world, world.hosts[what.host]!)
     case "Continue": {
@@ -133,7 +133,8 @@ const reduce = (world: World, host: Host, before: State, events: ReadonlyArray<A
     checkDisturbed(world.oracle.standings.committed.configuration, host.id, events)
   // What comes behind it may bring another deadline, which has passed as well.
   const told = events.at(-1)?._tag === "DeadlineReached"
-  const goesOn = after.stateMachine.lastApplied > before.stateMachine.lastApplied
+  const { log, lastApplied } = before.stateMachine
+  const goesOn = after.stateMachine.lastApplied > lastApplied || after.stateMachine.log !== log
   require(!told ||
     goesOn ||
     Worlds.replicaOf(world, host).nextDeadline(after) > events[0]!.at, "a deadline that passed moves on", () =>
@@ -177,6 +178,7 @@ const carryOut = (world: World, host: Host): void => {
           host.syncing = true
           // While its disk works, whatever was on it before may be seen.
           if (host.state !== undefined && Durability.showsWhatIsDurable(effect, host.state)) show(world, host)
+          if (millis > 0) Meanwhile.apply(world, host, stepping)
           if (millis > 0) return later(world, host, world.now + millis)
         }
         if (syncFails(world)) return failedSync(world, host)
@@ -217,6 +219,8 @@ const carryOutOne = (world: World, host: Host, effect: Host["effects"][number]):
       return tell(world, host, effect)
   }
 }
+
+const stepping: Meanwhile.Stepping = { take, show, carryOut: carryOutOne }
 
 const tell = (world: World, host: Host, effect: Host["effects"][number]): void => {
   const at = Hosts.localTime(host, world.now)
