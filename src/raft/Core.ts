@@ -9,6 +9,7 @@ import type { Message, Request } from "./Message.ts"
 import type { Options } from "./Options.ts"
 import type { RaftEffect } from "./RaftEffect.ts"
 import type { Ask, Read } from "./Reads.ts"
+import type { StateMachine } from "./StateMachine.ts"
 
 export interface Core<S, C, R, Q, A> {
   readonly machine: Machine<S, C, R, Q, A>
@@ -21,8 +22,8 @@ export interface Core<S, C, R, Q, A> {
  * one append to the log, one message to the leader, one round.
  */
 export interface Batch<C, Q, R, A> {
-  /** The log as it was before. */
-  readonly log: unknown
+  /** What there was before. */
+  readonly before: StateMachine<unknown, C>
   /** What a state becomes only `seal` says. */
   readonly said: Array<RaftEffect<C, R, A, never>>
   readonly commands: Array<Request<C>>
@@ -38,8 +39,8 @@ export interface AmendmentRequest {
   readonly amendment: Amendment
 }
 
-export const batch = <C, Q, R, A>(log: unknown): Batch<C, Q, R, A> => ({
-  log,
+export const batch = <C, Q, R, A>(before: StateMachine<unknown, C>): Batch<C, Q, R, A> => ({
+  before,
   said: [],
   commands: [],
   reads: [],

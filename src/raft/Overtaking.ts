@@ -1,6 +1,7 @@
 /**
- * What a leader may do while its disk works: hear acknowledgements, and draw the consequences. They commit what was logged before,
- * whose clients would else wait for a `Persist` that is not theirs.
+ * What a replica may do while its disk works. A leader hears acknowledgements: they commit what was logged before, whose clients
+ * would else wait for a `Persist` that is not theirs. And leader and follower apply what the step that is being written has left
+ * for later (`appliesLater`), which is all that the news of a deadline leads to then.
  *
  * It rests on nothing that is being written. A leader counts its own log to the end (see Proposing), which is true of the disk only
  * when that is done; so a step that commits what is still on its way there is not taken, and neither is one that has anything to
@@ -17,7 +18,10 @@ export const mayOvertake = (event: RaftEvent<unknown, unknown, unknown>): boolea
   event._tag === "MessageReceived" &&
   (event.message._tag === "AppendEntriesReply" || event.message._tag === "HeartbeatReply")
 
-/** The step, if it may be taken while the log behind `durable` is being written; its effects wait for nothing. */
+/**
+ * The step for acknowledgements, or for the news that time has passed, if it may be taken while the log behind `durable` is being written; its
+ * effects wait for nothing.
+ */
 export const attempt = <S, C, R, Q, A>(
   { reduceAll }: Pick<Replica<S, C, R, Q, A>, "reduceAll">,
   before: ServerState<S, C, Q>,

@@ -80,7 +80,7 @@ export const make = <S, C, R, Q, A>(
   const reduceAll: Replica<S, C, R, Q, A>["reduceAll"] = (before, events) => {
     const last = events.at(-1)
     if (last === undefined) return [before, []]
-    const batch = newBatch<C, Q, R, A>(before.stateMachine.log)
+    const batch = newBatch<C, Q, R, A>(before.stateMachine)
     let state = before
     for (const event of events) state = decide(core, state, event, batch)
     state = settle(core, state, last.at, batch)

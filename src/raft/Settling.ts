@@ -28,6 +28,7 @@ import {
 } from "./ServerState.ts"
 import * as Snapshotting from "./Snapshotting.ts"
 import * as StateMachines from "./StateMachine.ts"
+import type { StateMachine } from "./StateMachine.ts"
 import * as Succession from "./Succession.ts"
 import * as Transferring from "./Transferring.ts"
 
@@ -269,13 +270,19 @@ const answerRounds = <S, C, R, Q, A>(
   return { ...state, progress, reads: { ...state.reads, known } }
 }
 
+/** Entries were logged, and none of them is committed. What was left once is not left again: it would wait for ever where more comes always. */
+const mayApplyLater = <S, C>(after: StateMachine<S, C>, before: StateMachine<unknown, C>): boolean =>
+  after.log !== before.log &&
+  after.commitIndex <= Logs.lastIndex(before.log) &&
+  before.lastApplied === before.commitIndex
+
 /** Applies what is committed, and answers whoever waited for it here. */
 const applyAll = <S, C, R, Q, A>(
   core: Core<S, C, R, Q, A>,
   state: ServerState<S, C, Q>,
   batch: Batch<C, Q, R, A>
 ): ServerState<S, C, Q> => {
-  const waits = core.options.appliesLater && state.stateMachine.log !== batch.log
+  const waits = core.options.appliesLater && mayApplyLater(state.stateMachine, batch.before)
   const stateMachine = waits
     ? state.stateMachine
     : StateMachines.apply<S, C, R>(

@@ -103,7 +103,7 @@ export class TestCluster {
         joined: !this.founders.includes(id),
         onCarriedOut: (step) => this.options.onCarriedOut?.(id, step),
         ...(this.options.addresses === undefined ? {} : { addresses: this.options.addresses }),
-        ...(raft === undefined ? {} : { raft }),
+        raft: { appliesLater: true, ...raft },
         ...(limits === undefined ? {} : { limits }),
         ...(requestTimeoutMillis === undefined ? {} : { requestTimeoutMillis })
       }).pipe(Effect.provide(around), Random.withSeed(seedOf(this.ids.indexOf(id))))
