@@ -2,6 +2,8 @@
  * The consequences of a batch, drawn once: commands are logged or forwarded, what a majority
  * holds is committed, what is committed is applied and answered, followers are supplied.
  * Doing it once is what makes k waiting events cost one append and one message per peer.
+ *
+ * Long because: the order in which consequences are drawn is the rule, and is read as one.
  */
 import * as Amending from "./Amending.ts"
 import * as Configurations from "./Configuration.ts"

@@ -1,6 +1,8 @@
 /**
  * What happens to a world, one thing at a time. Here a host does what the runtime will do:
  * take some of what waits, reduce it, carry out the effects from left to right.
+ *
+ * Long because: a step, its effects and all that may cut it short are read beside each other.
  */
 import * as Durability from "../raft/Durability.ts"
 import { Instant } from "../raft/LogEntry.ts"

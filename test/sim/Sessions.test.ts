@@ -12,7 +12,7 @@ type Machine = typeof machine
 const run = (seed: number, tried: Machine = machine): Simulation.Outcome =>
   Simulation.run({ seed, subject: erase({ ...subject, machine: tried }) })
 
-const seeds = 60
+const seeds = 100
 
 describe("commands that are sent again at any replica", () => {
   it(`take effect once, seeds 1 to ${seeds}`, () => {
