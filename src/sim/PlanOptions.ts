@@ -21,7 +21,6 @@ export const drawOptions = (random: Random, snapshots: Random): Options => {
     firstElectionMillis: 0,
     voteRetryMillis: Number.POSITIVE_INFINITY,
     lazyFollowers: false,
-    appliesLater: random.chance(0.5),
     appendPatienceMillis: electionTimeoutMillis / 10,
     heartbeatMillis: electionTimeoutMillis / random.pick([3, 5, 10]),
     maxAppendEntries: random.pick([1, 2, 3, 4, 64]),
@@ -40,7 +39,8 @@ export const drawOptions = (random: Random, snapshots: Random): Options => {
     snapshotPatienceMillis: electionTimeoutMillis * snapshots.pick([0.3, 0.3, 1, 1, 3, 10]),
     heartbeatBesideBytes: snapshots.pick([1, 100, 64 * 1024]),
     leaseReads: false,
-    maxClockDrift: 0.05
+    maxClockDrift: 0.05,
+    appliesLater: snapshots.chance(0.5)
   }
 }
 
