@@ -4,8 +4,9 @@
  * turns are taken, and in a busy cluster every append is somebody's heartbeat too.
  *
  * A follower that has not answered in time is not counted on: another is asked in its place, and itself again later and
- * later; and where answers often fail to come, as many more are asked as that makes necessary. That changes how soon something is known and by whom, never what is known: which of its followers a leader
- * speaks to, and how often, is its own business (§5.3).
+ * later; and where answers often fail to come, as many more are asked as that makes necessary. That changes how soon
+ * something is known and by whom, never what is known: which of its followers a leader speaks to, and how often, is its own
+ * business (§5.3).
  */
 import * as Configurations from "./Configuration.ts"
 import * as Logs from "./Log.ts"

@@ -7,8 +7,8 @@
  * when that is done; so a step that commits what is still on its way there is not taken, and neither is one that has anything to
  * write or to say beside appends and answers. Reducing is pure: what is not taken has not happened, and happens later.
  */
-import type { Index } from "./LogEntry.ts"
-import type { RaftEffect } from "./RaftEffect.ts"
+import { showsWhatIsDurable } from "./Durability.ts"
+import type { Persist, RaftEffect } from "./RaftEffect.ts"
 import type { RaftEvent } from "./RaftEvent.ts"
 import type { Replica } from "./Replica.ts"
 import type { ServerState } from "./ServerState.ts"
@@ -18,22 +18,19 @@ export const mayOvertake = (event: RaftEvent<unknown, unknown, unknown>): boolea
   event._tag === "MessageReceived" &&
   (event.message._tag === "AppendEntriesReply" || event.message._tag === "HeartbeatReply")
 
-/**
- * The step for acknowledgements, or for the news that time has passed, if it may be taken while the log behind `durable` is being written; its
- * effects wait for nothing.
- */
+/** The step for acknowledgements, or for the news that time has passed, if it may be taken while `writing` is; its effects wait for nothing. */
 export const attempt = <S, C, R, Q, A>(
   { reduceAll }: Pick<Replica<S, C, R, Q, A>, "reduceAll">,
   before: ServerState<S, C, Q>,
   events: ReadonlyArray<RaftEvent<C, Q, S>>,
-  durable: Index
+  writing: Persist<C>
 ): readonly [ServerState<S, C, Q>, ReadonlyArray<RaftEffect<C, R, A, S>>] | undefined => {
   if (!events.every((event) => mayOvertake(event) || event._tag === "DeadlineReached")) return undefined
   if (before._tag !== "Leader" && (before._tag !== "Follower" || events.some(mayOvertake))) return undefined
   const [after, effects] = reduceAll(before, events)
   const isSameReign = after._tag === before._tag && after.currentTerm === before.currentTerm
-  const isCommitDurable = after.stateMachine.commitIndex <= durable
-  return isSameReign && isCommitDurable && effects.every(waitsForNothing) ? [after, effects] : undefined
+  const isTaken = isSameReign && showsWhatIsDurable(writing, after) && effects.every(waitsForNothing)
+  return isTaken ? [after, effects] : undefined
 }
 
 const waitsForNothing = <C, R, A, S>(effect: RaftEffect<C, R, A, S>): boolean =>

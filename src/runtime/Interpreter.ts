@@ -10,11 +10,10 @@
 import { Clock, Effect, Fiber } from "effect"
 import type { StateCodec } from "../codec/StateCodec.ts"
 import * as Durability from "../raft/Durability.ts"
-import * as Logs from "../raft/Log.ts"
-import { Index, Instant, type ReplicaId } from "../raft/LogEntry.ts"
+import { Instant, type ReplicaId } from "../raft/LogEntry.ts"
 import type { Message } from "../raft/Message.ts"
 import * as Overtaking from "../raft/Overtaking.ts"
-import type { Persist, RaftEffect } from "../raft/RaftEffect.ts"
+import type { RaftEffect } from "../raft/RaftEffect.ts"
 import type { RaftEvent } from "../raft/RaftEvent.ts"
 import type { Replica } from "../raft/Replica.ts"
 import { leaderOf, type ServerState } from "../raft/ServerState.ts"
@@ -134,10 +133,9 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
           if (isDurable) show(step)
           for (const answer of answers) reply(answer)
           if (isDurable && isWorking) {
-            const durable = durableIn(effect, after)
             const { commitIndex, lastApplied } = after.stateMachine
-            if (lastApplied < commitIndex) takeMeanwhile([{ _tag: "DeadlineReached", at: now() }], durable)
-            meanwhile.begin(durable)
+            if (lastApplied < commitIndex) takeMeanwhile([{ _tag: "DeadlineReached", at: now() }], effect)
+            meanwhile.begin(effect)
           }
           yield* Fiber.join(writing)
           if (meanwhile.defect !== undefined) return yield* Effect.die(meanwhile.defect)
@@ -180,9 +178,9 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     flush(transport, outgoing)
   })
 
-  const takeMeanwhile: TakeStep<Q, S> = (events, durable) => {
+  const takeMeanwhile: TakeStep<Q, S> = (events, writing) => {
     const before = state
-    const taken = Overtaking.attempt(replica, before, events, durable)
+    const taken = Overtaking.attempt(replica, before, events, writing)
     if (taken === undefined) return false
     const [after, effects] = taken
     // To tell of it is the loop's business.
@@ -252,10 +250,6 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
 })
 
 type Reply<R, A> = Extract<RaftEffect<Bytes, R, A>, { readonly _tag: "Reply" }>
-
-/** Up to where the log was on the disk before this began to be written, which adds to it. */
-const durableIn = <S, Q>({ log }: Persist<Bytes>, { stateMachine }: ServerState<S, Bytes, Q>): Index =>
-  log === undefined ? Logs.lastIndex(stateMachine.log) : Index(log.from - 1)
 
 const gather = (
   outgoing: Map<ReplicaId, Array<Message<Bytes>>>,

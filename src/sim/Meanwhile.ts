@@ -1,7 +1,5 @@
 /** What a host does while its disk works, as the runtime does (see raft/Overtaking): acknowledgements are heard at once, as far as they may be. */
-import * as Durability from "../raft/Durability.ts"
-import * as Logs from "../raft/Log.ts"
-import { Index, Instant } from "../raft/LogEntry.ts"
+import { Instant } from "../raft/LogEntry.ts"
 import * as Overtaking from "../raft/Overtaking.ts"
 import type { Arrival, Host } from "./Host.ts"
 import * as Hosts from "./Host.ts"
@@ -44,9 +42,7 @@ const take = (world: World, host: Host, stepping: Stepping, events: ReadonlyArra
   const { state: before, effects, carried } = host
   const writing = effects[carried]
   if (before === undefined || !host.syncing || writing?._tag !== "Persist" || host.frozenUntil > world.now) return false
-  if (!Durability.showsWhatIsDurable(writing, before)) return false
-  const durable = writing.log === undefined ? Logs.lastIndex(before.stateMachine.log) : Index(writing.log.from - 1)
-  const taken = Overtaking.attempt(Worlds.replicaOf(world, host), before, events, durable)
+  const taken = Overtaking.attempt(Worlds.replicaOf(world, host), before, events, writing)
   if (taken === undefined) return false
   const [after, said] = taken
   stepping.take(world, host, { before, after, events, effects: said })

@@ -151,12 +151,16 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
   mutant(
     "a leader counts what its disk has not got, when acknowledgements overtake it",
     ["own, thesis §10.2.1", "I6"],
-    ["Overtaking.ts", "after.stateMachine.commitIndex <= durable", "durable >= 0"]
+    ["Overtaking.ts", "isSameReign && showsWhatIsDurable(writing, after) &&", "isSameReign &&"]
   ),
   mutant(
     "what must be stored is lost when it overtakes what is being stored",
     ["own", "I10"],
-    ["Overtaking.ts", "isCommitDurable && effects.every(waitsForNothing)", "isCommitDurable"]
+    [
+      "Overtaking.ts",
+      "showsWhatIsDurable(writing, after) && effects.every(waitsForNothing)",
+      "showsWhatIsDurable(writing, after)"
+    ]
   ),
   mutant(
     "a leader speaks before its term is stored",

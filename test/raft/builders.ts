@@ -366,13 +366,15 @@ export const persist = (
   hardState: { readonly term: number; readonly votedFor: ReplicaId | undefined } | undefined,
   log?: { readonly from: number; readonly entries: ReadonlyArray<LogEntry<string>> },
   more: { readonly admitted?: boolean; readonly base?: LogPosition } = {}
-): RaftEffect => ({
+): Effects.Persist<string> => ({
   _tag: "Persist",
   hardState: hardState && { currentTerm: Term(hardState.term), votedFor: hardState.votedFor },
   admitted: more.admitted,
   base: more.base,
   log: log && { from: Index(log.from), entries: log.entries }
 })
+/** A record that only lengthens the log: what is on its way to the disk begins at `index`. */
+export const recordFrom = (index: number): Effects.Persist<string> => persist(undefined, { from: index, entries: [] })
 export const reply = (sequence: number, outcome: Effects.Outcome<number, string>): RaftEffect => ({
   _tag: "Reply",
   request: request(sequence),

@@ -1,6 +1,5 @@
 /** With `appliesLater` a step that logs entries leaves what was committed before to the next step, which may be taken while the disk works. */
 import { describe, expect, test } from "vitest"
-import { Index } from "../../../src/raft/LogEntry.ts"
 import * as Overtaking from "../../../src/raft/Overtaking.ts"
 import {
   A,
@@ -19,6 +18,7 @@ import {
   position,
   type RaftEffect,
   received,
+  recordFrom,
   request,
   type ServerState,
   step,
@@ -36,7 +36,7 @@ describe("a step that logs entries", () => {
     expect(indexes(second)).toEqual([2, 1])
     expect(effects.filter(isAnswer)).toEqual([])
     expect(by.nextDeadline(second)).toBe(0)
-    const taken = Overtaking.attempt(by, second, [deadline(now)], Index(2))
+    const taken = Overtaking.attempt(by, second, [deadline(now)], recordFrom(3))
     expect(taken?.[1]).toEqual([applied(1, 2)])
     expect(indexes(taken![0])).toEqual([2, 2])
   })
@@ -47,7 +47,7 @@ describe("a step that logs entries", () => {
     const [next, effects] = step(before, received(B, append(2, position(2, 2), [entry(3, 2)], { commit: 2 })), by)
     expect(indexes(next)).toEqual([2, before.stateMachine.lastApplied])
     expect(effects.filter(isAnswer)).toEqual([])
-    expect(Overtaking.attempt(by, next, [deadline(now)], Index(2))?.[1]).toEqual([applied(1, 2)])
+    expect(Overtaking.attempt(by, next, [deadline(now)], recordFrom(3))?.[1]).toEqual([applied(1, 2)])
   })
 
   test("leaves nothing a second time, however much comes", () => {
@@ -71,5 +71,5 @@ test("a step that logs nothing applies at once", () => {
 
 test("a follower whose time is over does not stand for election while its disk works", () => {
   const state = follower({ term: 2, leader: B, log: [entry(1, 2)], commit: 1 })
-  expect(Overtaking.attempt(by, state, [deadline(state.electionDeadline)], Index(1))).toBeUndefined()
+  expect(Overtaking.attempt(by, state, [deadline(state.electionDeadline)], recordFrom(2))).toBeUndefined()
 })

@@ -1,6 +1,5 @@
 /** What a leader does while its disk works on its last step: it hears acknowledgements, as far as they rest on nothing of that. */
 import { describe, expect, test } from "vitest"
-import { Index } from "../../../src/raft/LogEntry.ts"
 import * as Overtaking from "../../../src/raft/Overtaking.ts"
 import {
   applied,
@@ -13,6 +12,7 @@ import {
   queried,
   append,
   received,
+  recordFrom,
   step,
   submitted
 } from "../builders.ts"
@@ -24,12 +24,12 @@ const writing = () => {
   const [second] = step(first, submitted(2, "y"))
   return second
 }
-const durable = Index(2)
+const disk = recordFrom(3)
 
 describe("while its disk works, a leader", () => {
   test("commits and answers what was on it before", () => {
     const before = writing()
-    const taken = Overtaking.attempt(replica, before, [received(B, matched(2, 2))], durable)
+    const taken = Overtaking.attempt(replica, before, [received(B, matched(2, 2))], disk)
     expect(taken?.[0].stateMachine).toMatchObject({ commitIndex: 2, lastApplied: 2 })
     expect(taken?.[1].filter(({ _tag }) => _tag === "Reply")).toEqual([applied(1, 2)])
     expect(taken?.[1].filter(({ _tag }) => _tag === "Persist")).toEqual([])
@@ -37,12 +37,12 @@ describe("while its disk works, a leader", () => {
 
   test("does not commit what is still on its way there, however many others have it", () => {
     const events = [received(B, matched(2, 3)), received(C, matched(2, 3))]
-    expect(Overtaking.attempt(replica, writing(), events, durable)).toBeUndefined()
-    expect(Overtaking.attempt(replica, writing(), events, Index(3))?.[0].stateMachine.commitIndex).toBe(3)
+    expect(Overtaking.attempt(replica, writing(), events, disk)).toBeUndefined()
+    expect(Overtaking.attempt(replica, writing(), events, recordFrom(4))?.[0].stateMachine.commitIndex).toBe(3)
   })
 
   test("hears nothing of a later term, which must be written", () => {
-    expect(Overtaking.attempt(replica, writing(), [received(B, matched(3, 2))], durable)).toBeUndefined()
+    expect(Overtaking.attempt(replica, writing(), [received(B, matched(3, 2))], disk)).toBeUndefined()
   })
 
   test.each([
@@ -51,12 +51,12 @@ describe("while its disk works, a leader", () => {
     ["an append", received(B, append(2, position(1, 2), [], { commit: 1 }))]
   ])("lets %s wait", (_, event) => {
     expect(Overtaking.mayOvertake(event)).toBe(false)
-    expect(Overtaking.attempt(replica, writing(), [event], durable)).toBeUndefined()
+    expect(Overtaking.attempt(replica, writing(), [event], disk)).toBeUndefined()
   })
 })
 
 test("a follower hears nothing while its disk works", () => {
   const [follower] = step(leader({ term: 2, log: [2] }), received(B, append(3, position(1, 2), [], { commit: 1 })))
   expect(follower._tag).toBe("Follower")
-  expect(Overtaking.attempt(replica, follower, [received(B, matched(3, 1))], durable)).toBeUndefined()
+  expect(Overtaking.attempt(replica, follower, [received(B, matched(3, 1))], disk)).toBeUndefined()
 })
