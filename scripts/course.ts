@@ -9,7 +9,7 @@ import { setTimeout } from "node:timers/promises"
 import { parseArgs } from "node:util"
 import { Result } from "effect"
 import type { Configuration } from "../src/sim/course/Configuration.ts"
-import type { Start } from "../src/sim/course/Subject.ts"
+import type { Start } from "../src/course/Replica.ts"
 import * as Summary from "../src/sim/course/Summary.ts"
 import type { Verdict } from "../src/sim/course/Verdict.ts"
 import * as VirtualRun from "../src/sim/course/VirtualRun.ts"
@@ -109,7 +109,7 @@ const program = [values.replica ?? fileURLToPath(new URL("3700kvstore", import.m
 
 const load = async (): Promise<Start> => {
   const loaded = (await import(pathToFileURL(resolve(module)).href)) as { readonly create?: Start }
-  return loaded.create ?? misused(`${module} must export \`create\`; see src/sim/course/Subject.ts`)
+  return loaded.create ?? misused(`${module} must export \`create\`; see src/course/Replica.ts`)
 }
 
 const describe = ({ configuration, seed, correct, checks, tally }: Verdict): ReadonlyArray<string> =>

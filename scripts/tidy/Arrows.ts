@@ -38,6 +38,9 @@ const typesOfMachine: Door = { kind: "types", valuesOf: ["src/raft/LogEntry.ts",
 /** A snapshot walks those who are remembered, and takes them in again. */
 const rosters: Door = { kind: "types", valuesOf: ["src/sessions/Roster.ts", "src/sessions/Session.ts"] }
 
+/** The course's network, which the simulator plays, and the replicas in it agree on what a message is, and on what a replica does. */
+const courseMessages: Door = { kind: "types", valuesOf: ["src/course/CourseMessage.ts"] }
+
 const arrows: Readonly<Record<string, Readonly<Record<string, Door>>>> = {
   raft: {},
   kv: { raft: raftTypes },
@@ -46,7 +49,7 @@ const arrows: Readonly<Record<string, Readonly<Record<string, Door>>>> = {
   storage: { raft: raftTypes, codec: all },
   transport: { raft: raftTypes, codec: all },
   runtime: { raft: all, codec: all, storage: all, transport: all },
-  sim: { raft: all, kv: all, sessions: all },
+  sim: { raft: all, kv: all, sessions: all, course: courseMessages },
   embed: { runtime: all, storage: all, transport: all, codec: all, raft: all, sim: all },
   maintenance: { raft: all, kv: valuesOfKv, codec: all, storage: all },
   server: { runtime: all, kv: all, sessions: all, codec: all, raft: raftTypes },

@@ -2,9 +2,10 @@
 import { Instant, type ReplicaId, type RequestId } from "../raft/LogEntry.ts"
 import type { RaftEvent } from "../raft/RaftEvent.ts"
 import { commandCodec, type State } from "./CourseMachine.ts"
+import type { CourseMessage } from "./CourseMessage.ts"
 import type { PolicyAction } from "./PolicyState.ts"
 import * as Wire from "./Wire.ts"
-import type { ClientRequest, CourseMessage, Envelope } from "./Wire.ts"
+import type { ClientRequest, Envelope } from "./Wire.ts"
 
 export type CourseEvent = RaftEvent<Uint8Array, string, State>
 

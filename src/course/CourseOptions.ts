@@ -7,7 +7,7 @@
 import type { Options } from "../raft/Options.ts"
 import * as Replica from "../raft/Replica.ts"
 import { CourseMachine } from "./CourseMachine.ts"
-import { maxDatagramBytes } from "./Wire.ts"
+import { maxDatagramBytes } from "./CourseMessage.ts"
 
 export const raftOptions: Partial<Options> = {
   // How long nobody leads after a leader has died: once to twice as long.

@@ -5,8 +5,7 @@
  */
 import * as NodeDatagramSocket from "@effect/platform-node/NodeDatagramSocket"
 import { Effect, Latch, Schema, type Scope } from "effect"
-import type { CourseMessage } from "./Wire.ts"
-import { maxDatagramBytes } from "./Wire.ts"
+import { type CourseMessage, maxDatagramBytes } from "./CourseMessage.ts"
 
 /** The socket cannot be used at all. */
 export class LinkError extends Schema.TaggedError<LinkError>()("LinkError", { message: Schema.String }) {}

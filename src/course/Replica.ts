@@ -10,15 +10,13 @@ import type { RaftEffect } from "../raft/RaftEffect.ts"
 import type { ServerState } from "../raft/ServerState.ts"
 import { actOf, type CourseEvent } from "./Acting.ts"
 import type { State } from "./CourseMachine.ts"
+import type { CourseMessage } from "./CourseMessage.ts"
 import { makeReplica, startsAdmitted } from "./CourseOptions.ts"
 import { observe, standingOf } from "./Observation.ts"
 import * as PeerPayload from "./PeerPayload.ts"
 import * as Policy from "./Policy.ts"
 import * as PolicyStates from "./PolicyState.ts"
 import * as Wire from "./Wire.ts"
-import type { CourseMessage } from "./Wire.ts"
-
-export type { CourseMessage } from "./Wire.ts"
 
 /** What one step gives. */
 export interface Step {
@@ -43,11 +41,13 @@ export interface CourseOptions {
   readonly now: number
 }
 
+export type Start = (options: CourseOptions) => { readonly replica: CourseReplica; readonly step: Step }
+
 type Effect = RaftEffect<Uint8Array, void, string, State>
 
 const incarnation = 1
 
-export const create = (options: CourseOptions): { readonly replica: CourseReplica; readonly step: Step } => {
+export const create: Start = (options) => {
   const id = ReplicaId(options.id)
   const raft = makeReplica()
   let state: ServerState<State, Uint8Array, string> = raft.init({

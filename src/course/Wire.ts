@@ -4,24 +4,7 @@
  * by a tag, so that it can be counted, and changes nothing.
  */
 import { ReplicaId } from "../raft/LogEntry.ts"
-
-/** Everybody else; and, as a leader, nobody that is known. */
-export const everybody = "FFFF"
-
-/** The largest payload of a datagram over IPv4. */
-export const maxDatagramBytes = 65_507
-
-/** An object as it is sent. All further fields are plain JSON values. */
-export interface CourseMessage {
-  readonly src: string
-  readonly dst: string
-  readonly leader: string
-  readonly type: string
-  readonly MID?: string
-  readonly key?: string
-  readonly value?: string
-  readonly [field: string]: unknown
-}
+import { type CourseMessage, everybody, isId, nobody } from "./CourseMessage.ts"
 
 /** What a client wants. On any answer it believes the answer's leader. */
 export type ClientRequest = {
@@ -59,7 +42,7 @@ export const parse = (bytes: Uint8Array): Arrived => {
 export const read = (object: unknown): Arrived => {
   if (typeof object !== "object" || object === null) return unknown("a datagram must be one JSON object")
   const { src, type, MID: mid, key, value, raft, commit } = object as Partial<Record<string, unknown>>
-  if (typeof src !== "string" || !isId(src)) return unknown("`src` must be 4 hexadecimal digits")
+  if (!isId(src)) return unknown("`src` must be 4 hexadecimal digits")
   if (type === "raft") {
     const isSound = (raft === undefined || typeof raft === "string") && Number.isSafeInteger(commit)
     return isSound
@@ -81,14 +64,12 @@ export const read = (object: unknown): Arrived => {
 /** In the worst case every unit of text takes six bytes (an escape); a put must fit into one append. */
 export const maxPutLength = 4096
 
-const isId = (text: string): boolean => /^[0-9a-fA-F]{4}$/.test(text)
-
 export interface Envelope {
   readonly id: string
   readonly leader: string | undefined
 }
 
-const addressed = ({ id, leader }: Envelope, dst: string) => ({ src: id, dst, leader: leader ?? everybody })
+const addressed = ({ id, leader }: Envelope, dst: string) => ({ src: id, dst, leader: leader ?? nobody })
 
 /** The first message of all: the network learns from it where this replica is. */
 export const hello = (id: string): CourseMessage => ({

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest"
 import { commandCodec } from "../../src/course/CourseMachine.ts"
 import * as PeerPayload from "../../src/course/PeerPayload.ts"
 import { raftOptions } from "../../src/course/CourseOptions.ts"
+import { maxDatagramBytes } from "../../src/course/CourseMessage.ts"
 import * as Wire from "../../src/course/Wire.ts"
 import { ClusterTime, Index, origin, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
 import type { Message } from "../../src/raft/Message.ts"
@@ -43,7 +44,7 @@ describe("messages", () => {
     const payloads = PeerPayload.encode(Array.from({ length: 5 }, () => large))
     expect(payloads.length).toBeGreaterThan(1)
     expect(payloads.flatMap(PeerPayload.decode).length).toBe(5)
-    for (const payload of payloads) expect(bytesOf(payload)).toBeLessThanOrEqual(Wire.maxDatagramBytes)
+    for (const payload of payloads) expect(bytesOf(payload)).toBeLessThanOrEqual(maxDatagramBytes)
   })
 
   test("the largest append that the options allow fits into one", () => {

@@ -1,7 +1,7 @@
 /** A few replicas in virtual time, over a network that delivers at once. */
 import { describe, expect, test } from "vitest"
 import * as Replica from "../../src/course/Replica.ts"
-import type { CourseMessage } from "../../src/course/Wire.ts"
+import type { CourseMessage } from "../../src/course/CourseMessage.ts"
 
 const ids = ["0000", "0001", "0002"]
 

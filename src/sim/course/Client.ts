@@ -4,7 +4,8 @@
  * of the last put that it got an `ok` for, at the moment when the answer arrives.
  */
 import type { Random } from "../Random.ts"
-import { nobody, type CourseMessage, shown } from "./CourseMessage.ts"
+import { type CourseMessage, nobody } from "../../course/CourseMessage.ts"
+import { shown } from "./CourseMessage.ts"
 
 export interface Client {
   readonly id: string

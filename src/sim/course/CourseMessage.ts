@@ -1,28 +1,5 @@
-/**
- * What the course's network carries: one JSON object to a datagram. The network reads four
- * fields of every message, and six of what clients and replicas say to each other; all others
- * are between replicas.
- */
-export interface CourseMessage {
-  readonly src: string
-  readonly dst: string
-  /** Who the sender takes for the leader; `nobody` when it knows none. */
-  readonly leader: string
-  readonly type: string
-  readonly MID?: string
-  readonly key?: string
-  readonly value?: string
-  readonly [field: string]: unknown
-}
-
-/** As `dst` all other replicas, as `leader` none that is known. */
-export const everyone = "FFFF"
-export const nobody = everyone
-
-/** The least that a datagram must be able to hold, and the most that it can. */
-export const maximumDatagramBytes = 65_507
-
-const isId = (value: unknown): value is string => typeof value === "string" && /^[0-9A-Fa-f]{4}$/.test(value)
+/** Messages as the course's network judges them: whatever is none is the fault of whoever sent it. */
+import { type CourseMessage, isId } from "../../course/CourseMessage.ts"
 
 /** The message, or why it is none. */
 export const parse = (text: string): CourseMessage | string => {

@@ -8,7 +8,8 @@
 import * as Random from "../Random.ts"
 import * as Client from "./Client.ts"
 import { type Configuration, type Disturbance, runMillis } from "./Configuration.ts"
-import { type CourseMessage, everyone, nobody, shown } from "./CourseMessage.ts"
+import { type CourseMessage, everybody, nobody } from "../../course/CourseMessage.ts"
+import { shown } from "./CourseMessage.ts"
 import * as Tally from "./Tally.ts"
 
 type Standing =
@@ -136,7 +137,7 @@ export const receive = (
   if (standing !== "running") return complain(`${from} spoke before its hello: ${shown(message)}`)
   network.leader = message.leader
   Tally.name(tally, message.leader)
-  if (message.dst === everyone) {
+  if (message.dst === everybody) {
     return [...network.replicas.keys()].filter((id) => id !== from).flatMap((id) => carry(network, id, message))
   }
   if (network.replicas.has(message.dst)) return carry(network, message.dst, message)

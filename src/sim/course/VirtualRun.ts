@@ -2,12 +2,13 @@
  * A whole run in virtual time. As in reality a replica's message takes one hop to the network and one from there to
  * its recipient; hops of one replica overtake each other in neither direction. What a replica computes takes no time.
  */
+import type { CourseMessage } from "../../course/CourseMessage.ts"
+import type { CourseReplica, Start, Step } from "../../course/Replica.ts"
 import * as Agenda from "../Agenda.ts"
 import * as Random from "../Random.ts"
 import type { Configuration } from "./Configuration.ts"
-import { type CourseMessage, shown, validate } from "./CourseMessage.ts"
+import { shown, validate } from "./CourseMessage.ts"
 import * as Network from "./Network.ts"
-import type { Start, Step, Subject } from "./Subject.ts"
 import * as Verdict from "./Verdict.ts"
 
 export interface Options {
@@ -27,7 +28,7 @@ type Happening =
   | { readonly _tag: "Due"; readonly id: string }
 
 interface Running {
-  replica: Subject | undefined
+  replica: CourseReplica | undefined
   deadline: number
   /** When the last message in each direction is through. */
   outAt: number

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import type { CourseMessage } from "../../../src/sim/course/CourseMessage.ts"
+import type { CourseMessage } from "../../../src/course/CourseMessage.ts"
 import * as Network from "../../../src/sim/course/Network.ts"
 import { small } from "./Configurations.ts"
 

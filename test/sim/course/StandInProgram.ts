@@ -3,8 +3,8 @@
  * time: "stubborn" ignores SIGTERM, and "no JSON" sends what is none.
  */
 import { createSocket } from "node:dgram"
-import type { CourseMessage } from "../../../src/sim/course/CourseMessage.ts"
-import type { Step } from "../../../src/sim/course/Subject.ts"
+import type { CourseMessage } from "../../../src/course/CourseMessage.ts"
+import type { Step } from "../../../src/course/Replica.ts"
 import { type Flaw, withFlaw } from "./StandIns.ts"
 
 const [flaw, port, id, ...peers] = process.argv.slice(2) as [string, string, string, ...Array<string>]

@@ -2,8 +2,8 @@
  * Replicas for tests of the course's simulator. The honest one is no store to use: the replica with the least id keeps
  * everything in its memory and tells the others, and nothing is elected. Each of the wrong ones breaks one rule.
  */
-import type { CourseMessage } from "../../../src/sim/course/CourseMessage.ts"
-import type { Start, Step } from "../../../src/sim/course/Subject.ts"
+import type { CourseMessage } from "../../../src/course/CourseMessage.ts"
+import type { Start, Step } from "../../../src/course/Replica.ts"
 
 export type Flaw =
   | "none"
