@@ -23,3 +23,19 @@ export const wholes = (flag: string, text: string, most: number): ReadonlyArray<
   if (all.length > 0) return all
   throw new Error(`${flag}: "${text}" names no number`)
 }
+
+/** The one of these names. */
+export const oneOf = <Name extends string>(flag: string, known: ReadonlyArray<Name>, name: string): Name => {
+  const found = known.find((one) => one === name)
+  if (found === undefined) throw new Error(`${flag}: there is no "${name}", but ${known.join(", ")}`)
+  return found
+}
+
+/** What the flags say, or the first complaint about them. */
+export const checked = <Options>(parse: () => Options): Options | Error => {
+  try {
+    return parse()
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
+}

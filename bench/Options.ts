@@ -1,6 +1,6 @@
 /** The benchmark's flags, as one checked value. */
 import { parseArgs } from "node:util"
-import { names, number, whole } from "./Flags.ts"
+import { checked, oneOf, names, number, whole } from "./Flags.ts"
 import * as Workload from "./Workload.ts"
 
 export const systemNames = ["balsa", "gateway", "etcd", "redis", "bare"] as const
@@ -40,8 +40,8 @@ docs/performance.md says how to read the result.
   --help`
 
 /** "help", a complaint, or what to do. */
-export const parse = (args: ReadonlyArray<string>): Options | "help" | Error => {
-  try {
+export const parse = (args: ReadonlyArray<string>): Options | "help" | Error =>
+  checked(() => {
     const { values } = parseArgs({
       args: [...args],
       options: {
@@ -63,20 +63,14 @@ export const parse = (args: ReadonlyArray<string>): Options | "help" | Error => 
     return {
       rounds: whole("--rounds", values.rounds ?? (quick ? "1" : "3"), 100),
       seconds: number("--seconds", values.seconds ?? (quick ? "1" : "3"), 3600),
-      systems: values.systems === undefined ? systemNames : names(values.systems).map(system),
+      systems:
+        values.systems === undefined
+          ? systemNames
+          : names(values.systems).map((name) => oneOf("--systems", systemNames, name)),
       workloads: (workloads ?? (quick ? Workload.quick : Workload.usual)).map(Workload.parse),
       connections: values.connections === undefined ? undefined : whole("--connections", values.connections, 10_000),
       json: values.json,
       svg: values.svg,
       profile: values.profile
     }
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error))
-  }
-}
-
-const system = (name: string): SystemName => {
-  const known = systemNames.find((one) => one === name)
-  if (known === undefined) throw new Error(`--systems: there is no "${name}", but ${systemNames.join(", ")}`)
-  return known
-}
+  })

@@ -1,6 +1,6 @@
 /** The flags for how cost grows, as one checked value. */
 import { parseArgs } from "node:util"
-import { names, number, whole, wholes } from "./Flags.ts"
+import { checked, oneOf, names, number, whole, wholes } from "./Flags.ts"
 import { keysInRange } from "./Workload.ts"
 
 export const partNames = ["keys", "connections", "replicas"] as const
@@ -40,8 +40,8 @@ How cost grows with keys, connections and replicas, on replicas of dist/main.js 
   --help`
 
 /** "help", a complaint, or what to do. */
-export const parse = (args: ReadonlyArray<string>): ScaleOptions | "help" | Error => {
-  try {
+export const parse = (args: ReadonlyArray<string>): ScaleOptions | "help" | Error =>
+  checked(() => {
     const { values } = parseArgs({
       args: [...args],
       options: {
@@ -63,7 +63,8 @@ export const parse = (args: ReadonlyArray<string>): ScaleOptions | "help" | Erro
     const keys = wholes("--keys", values.keys, 99_999_999)
     if (Math.min(...keys) < keysInRange) throw new Error(`--keys: at least ${keysInRange}, which one range reads`)
     return {
-      parts: values.parts === undefined ? partNames : names(values.parts).map(part),
+      parts:
+        values.parts === undefined ? partNames : names(values.parts).map((name) => oneOf("--parts", partNames, name)),
       keys,
       connections: wholes("--connections", values.connections, 10_000),
       replicas: wholes("--replicas", values.replicas, 9),
@@ -75,13 +76,4 @@ export const parse = (args: ReadonlyArray<string>): ScaleOptions | "help" | Erro
       json: values.json,
       markdown: values.markdown
     }
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error))
-  }
-}
-
-const part = (name: string): PartName => {
-  const known = partNames.find((one) => one === name)
-  if (known === undefined) throw new Error(`--parts: there is no "${name}", but ${partNames.join(", ")}`)
-  return known
-}
+  })

@@ -1,6 +1,6 @@
 /** The flags of a steady load, as one checked value. */
 import { parseArgs } from "node:util"
-import { number, whole } from "./Flags.ts"
+import { checked, number, whole } from "./Flags.ts"
 
 export interface SteadyOptions {
   readonly minutes: number
@@ -29,8 +29,8 @@ Old revisions are kept for a minute, and a snapshot is taken every 2 MiB of log,
   --help`
 
 /** "help", a complaint, or what to do. */
-export const parse = (args: ReadonlyArray<string>): SteadyOptions | "help" | Error => {
-  try {
+export const parse = (args: ReadonlyArray<string>): SteadyOptions | "help" | Error =>
+  checked(() => {
     const { values } = parseArgs({
       args: [...args],
       options: {
@@ -54,7 +54,4 @@ export const parse = (args: ReadonlyArray<string>): SteadyOptions | "help" | Err
       json: values.json,
       markdown: values.markdown
     }
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error))
-  }
-}
+  })

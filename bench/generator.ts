@@ -42,16 +42,9 @@ export interface FillJob {
 }
 
 /** An open loop of so many requests a second, which tells how it goes each interval. */
-export interface OpenJob {
+export interface OpenJob extends Omit<OpenLoad.OpenLoadOptions, "dialect" | "onInterval"> {
   readonly _tag: "Open"
   readonly dialect: DialectName
-  readonly port: number
-  readonly rate: number
-  readonly keys: number
-  readonly valueBytes: number
-  readonly connections: number
-  readonly millis: number
-  readonly intervalMillis: number
 }
 
 export interface Sample {

@@ -48,7 +48,7 @@ export const size = <V>(map: OrderedMap<V>): number => rootOf(map).size
 
 export const get = <V>(map: OrderedMap<V>, key: Key): V | undefined => {
   const root = rootOf(map)
-  gone.root = undefined
+  found.root = undefined
   let node = root
   let depth = 0
   while (!node.leaf) {
@@ -59,8 +59,8 @@ export const get = <V>(map: OrderedMap<V>, key: Key): V | undefined => {
   const at = lowerBound(node.keys, key)
   way[depth] = at
   if (node.keys[at] !== key) return undefined
-  gone.root = root
-  gone.key = key
+  found.root = root
+  found.key = key
   return node.items[at]
 }
 
@@ -69,13 +69,13 @@ export const get = <V>(map: OrderedMap<V>, key: Key): V | undefined => {
  * most of what either costs. Nobody sees it: any change makes it forgotten.
  */
 const way: Array<number> = []
-const gone: { root: unknown; key: Key } = { root: undefined, key: "" }
+const found: { root: unknown; key: Key } = { root: undefined, key: "" }
 
 /** O(log n). The key must be a string of units 0 to 255; any such string will do, the empty one too. */
 export const set = <V>(map: OrderedMap<V>, key: Key, value: V, by?: Owner): OrderedMap<V> => {
   const before = rootOf(map)
-  const isKnown = gone.root === before && gone.key === key
-  gone.root = undefined
+  const isKnown = found.root === before && found.key === key
+  found.root = undefined
   if (isKnown) return mapOf(replace(before, way, 0, value, by))
   const root = insert(before, key, value, by)
   if (root.items.length <= maxItems) return mapOf(root)
@@ -85,7 +85,7 @@ export const set = <V>(map: OrderedMap<V>, key: Key, value: V, by?: Owner): Orde
 
 /** O(log n). The very same map if the key is not there. */
 export const remove = <V>(map: OrderedMap<V>, key: Key, by?: Owner): OrderedMap<V> => {
-  gone.root = undefined
+  found.root = undefined
   return mapOf(lowered(removeFromNode(rootOf(map), key, by)))
 }
 
