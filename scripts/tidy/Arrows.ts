@@ -26,6 +26,7 @@ const valuesOfKv: Door = {
     "Leases",
     "OrderedMap",
     "Ranging",
+    "SharedBuffer",
     "Writing"
   ].map((name) => `src/kv/${name}.ts`)
 }

@@ -3,23 +3,19 @@
  * written and gone at once, messages above all: one entry kept that way keeps tens of kilobytes. Here entries share with entries, which
  * come and go together.
  */
+import { SharedBuffer } from "../kv/SharedBuffer.ts"
+
 const sharedBytes = 16 * 1024
 /** Larger ones have a buffer of their own: what is left over of a shared one is less than that. */
 const longest = sharedBytes / 4
 
-/** Nobody sees where bytes lie. */
-let shared = Buffer.allocUnsafeSlow(sharedBytes)
-let taken = 0
+const shared = new SharedBuffer(sharedBytes)
 
 /** Room for so many bytes, to be written once. */
 export const room = (bytes: number): Buffer => {
   if (bytes > longest) return Buffer.allocUnsafeSlow(bytes)
-  if (taken + bytes > sharedBytes) {
-    shared = Buffer.allocUnsafeSlow(sharedBytes)
-    taken = 0
-  }
-  taken += bytes
-  return shared.subarray(taken - bytes, taken)
+  const start = shared.room(bytes)
+  return Buffer.from(shared.buffer, start, bytes)
 }
 
 /**

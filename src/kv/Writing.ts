@@ -8,6 +8,7 @@ import type { Key, KeyValue } from "./KeyValue.ts"
 import { type KvState, weighPair } from "./KvState.ts"
 import * as Leases from "./Leases.ts"
 import * as OrderedMap from "./OrderedMap.ts"
+import { SharedBuffer } from "./SharedBuffer.ts"
 
 export interface Writing {
   readonly before: KvState
@@ -203,9 +204,7 @@ const noBytes = new Uint8Array(0)
 const sharedBytes = 2048
 const shortest = 65
 const longest = sharedBytes / 3
-/** Nobody sees where a value lies: this is no state of the store. */
-let shared = new Uint8Array(sharedBytes)
-let taken = 0
+const shared = new SharedBuffer(sharedBytes)
 
 /**
  * A value that may be kept for ever. What arrives is often a small view into a large network or file
@@ -217,12 +216,8 @@ export const owned = (value: Uint8Array): Uint8Array => {
   if (byteLength === 0) return noBytes
   if (value.buffer.byteLength <= 2 * byteLength) return value
   if (byteLength < shortest || byteLength > longest) return new Uint8Array(value)
-  if (taken + byteLength > sharedBytes) {
-    shared = new Uint8Array(sharedBytes)
-    taken = 0
-  }
-  const copy = new Uint8Array(shared.buffer, taken, byteLength)
+  const start = shared.room(byteLength)
+  const copy = new Uint8Array(shared.buffer, start, byteLength)
   copy.set(value)
-  taken += byteLength
   return copy
 }
