@@ -5,10 +5,13 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Effect, Exit } from "effect"
 import * as Cli from "./cli/Cli.ts"
+import * as Collector from "./cli/Collector.ts"
 import * as Host from "./cli/Host.ts"
 
 /** For a clean stop; after that, or at a second signal, the process just ends. Raft survives that. */
 const stopMillis = 10_000
+
+Collector.prepare()
 
 const argv = process.argv.slice(2)
 const host = Host.fromProcess(argv)

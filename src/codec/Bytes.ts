@@ -95,9 +95,15 @@ export class Writer {
     this.buffer.writeUInt32LE(value, at)
   }
 
-  /** What has been written; a view, not a copy. The writer must not be used after it. */
+  /** What has been written; a view, not a copy. The writer must not be used after it, but by `begin`. */
   finish(): Buffer {
     return this.at === this.buffer.length ? this.buffer : this.buffer.subarray(0, this.at)
+  }
+
+  /** Writes over what was written, in the same room: every view of it changes. */
+  begin(): this {
+    this.at = 0
+    return this
   }
 }
 

@@ -18,14 +18,19 @@ const items = { record: 1, put: 2, delete: 3 } as const
 const flags = { lease: 1, before: 2, sameValue: 4 } as const
 
 /** The revisions from `first` on. */
-export const pieces = function* (history: History.History, first: number): Generator<Uint8Array, void> {
+export const pieces = function* (
+  history: History.History,
+  first: number,
+  scratch?: Writer
+): Generator<Uint8Array, void> {
   let place: Place | undefined = { revision: History.last(history), left: undefined }
   while (place !== undefined && place.revision >= first) {
-    const { piece, large, next }: Slice = pieceFrom(history, place, first)
+    const to = scratch?.begin() ?? new Writer(KvPairs.targetBytes + 1024)
+    const { piece, large, next }: Slice = pieceFrom(history, place, first, to)
     if (piece !== undefined) yield piece
     if (large !== undefined) {
       yield headOf(large)
-      yield* partsOf(KvPairs.kinds.part, large.prev!.value)
+      yield* partsOf(KvPairs.kinds.part, large.prev!.value, scratch)
     }
     place = next
   }
@@ -44,8 +49,7 @@ interface Slice {
   readonly next: Place
 }
 
-const pieceFrom = (history: History.History, place: Place, first: number): Slice => {
-  const to = new Writer(KvPairs.targetBytes + 1024)
+const pieceFrom = (history: History.History, place: Place, first: number, to: Writer): Slice => {
   to.u8(kinds.changes)
   let { revision, left } = place
   let large: History.Change | undefined

@@ -79,14 +79,19 @@ export const readRevisions = (from: Reader): Revisions => {
   return revisions
 }
 
-export const pieces = function* (keys: OrderedMap.OrderedMap<KeyValue>, form: Form): Generator<Uint8Array, void> {
+export const pieces = function* (
+  keys: OrderedMap.OrderedMap<KeyValue>,
+  form: Form,
+  scratch?: Writer
+): Generator<Uint8Array, void> {
   let from: Key | undefined = ""
   while (from !== undefined) {
-    const { piece, large, next }: Slice = pieceFrom(keys, from, form)
+    const to = scratch?.begin() ?? new Writer(targetBytes + 1024)
+    const { piece, large, next }: Slice = pieceFrom(keys, from, form, to)
     if (piece !== undefined) yield piece
     if (large !== undefined) {
       yield headOf(large, form)
-      yield* partsOf(kinds.part, large.value)
+      yield* partsOf(kinds.part, large.value, scratch)
     }
     from = next
   }
@@ -100,8 +105,7 @@ interface Slice {
   readonly next: Key | undefined
 }
 
-const pieceFrom = (keys: OrderedMap.OrderedMap<KeyValue>, from: Key, form: Form): Slice => {
-  const to = new Writer(targetBytes + 1024)
+const pieceFrom = (keys: OrderedMap.OrderedMap<KeyValue>, from: Key, form: Form, to: Writer): Slice => {
   to.u8(kinds.pairs)
   let large: KeyValue | undefined
   let last: Key | undefined

@@ -43,14 +43,14 @@ import * as KvPairs from "./KvPairs.ts"
 import { KvStateDecoding, leasesKind, pairsAlone, withHistory } from "./KvStateDecoding.ts"
 import type { StateCodec } from "./StateCodec.ts"
 
-const encode = function* (state: KvState, version = withHistory): Generator<Uint8Array, void> {
+const encode = function* (state: KvState, version = withHistory, scratch?: Writer): Generator<Uint8Array, void> {
   const { revision, keys, compacted, history, leases } = state
-  const first = new Writer(48)
+  const first = scratch?.begin() ?? new Writer(48)
   first.safe(revision)
   first.safe(OrderedMap.size(keys))
   if (version === pairsAlone) {
     yield first.finish()
-    return yield* KvPairs.pieces(keys, KvPairs.first)
+    return yield* KvPairs.pieces(keys, KvPairs.first, scratch)
   }
   const kept = firstKept(state)
   first.safe(compacted)
@@ -58,15 +58,15 @@ const encode = function* (state: KvState, version = withHistory): Generator<Uint
   first.safe(Leases.size(leases))
   first.safe(leases.owns)
   yield first.finish()
-  yield* leasePieces(leases)
-  yield* KvPairs.pieces(keys, KvPairs.second(leases))
-  yield* KvChanges.pieces(history, Math.max(kept, initial.revision + 1))
+  yield* leasePieces(leases, scratch)
+  yield* KvPairs.pieces(keys, KvPairs.second(leases), scratch)
+  yield* KvChanges.pieces(history, Math.max(kept, initial.revision + 1), scratch)
 }
 
-const leasePieces = function* ({ byId }: Leases.Leases): Generator<Uint8Array, void> {
+const leasePieces = function* ({ byId }: Leases.Leases, scratch?: Writer): Generator<Uint8Array, void> {
   let from: Key | undefined = ""
   while (from !== undefined) {
-    const to = new Writer(KvPairs.targetBytes + 1024)
+    const to = scratch?.begin() ?? new Writer(KvPairs.targetBytes + 1024)
     to.u8(leasesKind)
     let next: Key | undefined
     OrderedMap.walk(byId, from, undefined, ({ id, ttlSeconds, expiresAt, isOwn }, key) => {

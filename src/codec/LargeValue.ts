@@ -6,9 +6,9 @@ export const partBytes = 128 * 1024
 
 export const isLarge = (value: Uint8Array): boolean => value.byteLength > partBytes
 
-export const partsOf = function* (kind: number, value: Uint8Array): Generator<Uint8Array, void> {
+export const partsOf = function* (kind: number, value: Uint8Array, scratch?: Writer): Generator<Uint8Array, void> {
   for (let at = 0; at < value.byteLength; at += partBytes) {
-    const part = new Writer(1 + partBytes)
+    const part = scratch?.begin() ?? new Writer(1 + partBytes)
     part.u8(kind)
     part.raw(value.subarray(at, at + partBytes))
     yield part.finish()

@@ -36,16 +36,20 @@ export interface SessionStateOptions<S, R> {
 
 export const over = <S, R>({ inner, results, since }: SessionStateOptions<S, R>): StateCodec<Sessioned<S, R>> => {
   const latest = inner.version + 1
-  const encode = function* ({ value, sessions }: Sessioned<S, R>, version = latest): Generator<Uint8Array, void> {
-    if (version === plain) return yield* inner.encode(value, plain)
-    const first = new Writer(20)
+  const encode = function* (
+    { value, sessions }: Sessioned<S, R>,
+    version = latest,
+    scratch?: Writer
+  ): Generator<Uint8Array, void> {
+    if (version === plain) return yield* inner.encode(value, plain, scratch)
+    const first = scratch?.begin() ?? new Writer(20)
     first.u32(version - 1)
     first.safe(Roster.size(sessions.keys))
     first.safe(Roster.size(sessions.clients))
     yield first.finish()
-    yield* rosterPieces(sessions.keys, results)
-    yield* rosterPieces(sessions.clients, results)
-    yield* inner.encode(value, version - 1)
+    yield* rosterPieces(sessions.keys, results, scratch)
+    yield* rosterPieces(sessions.clients, results, scratch)
+    yield* inner.encode(value, version - 1, scratch)
   }
   return {
     version: latest,
@@ -59,10 +63,15 @@ export const over = <S, R>({ inner, results, since }: SessionStateOptions<S, R>)
   }
 }
 
-const rosterPieces = function* <R>(roster: Roster.Roster<R>, results: ResultCodec<R>): Generator<Uint8Array, void> {
+const rosterPieces = function* <R>(
+  roster: Roster.Roster<R>,
+  results: ResultCodec<R>,
+  scratch?: Writer
+): Generator<Uint8Array, void> {
   let from: number | undefined = 0
   while (from !== undefined) {
-    const { piece, next }: Slice = pieceFrom(roster, from, results)
+    const to = scratch?.begin() ?? new Writer(1024)
+    const { piece, next }: Slice = pieceFrom(roster, from, results, to)
     if (piece !== undefined) yield piece
     from = next
   }
@@ -74,8 +83,7 @@ interface Slice {
   readonly next: number | undefined
 }
 
-const pieceFrom = <R>(roster: Roster.Roster<R>, from: number, results: ResultCodec<R>): Slice => {
-  const to = new Writer(1024)
+const pieceFrom = <R>(roster: Roster.Roster<R>, from: number, results: ResultCodec<R>, to: Writer): Slice => {
   let last = from
   Roster.walk(roster, from, (name, one, place) => {
     writeRemembered(to, name, one, results)

@@ -30,14 +30,19 @@ export const opening = (): Buffer => {
 }
 
 /** A chunk in one piece, or two if it is large. */
-export const of = (kind: number, contents: Uint8Array): ReadonlyArray<Uint8Array> => {
+export const of = (kind: number, contents: Uint8Array): ReadonlyArray<Uint8Array> =>
+  made(kind, contents, contents.length <= maxCopiedBytes)
+
+/** In two pieces: the contents stay where they are. */
+export const around = (kind: number, contents: Uint8Array): ReadonlyArray<Uint8Array> => made(kind, contents, false)
+
+const made = (kind: number, contents: Uint8Array, copied: boolean): ReadonlyArray<Uint8Array> => {
   const length = kindBytes + contents.length
   if (length > maxChunkBytes) {
     throw new RangeError(
       `A piece of a state has ${contents.length} bytes, and a snapshot takes ${maxChunkBytes - kindBytes}.`
     )
   }
-  const copied = contents.length <= maxCopiedBytes
   const start = Buffer.allocUnsafe(prefixBytes + kindBytes + (copied ? contents.length : 0))
   start.writeUInt32LE(length)
   start[prefixBytes] = kind

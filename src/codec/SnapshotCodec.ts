@@ -32,12 +32,19 @@ import { corrupt, unknown } from "./SnapshotChunks.ts"
 import * as Header from "./SnapshotHeader.ts"
 import type { StateCodec, StateDecoder } from "./StateCodec.ts"
 
-/** The pieces of a snapshot, each made when it is asked for. Their concatenation is the snapshot's bytes. */
-export const encode = <S>(image: Image<S>, codec: StateCodec<S>): Iterable<Uint8Array> => ({
-  [Symbol.iterator]: () => pieces(image, codec)
+/**
+ * The pieces of a snapshot, each made when it is asked for. Their concatenation is the snapshot's bytes. Where a
+ * `scratch` is given, each is good until the next one is asked for (see StateCodec), and it is for one asking only.
+ */
+export const encode = <S>(image: Image<S>, codec: StateCodec<S>, scratch?: Writer): Iterable<Uint8Array> => ({
+  [Symbol.iterator]: () => pieces(image, codec, scratch)
 })
 
-const pieces = function* <S>(image: Image<S>, codec: StateCodec<S>): Generator<Uint8Array, void> {
+const pieces = function* <S>(
+  image: Image<S>,
+  codec: StateCodec<S>,
+  scratch: Writer | undefined
+): Generator<Uint8Array, void> {
   let bytes = 0
   let checksum = 0
   const counted = (piece: Uint8Array): Uint8Array => {
@@ -49,9 +56,11 @@ const pieces = function* <S>(image: Image<S>, codec: StateCodec<S>): Generator<U
   const version = codec.versionFor?.(image.version) ?? codec.version
   for (const piece of Chunks.of(Chunks.kinds.header, Header.encode(image, version))) yield counted(piece)
   let states = 0
-  for (const state of codec.encode(image.value, version)) {
+  for (const state of codec.encode(image.value, version, scratch)) {
     states++
-    for (const piece of Chunks.of(Chunks.kinds.state, state)) yield counted(piece)
+    const chunk =
+      scratch === undefined ? Chunks.of(Chunks.kinds.state, state) : Chunks.around(Chunks.kinds.state, state)
+    for (const piece of chunk) yield counted(piece)
   }
   yield* Chunks.of(Chunks.kinds.end, endOf({ states, bytes, checksum }))
 }

@@ -33,8 +33,8 @@ export const BackupStateCodec: StateCodec<KvState> = {
   version: StoreStateCodec.version,
   // Where there is no more than pairs, a program that knows no sessions can read it too.
   versionFor: (agreed) => (KvStateCodec.versionFor(agreed) === 1 ? 1 : StoreStateCodec.version),
-  encode: (state, version) =>
-    StoreStateCodec.encode({ value: Compaction.forget(state), sessions: withoutSessions }, version),
+  encode: (state, version, scratch) =>
+    StoreStateCodec.encode({ value: Compaction.forget(state), sessions: withoutSessions }, version, scratch),
   decoder: (version) => {
     const decoder = StoreStateCodec.decoder(version)
     return decoder && valueOf(decoder)

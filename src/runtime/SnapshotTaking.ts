@@ -3,6 +3,7 @@
  * goes on meanwhile; the state machine's value is immutable, so nobody waits for it.
  */
 import { Clock, Effect, Queue } from "effect"
+import { Writer } from "../codec/Bytes.ts"
 import * as Pieces from "../codec/Pieces.ts"
 import * as SnapshotCodec from "../codec/SnapshotCodec.ts"
 import type { StateCodec } from "../codec/StateCodec.ts"
@@ -33,7 +34,7 @@ export const make = Effect.fnUntraced(function* <S>(
     const { last } = image
     const began = yield* Clock.currentTimeMillis
     yield* Effect.logInfo(`taking a snapshot at index ${last.index} of term ${last.term}`)
-    yield* store.write(last, Pieces.joined(SnapshotCodec.encode(image, codec), sliceBytes)).pipe(
+    yield* store.write(last, slicesOf(image, codec)).pipe(
       Effect.matchEffect({
         onSuccess: (snapshot) =>
           Effect.gen(function* () {
@@ -61,3 +62,7 @@ export const make = Effect.fnUntraced(function* <S>(
 
 /** Made and written in one go: a few milliseconds of work. A turn for each small piece would take for ever on a busy replica. */
 const sliceBytes = 256 * 1024
+
+/** However large the state, what is made of it stands in two buffers, again and again. */
+const slicesOf = <S>(image: Image<S>, codec: StateCodec<S>): Iterable<Uint8Array> =>
+  Pieces.slices(SnapshotCodec.encode(image, codec, new Writer(sliceBytes)), sliceBytes)

@@ -9,6 +9,7 @@
  */
 import { Clock, Effect, Exit, Stream } from "effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import { Writer } from "../codec/Bytes.ts"
 import { BackupStateCodec } from "../codec/StoreCodec.ts"
 import * as Pieces from "../codec/Pieces.ts"
 import * as SnapshotCodec from "../codec/SnapshotCodec.ts"
@@ -117,7 +118,7 @@ const newestImage = Effect.fnUntraced(function* (
 
 const lengthOf = Effect.fnUntraced(function* (image: Image<KvState>) {
   let bytes = 0
-  for (const piece of SnapshotCodec.encode(image, BackupStateCodec)) {
+  for (const piece of SnapshotCodec.encode(image, BackupStateCodec, new Writer(blobBytes))) {
     bytes += piece.length
     yield* Effect.yieldNow
   }
@@ -126,7 +127,7 @@ const lengthOf = Effect.fnUntraced(function* (image: Image<KvState>) {
 
 function* linesOf(image: Image<KvState>, bytes: number, open: string, close: string): Generator<Uint8Array, void> {
   let remaining = bytes
-  for (const blob of Pieces.joined(SnapshotCodec.encode(image, BackupStateCodec), blobBytes)) {
+  for (const blob of Pieces.slices(SnapshotCodec.encode(image, BackupStateCodec, new Writer(blobBytes)), blobBytes)) {
     remaining -= blob.length
     const left = GatewayJson.int64Field("remaining_bytes", remaining)
     yield Buffer.from(`${open}${left},"blob":"${encodeBytes(blob)}"${close}`)

@@ -52,7 +52,8 @@ export class StorageError extends Schema.TaggedError<StorageError>()("StorageErr
 export interface SnapshotStore {
   /**
    * Stores a snapshot: written under another name, synced, renamed, and the directory synced. Each
-   * piece is asked for when the one before it is written, so what makes them does its work in slices.
+   * piece is asked for when the one before it is written, so what makes them does its work in slices, and may make
+   * all of them in one buffer.
    * A failure leaves nothing behind, and is no reason to end the replica.
    */
   readonly write: (last: LogPosition, pieces: Iterable<Uint8Array>) => Effect.Effect<Snapshot, StorageError>

@@ -107,23 +107,32 @@ describe("taking a snapshot", () => {
     })
   )
 
-  it.effect("makes few writes of many small pieces, with the same bytes", () =>
+  it.effect("makes few writes of many small pieces, in one buffer again and again, with the same bytes", () =>
     Effect.gen(function* () {
       const sizes: Array<number> = []
+      const buffers = new Set<ArrayBufferLike>()
       const { disk, jobs, pass } = yield* bench((store) => ({
         ...store,
         write: (last, pieces) => {
-          const all = [...pieces]
-          sizes.push(...all.map(({ length }) => length))
-          return store.write(last, all)
+          const seen = function* (): Generator<Uint8Array, void> {
+            for (const piece of pieces) {
+              sizes.push(piece.length)
+              buffers.add(piece.buffer)
+              yield piece
+            }
+          }
+          return store.write(last, seen())
         }
       }))
       const many = Array.from({ length: 1000 }, (_, n) => `${n}`.padEnd(1000, "."))
       yield* jobs.begin({ _tag: "TakeSnapshot", image: imageOf(position(5), many) })
       yield* pass
       assert.deepStrictEqual(disk.found(), [encoded(many).snapshot])
-      assert.lengthOf(sizes, Math.ceil(sizes.reduce((sum, size) => sum + size, 0) / (256 * 1024)))
-      assert.isAtMost(Math.max(...sizes), 257 * 1024)
+      const full = sizes.slice(0, -1)
+      assert.isAtLeast(full.length, 3)
+      assert.deepStrictEqual(new Set(full), new Set([256 * 1024]))
+      assert.isBelow(sizes.at(-1)!, 256 * 1024)
+      assert.strictEqual(buffers.size, 1)
     })
   )
 
