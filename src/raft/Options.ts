@@ -64,6 +64,8 @@ export interface Options {
   readonly maxClockDrift: number
   /** While a follower that has spoken within this time is sent a snapshot, the log is kept from there on. */
   readonly snapshotPatienceMillis: number
+  /** Beside so many blocks of 64 entries, the newest ones, the log is packed where the machine can pack (see Block). */
+  readonly plainBlocks: number
 }
 
 export const defaults: Options = {
@@ -90,5 +92,6 @@ export const defaults: Options = {
   snapshotPatienceMillis: 60_000,
   heartbeatBesideBytes: 64 * 1024,
   leaseReads: false,
-  maxClockDrift: 0.05
+  maxClockDrift: 0.05,
+  plainBlocks: 4
 }

@@ -97,7 +97,10 @@ export const make = <S, C, R, Q, A>(
 
 const init = <S, C, R, Q, A>(core: Core<S, C, R, Q, A>, start: Start<S, C>): ServerState<S, C, Q> => {
   const { id, incarnation, at, image } = start
-  const log = Logs.make(start.base, start.entries)
+  const { pack } = core.machine
+  const { plainBlocks } = core.options
+  const packer = pack === undefined || plainBlocks === Number.POSITIVE_INFINITY ? undefined : { pack, plainBlocks }
+  const log = Logs.make(start.base, start.entries, packer)
   const configurations = recover(start, log)
   const { configuration } = Succession.last(configurations)
   const drawn = drawElectionDeadline(core.options, start.seed, Instant(at + core.options.firstElectionMillis))
