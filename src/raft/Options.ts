@@ -36,6 +36,11 @@ export interface Options {
   readonly maxUncommittedBytes: number
   /** Read rounds under way at once; reads that arrive meanwhile share the next. */
   readonly maxReadRounds: number
+  /**
+   * A read round is sent to those who confirmed one first, and to the others when it is unconfirmed for so long (see Promptness);
+   * 0 to ask all at once.
+   */
+  readonly roundPatienceMillis: number
   /** A follower whose question for a read index is unanswered for so long asks again. */
   readonly readRetryMillis: number
   /** Beyond so many reads without an answer, further ones are refused. */
@@ -83,6 +88,7 @@ export const defaults: Options = {
   appliesLater: false,
   maxUncommittedBytes: 64 * 1024 * 1024,
   maxReadRounds: 4,
+  roundPatienceMillis: 10,
   readRetryMillis: 250,
   maxWaitingReads: 100_000,
   snapshotLogBytes: 64 * 1024 * 1024,

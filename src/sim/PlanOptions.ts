@@ -41,7 +41,8 @@ export const drawOptions = (random: Random, snapshots: Random): Options => {
     leaseReads: false,
     maxClockDrift: 0.05,
     appliesLater: snapshots.chance(0.5),
-    plainBlocks: snapshots.pick([0, 0, 1, Number.POSITIVE_INFINITY])
+    plainBlocks: snapshots.pick([0, 0, 1, Number.POSITIVE_INFINITY]),
+    roundPatienceMillis: electionTimeoutMillis * snapshots.pick([0, 0.05, 0.2, 1])
   }
 }
 
