@@ -71,6 +71,17 @@ export class Writer {
     this.buffer.set(value, at)
   }
 
+  /** Bytes as they are, which stay as they are. A copy here; a `PieceWriter` takes them without one. */
+  share(value: Uint8Array): void {
+    this.raw(value)
+  }
+
+  /** A length in four bytes, then the bytes, shared. */
+  sharedBytes(value: Uint8Array): void {
+    this.u32(value.length)
+    this.share(value)
+  }
+
   /** A length in four bytes, then one byte a character (0 to 255). */
   latin1(value: string): void {
     this.u32(value.length)

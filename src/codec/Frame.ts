@@ -7,6 +7,7 @@
  */
 import { crc32 } from "node:zlib"
 import { Writer } from "./Bytes.ts"
+import { PieceWriter } from "./PieceWriter.ts"
 
 export const headerBytes = 12
 const lengthAt = 4
@@ -31,8 +32,12 @@ export const describe = (error: FrameError): string => {
 }
 
 /** A writer at the place where the payload begins; `payloadBytes` is a guess that saves growing. */
-export const open = (payloadBytes: number): Writer => {
-  const writer = new Writer(headerBytes + payloadBytes)
+export const open = (payloadBytes: number): Writer => begin(new Writer(headerBytes + payloadBytes))
+
+/** As `open`, for a frame of several pieces; `ownBytes` is a guess at what is not shared. */
+export const openPieces = (ownBytes: number): PieceWriter => begin(new PieceWriter(headerBytes + ownBytes))
+
+const begin = <W extends Writer>(writer: W): W => {
   for (let at = 0; at < headerBytes; at += 4) writer.u32(0)
   return writer
 }
@@ -40,11 +45,26 @@ export const open = (payloadBytes: number): Writer => {
 /** Completes the header of what was written since `open`. The writer must not be used after it. */
 export const seal = (writer: Writer): Buffer => {
   const frame = writer.finish()
-  const length = frame.length - headerBytes
-  frame.writeUInt32LE(length, lengthAt)
-  frame.writeUInt32LE(~length >>> 0, complementAt)
-  frame.writeUInt32LE(crc32(frame.subarray(lengthAt)), 0)
+  complete(frame, frame.length, [])
   return frame
+}
+
+/** The same frame as pieces, to be sent one after the other. */
+export const sealPieces = (writer: PieceWriter): ReadonlyArray<Uint8Array> => {
+  const { length } = writer
+  const pieces = writer.pieces()
+  const [first, ...rest] = pieces
+  complete(first as Buffer, length, rest)
+  return pieces
+}
+
+const complete = (first: Buffer, frameLength: number, rest: ReadonlyArray<Uint8Array>): void => {
+  const length = frameLength - headerBytes
+  first.writeUInt32LE(length, lengthAt)
+  first.writeUInt32LE(~length >>> 0, complementAt)
+  let checksum = crc32(first.subarray(lengthAt))
+  for (const piece of rest) checksum = crc32(piece, checksum)
+  first.writeUInt32LE(checksum, 0)
 }
 
 /**

@@ -13,6 +13,7 @@ import { ClusterTime, Index, type LogEntry, type Payload, ReplicaId, type Reques
 import type { Reader, Writer } from "./Bytes.ts"
 import { readConfiguration, writeConfiguration } from "./ConfigurationCodec.ts"
 import { readOptional, writeOptional } from "./Fields.ts"
+import { PieceWriter, worthSharing } from "./PieceWriter.ts"
 
 const noOp: Payload<never> = { _tag: "NoOp" }
 
@@ -41,7 +42,7 @@ export const writeEntry = (to: Writer, entry: LogEntry<Uint8Array>): void => {
       to.u8(2)
       to.safe(payload.time)
       writeRequestId(to, payload.request)
-      return to.bytes(payload.command)
+      return to.sharedBytes(payload.command)
     case "Configuration":
       to.u8(3)
       writeOptional(to, payload.request, (request) => writeRequestId(to, request))
@@ -58,37 +59,78 @@ interface Encoded {
   readonly first: LogEntry<Uint8Array>
   readonly last: LogEntry<Uint8Array>
   readonly count: number
-  readonly bytes: Uint8Array
+  readonly pieces: ReadonlyArray<Uint8Array>
 }
 
 /** Entries that were encoded or decoded a moment ago: a leader's go to each follower and into its log, a follower's from the leader into its log. */
 const recent: Array<Encoded | undefined> = Array.from({ length: 4 }, () => undefined)
 let oldest = 0
 
-const remember = (entries: ReadonlyArray<LogEntry<Uint8Array>>, bytes: Uint8Array): void => {
-  recent[oldest] = { first: entries[0]!, last: entries.at(-1)!, count: entries.length, bytes }
+const remember = (entries: ReadonlyArray<LogEntry<Uint8Array>>, pieces: ReadonlyArray<Uint8Array>): void => {
+  recent[oldest] = { first: entries[0]!, last: entries.at(-1)!, count: entries.length, pieces }
   oldest = (oldest + 1) % recent.length
 }
 
-/** A piece of a log, one entry after the other. Between the same first and last entry there are always the same ones. */
-export const writeEntries = (to: Writer, entries: ReadonlyArray<LogEntry<Uint8Array>>): void => {
+/** Between the same first and last entry there are always the same ones. */
+const recall = (entries: ReadonlyArray<LogEntry<Uint8Array>>): ReadonlyArray<Uint8Array> | undefined => {
   const { length } = entries
-  if (length === 0) return
   const [first] = entries
   const last = entries[length - 1]
   for (const known of recent) {
     if (known !== undefined && known.first === first && known.last === last && known.count === length) {
-      return to.raw(known.bytes)
+      return known.pieces
     }
   }
-  const start = to.length
-  for (const entry of entries) writeEntry(to, entry)
-  remember(entries, to.since(start))
+  return undefined
+}
+
+/** A piece of a log, one entry after the other, which others may be given too: what is written must not be overwritten. */
+export const writeEntries = (to: Writer, entries: ReadonlyArray<LogEntry<Uint8Array>>): void => {
+  if (entries.length === 0) return
+  const known = recall(entries)
+  if (known !== undefined) {
+    for (const piece of known) to.share(piece)
+    return
+  }
+  const own = bytesOf(entries)
+  if (own.shared + own.copied < worthSharing) {
+    const start = to.length
+    for (const entry of entries) writeEntry(to, entry)
+    return remember(entries, [to.since(start)])
+  }
+  const writer = new PieceWriter(own.copied)
+  for (const entry of entries) writeEntry(writer, entry)
+  const pieces = writer.pieces()
+  remember(entries, pieces)
+  for (const piece of pieces) to.share(piece)
+}
+
+/** The same, where what is written does not stay. */
+export const writeEntriesForNow = (to: Writer, entries: ReadonlyArray<LogEntry<Uint8Array>>): void => {
+  const known = entries.length === 0 ? [] : recall(entries)
+  if (known === undefined) for (const entry of entries) writeEntry(to, entry)
+  else for (const piece of known) to.raw(piece)
+}
+
+/** About how long entries will be. A guess too low costs a copy, nothing else. */
+export const bytesOf = (entries: ReadonlyArray<LogEntry<Uint8Array>>): { copied: number; shared: number } => {
+  let copied = 0
+  let shared = 0
+  for (const { payload } of entries) {
+    if (payload._tag !== "Command") copied += 17
+    else {
+      const { length } = payload.command
+      copied += 56 + payload.request.replica.length
+      if (length < worthSharing) copied += length
+      else shared += length
+    }
+  }
+  return { copied, shared }
 }
 
 /** What was read of `entries`, and may be written again. */
 export const wereRead = (entries: ReadonlyArray<LogEntry<Uint8Array>>, from: Reader, start: number): void => {
-  if (entries.length > 0 && !from.failed) remember(entries, from.since(start))
+  if (entries.length > 0 && !from.failed) remember(entries, [from.since(start)])
 }
 
 export const readEntry = (from: Reader): LogEntry<Uint8Array> => {

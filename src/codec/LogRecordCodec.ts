@@ -9,7 +9,7 @@ import { Index, type LogEntry, ReplicaId, Term } from "../raft/LogEntry.ts"
 import type { HardState, LogChange, Persist } from "../raft/RaftEffect.ts"
 import type { Reader, Writer } from "./Bytes.ts"
 import { readBoolean, readPosition, writeBoolean, writePosition } from "./Fields.ts"
-import { readEntry, writeEntries } from "./LogEntryCodec.ts"
+import { readEntry, writeEntriesForNow } from "./LogEntryCodec.ts"
 
 /** A `Persist`, and what became of the log that it met. */
 export interface StoredChange extends Persist<Uint8Array> {
@@ -70,7 +70,7 @@ const readHardState = (from: Reader): HardState => {
 const writeLogChange = (to: Writer, change: LogChange<Uint8Array>): void => {
   to.safe(change.from)
   to.u32(change.entries.length)
-  writeEntries(to, change.entries)
+  writeEntriesForNow(to, change.entries)
 }
 
 const readLogChange = (from: Reader): LogChange<Uint8Array> => {

@@ -24,6 +24,7 @@ import { readAmendment, writeAmendment } from "./ConfigurationCodec.ts"
 import { readBoolean, readOptional, readSoundPosition, writeBoolean, writeOptional, writePosition } from "./Fields.ts"
 import { readEntry, readRequestId, wereRead, writeEntries, writeRequestId } from "./LogEntryCodec.ts"
 import * as Parts from "./MessageParts.ts"
+import * as MessageSize from "./MessageSize.ts"
 
 /** 3: members that change, handing over, what a sender understands; heartbeats of their own. */
 export const version = 3
@@ -75,7 +76,7 @@ export const describe = (error: DecodeError): string => {
 
 export const encode = (messages: ReadonlyArray<Message<Uint8Array>>): Buffer => {
   let hint = 1
-  for (const message of messages) hint += sizeHint(message)
+  for (const message of messages) hint += MessageSize.of(message)
   const writer = new Writer(hint)
   write(writer, messages)
   return writer.finish()
@@ -84,21 +85,6 @@ export const encode = (messages: ReadonlyArray<Message<Uint8Array>>): Buffer => 
 export const write = (to: Writer, messages: ReadonlyArray<Message<Uint8Array>>): void => {
   to.u8(version)
   for (const message of messages) writeMessage(to, message)
-}
-
-/** About how long a message will be. A guess too low costs a copy, nothing else. */
-export const sizeHint = (message: Message<Uint8Array>): number => {
-  let bytes = 64
-  if (message._tag === "AppendEntries") {
-    for (const { payload } of message.entries) {
-      bytes += payload._tag === "Command" ? 56 + payload.request.replica.length + payload.command.length : 17
-    }
-  } else if (message._tag === "Forward") {
-    for (const { request, command } of message.requests) bytes += 24 + request.replica.length + command.length
-  } else if (message._tag === "ForwardRefused") {
-    for (const { replica } of message.requests) bytes += 24 + replica.length
-  } else if (message._tag === "InstallSnapshot") bytes += message.bytes.length
-  return bytes
 }
 
 const writeMessage = (to: Writer, message: Message<Uint8Array>): void => {
@@ -130,7 +116,7 @@ const writeMessage = (to: Writer, message: Message<Uint8Array>): void => {
       to.u32(message.requests.length)
       for (const { request, command } of message.requests) {
         writeRequestId(to, request)
-        to.bytes(command)
+        to.sharedBytes(command)
       }
       return
     case "ReadIndex":
@@ -144,7 +130,7 @@ const writeMessage = (to: Writer, message: Message<Uint8Array>): void => {
     case "InstallSnapshot":
       Parts.writeSnapshot(to, message.snapshot)
       to.safe(message.offset)
-      return to.bytes(message.bytes)
+      return to.sharedBytes(message.bytes)
     case "InstallSnapshotReply":
       Parts.writeSnapshot(to, message.snapshot)
       return to.safe(message.held)

@@ -70,16 +70,18 @@ export const at = (history: History, revision: number): Changes | undefined => {
 
 /** `changes` is of the revision after the last. */
 export const append = (history: History, changes: Changes): History => {
-  const { tailLength } = history
+  const { first, skip, length, blocks, tailLength } = history
   const tail = history.tail.length === tailLength ? history.tail : history.tail.slice(0, tailLength)
   tail.push(changes)
-  if (tailLength + 1 < width) return { ...history, length: history.length + 1, tail, tailLength: tailLength + 1 }
+  // One by one: each command does this, and a spread costs several times as much.
+  const isFull = tailLength + 1 === width
   return {
-    ...history,
-    length: history.length + 1,
-    blocks: [...history.blocks, tail],
-    tail: [],
-    tailLength: 0
+    first,
+    skip,
+    length: length + 1,
+    blocks: isFull ? [...blocks, tail] : blocks,
+    tail: isFull ? [] : tail,
+    tailLength: isFull ? 0 : tailLength + 1
   }
 }
 

@@ -8,6 +8,7 @@
  */
 import type { Key } from "./KeyValue.ts"
 import { OrderedMapBuilder } from "./OrderedMapBuilder.ts"
+import * as Heads from "./OrderedMapHeads.ts"
 import { before, from as fromKey, join } from "./OrderedMapCut.ts"
 import {
   branchOf,
@@ -52,16 +53,30 @@ export const get = <V>(map: OrderedMap<V>, key: Key): V | undefined => {
   let node = root
   let depth = 0
   while (!node.leaf) {
-    const at = childIndex(node.keys, key)
+    const at = Heads.likely(node.heads, node.keys, key)
     way[depth++] = at
     node = node.items[at]!
   }
+  const { keys } = node
+  const after = Heads.likely(node.heads, keys, key)
+  const at = after - 1
+  if (at >= 0 && keys[at] === key) {
+    way[depth] = at
+    found.root = root
+    found.key = key
+    return node.items[at]
+  }
+  // What would stand between two keys of one leaf stands nowhere else. Otherwise the heads may have led astray.
+  const isAbsent = at >= 0 && after < keys.length && keys[at]! < key && key < keys[after]!
+  return isAbsent ? undefined : search(root, key)
+}
+
+/** By the keys themselves. */
+const search = <V>(root: Node<V>, key: Key): V | undefined => {
+  let node = root
+  while (!node.leaf) node = node.items[childIndex(node.keys, key)]!
   const at = lowerBound(node.keys, key)
-  way[depth] = at
-  if (node.keys[at] !== key) return undefined
-  found.root = root
-  found.key = key
-  return node.items[at]
+  return node.keys[at] === key ? node.items[at] : undefined
 }
 
 /**

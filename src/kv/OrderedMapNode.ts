@@ -8,6 +8,7 @@
  * node may hold less than half. Small neighbours merge when a removal passes by.
  */
 import type { Key } from "./KeyValue.ts"
+import * as Heads from "./OrderedMapHeads.ts"
 
 /** Whoever holds the token may change the nodes that carry it. Compared by identity only. */
 export type Owner = object
@@ -19,6 +20,8 @@ export interface Leaf<V> {
   size: number
   /** Ascending. */
   keys: ReadonlyArray<Key>
+  /** Of the keys. */
+  heads: Heads.Heads
   /** As many as there are keys. */
   items: Array<V>
 }
@@ -29,6 +32,7 @@ export interface Branch<V> {
   size: number
   /** One less than children: all below `items[i]` < `keys[i]` <= all below `items[i + 1]`. */
   keys: ReadonlyArray<Key>
+  heads: Heads.Heads
   items: Array<Node<V>>
 }
 
@@ -40,20 +44,31 @@ export const maxItems = 32
 const fewItems = maxItems / 4
 
 /** Without an owner: writes copy it, so all empty maps can be the same. */
-export const emptyLeaf: Leaf<never> = { leaf: true, owner: undefined, size: 0, keys: [], items: [] }
-
-export const leafOf = <V>(keys: ReadonlyArray<Key>, items: Array<V>, owner: Owner | undefined): Leaf<V> => ({
+export const emptyLeaf: Leaf<never> = {
   leaf: true,
-  owner,
-  size: items.length,
-  keys,
-  items
-})
+  owner: undefined,
+  size: 0,
+  keys: [],
+  heads: Heads.of([]),
+  items: []
+}
 
-export const branchOf = <V>(keys: ReadonlyArray<Key>, items: Array<Node<V>>, owner: Owner | undefined): Branch<V> => {
+export const leafOf = <V>(
+  keys: ReadonlyArray<Key>,
+  items: Array<V>,
+  owner: Owner | undefined,
+  heads = Heads.of(keys)
+): Leaf<V> => ({ leaf: true, owner, size: items.length, keys, heads, items })
+
+export const branchOf = <V>(
+  keys: ReadonlyArray<Key>,
+  items: Array<Node<V>>,
+  owner: Owner | undefined,
+  heads = Heads.of(keys)
+): Branch<V> => {
   let size = 0
   for (let i = 0; i < items.length; i++) size += items[i]!.size
-  return { leaf: false, owner, size, keys, items }
+  return { leaf: false, owner, size, keys, heads, items }
 }
 
 /** How many keys are < `key`: where it is or would be in a leaf. */
@@ -89,7 +104,8 @@ export const insert = <V>(node: Node<V>, key: Key, value: V, owner: Owner | unde
       leaf.items[at] = value
       return leaf
     }
-    return leafOf(insertedAt(node.keys, at, key), insertedAt(node.items, at, value), owner)
+    const keys = insertedAt(node.keys, at, key)
+    return leafOf(keys, insertedAt(node.items, at, value), owner, Heads.inserted(node.heads, keys, at))
   }
   const at = childIndex(node.keys, key)
   const before = node.items[at]!
@@ -99,7 +115,8 @@ export const insert = <V>(node: Node<V>, key: Key, value: V, owner: Owner | unde
     const { left, separator, right } = split(child, keptBySplit(child, key, at === node.keys.length), owner)
     const items = insertedAt(node.items, at + 1, right)
     items[at] = left
-    return branchOf(insertedAt(node.keys, at, separator), items, owner)
+    const keys = insertedAt(node.keys, at, separator)
+    return branchOf(keys, items, owner, Heads.inserted(node.heads, keys, at))
   }
   const branch = writableBranch(node, owner)
   branch.size += child.size - sizeBefore
@@ -159,7 +176,7 @@ export const remove = <V>(node: Node<V>, key: Key, owner: Owner | undefined): No
   if (node.leaf) {
     const at = lowerBound(node.keys, key)
     if (node.keys[at] !== key) return node
-    return leafOf(removedAt(node.keys, at), removedAt(node.items, at), owner)
+    return leafOf(removedAt(node.keys, at), removedAt(node.items, at), owner, Heads.removed(node.heads, at))
   }
   const at = childIndex(node.keys, key)
   const before = node.items[at]!
@@ -190,7 +207,7 @@ const withSmallChild = <V>(node: Branch<V>, at: number, child: Node<V>, owner: O
       return branchOf(removedAt(keys, left), merged, owner)
     }
   }
-  return branchOf(keys, replaced, owner)
+  return branchOf(keys, replaced, owner, node.heads)
 }
 
 /** One node in place of two neighbours, which may be too large. All leaves are equally deep, so both are of one kind. */
@@ -205,12 +222,12 @@ export const concatenated = <V>(left: Node<V>, separator: Key, right: Node<V>, o
 
 /** The node itself if `owner` made it, else a copy whose items and size `owner` may change. */
 const writableLeaf = <V>(node: Leaf<V>, owner: Owner | undefined): Leaf<V> =>
-  owner !== undefined && node.owner === owner ? node : leafOf(node.keys, node.items.slice(), owner)
+  owner !== undefined && node.owner === owner ? node : leafOf(node.keys, node.items.slice(), owner, node.heads)
 
 const writableBranch = <V>(node: Branch<V>, owner: Owner | undefined): Branch<V> =>
   owner !== undefined && node.owner === owner
     ? node
-    : { leaf: false, owner, size: node.size, keys: node.keys, items: node.items.slice() }
+    : { leaf: false, owner, size: node.size, keys: node.keys, heads: node.heads, items: node.items.slice() }
 
 /** Of exactly the right length: an array that grew by `push` or `splice` would keep room to spare. */
 const ofLength = <A>(length: number): Array<A> => new Array(length) // oxlint-disable-line no-new-array

@@ -70,7 +70,8 @@ export const put = (writing: Writing, key: Key, value: Uint8Array, lease: bigint
   const deleted = known === undefined ? OrderedMap.get(writing.deletions, key) : undefined
   const earlier = earlierIn(writing, key, known ?? deleted)
   const kv: KeyValue = {
-    key,
+    // The string that there is: the one that has just arrived goes again at once, and a pair and its place in the map have one between them.
+    key: known === undefined ? key : known.key,
     value,
     createRevision: known === undefined ? revision : known.createRevision,
     modRevision: revision,
@@ -84,9 +85,12 @@ export const put = (writing: Writing, key: Key, value: Uint8Array, lease: bigint
   if (oldLease !== 0n && oldLease !== lease) writing.leases = Leases.detach(writing.leases, oldLease, key)
   // Also where the key has it already: that may have been an earlier one of this name (see KvMachine.migrate).
   if (lease !== 0n) writing.leases = Leases.attach(writing.leases, lease, key)
-  writing.liveBytes += weighPair(kv) - (known === undefined ? 0 : weighPair(known))
-  const since = earlier === undefined ? { prev: known, deleted } : beginningOf(writing.changes[earlier]!)
-  note(writing, { _tag: "Put", kv, ...since }, earlier)
+  writing.liveBytes += known === undefined ? weighPair(kv) : value.byteLength - known.value.byteLength
+  if (earlier === undefined) note(writing, { _tag: "Put", kv, prev: known, deleted }, undefined)
+  else {
+    const since = beginningOf(writing.changes[earlier]!)
+    note(writing, { _tag: "Put", kv, prev: since.prev, deleted: since.deleted }, earlier)
+  }
   return known
 }
 

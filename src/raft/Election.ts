@@ -169,6 +169,7 @@ const becomeLeader = <S, C, Q>(state: Candidate<S, C, Q>, at: Instant): Leader<S
     progress: new Map(Configurations.peers(configuration, state.id).map((peer) => [peer, progress])),
     round: 0,
     rounds: [],
+    prompt: new Set(),
     asks: [],
     uncommittedBytes: 0,
     clock: { time: lastTime(state.stateMachine), at },

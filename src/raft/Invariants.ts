@@ -369,13 +369,25 @@ const continues = (
       entry.index === index + at + 1 && entry.term >= (at === 0 ? Math.max(1, term) : entries[at - 1]!.term)
   )
 
-/** By reference where entries are concerned: what is stored is what is in the log. */
+/** The very same entries: what is stored is what is in the log. */
 const sameChange = (one: Persist<unknown>["log"], other: Persist<unknown>["log"]): boolean =>
   one === undefined || other === undefined
     ? one === other
     : one.from === other.from &&
       one.entries.length === other.entries.length &&
-      one.entries.every((entry, at) => entry === other.entries[at])
+      one.entries.every((entry, at) => sameEntry(other.entries[at], entry))
+
+/** One that is packed is made anew whenever it is asked for, around the same command. */
+const sameEntry = (one: LogEntry<unknown> | undefined, other: LogEntry<unknown>): boolean => {
+  if (one === other) return true
+  if (one?.index !== other.index || one.term !== other.term || one.payload._tag !== other.payload._tag) return false
+  return one.payload._tag !== "Command" || other.payload._tag !== "Command" || sameCommand(one.payload, other.payload)
+}
+
+const sameCommand = (one: Command, other: Command): boolean =>
+  one.request === other.request && one.command === other.command
+
+type Command = Extract<LogEntry<unknown>["payload"], { readonly _tag: "Command" }>
 
 const messages = (effects: Effects): ReadonlyArray<Sent> => {
   const sent: Array<Sent> = []
@@ -387,7 +399,8 @@ const messages = (effects: Effects): ReadonlyArray<Sent> => {
 const isFromLog = (state: State, { term, prev, entries, leaderCommit }: AppendEntries<unknown>): boolean => {
   const { log, commitIndex } = state.stateMachine
   const holds = (entry: LogEntry<unknown> | undefined, index: number): boolean =>
-    entry === undefined || (entry.index === index && (index <= log.base.index || Logs.get(log, entry.index) === entry))
+    entry === undefined ||
+    (entry.index === index && (index <= log.base.index || sameEntry(Logs.get(log, entry.index), entry)))
   return (
     term === state.currentTerm &&
     (prev.index < log.base.index || Logs.termAt(log, prev.index) === prev.term) &&

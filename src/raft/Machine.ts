@@ -2,6 +2,7 @@
  * What users supply: the thing that is replicated, as plain functions. Every replica
  * applies the same commands in the same order and must arrive at the same state.
  */
+import type { Packer } from "./Block.ts"
 import { ClusterTime } from "./LogEntry.ts"
 
 export interface Machine<S, C, R, Q, A> {
@@ -24,6 +25,8 @@ export interface Machine<S, C, R, Q, A> {
    * which replicas notice that they have come to differ.
    */
   readonly digest: (command: C, result: R) => number
+  /** Keeps older entries of the log as something smaller, if there is such a thing. Decides nothing. */
+  readonly pack?: Packer<C>["pack"]
 }
 
 /** What applying may depend on beside state and command: the same on every replica. */

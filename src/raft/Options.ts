@@ -36,6 +36,11 @@ export interface Options {
   readonly maxUncommittedBytes: number
   /** Read rounds under way at once; reads that arrive meanwhile share the next. */
   readonly maxReadRounds: number
+  /**
+   * A read round is sent to those who confirmed one first, and to the others when it is unconfirmed for so long (see Promptness);
+   * 0 to ask all at once.
+   */
+  readonly roundPatienceMillis: number
   /** A follower whose question for a read index is unanswered for so long asks again. */
   readonly readRetryMillis: number
   /** Beyond so many reads without an answer, further ones are refused. */
@@ -64,6 +69,8 @@ export interface Options {
   readonly maxClockDrift: number
   /** While a follower that has spoken within this time is sent a snapshot, the log is kept from there on. */
   readonly snapshotPatienceMillis: number
+  /** Beside so many blocks of 64 entries, the newest ones, the log is packed where the machine can pack (see Block). */
+  readonly plainBlocks: number
 }
 
 export const defaults: Options = {
@@ -81,6 +88,7 @@ export const defaults: Options = {
   appliesLater: false,
   maxUncommittedBytes: 64 * 1024 * 1024,
   maxReadRounds: 4,
+  roundPatienceMillis: 10,
   readRetryMillis: 250,
   maxWaitingReads: 100_000,
   snapshotLogBytes: 64 * 1024 * 1024,
@@ -90,5 +98,6 @@ export const defaults: Options = {
   snapshotPatienceMillis: 60_000,
   heartbeatBesideBytes: 64 * 1024,
   leaseReads: false,
-  maxClockDrift: 0.05
+  maxClockDrift: 0.05,
+  plainBlocks: 4
 }

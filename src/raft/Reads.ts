@@ -52,6 +52,7 @@ export interface Known<Q> {
 export interface Round<Q> {
   readonly number: number
   readonly index: Index
+  readonly askedAt: Instant
   readonly reads: ReadonlyArray<Read<Q>>
   readonly asks: ReadonlyArray<Ask>
 }

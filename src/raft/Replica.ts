@@ -21,6 +21,7 @@ import { type Machine, versionOf } from "./Machine.ts"
 import { defaults, type Options } from "./Options.ts"
 import type { HardState, RaftEffect } from "./RaftEffect.ts"
 import type { RaftEvent } from "./RaftEvent.ts"
+import * as Promptness from "./Promptness.ts"
 import * as Reads from "./Reads.ts"
 import * as Receiving from "./Receiving.ts"
 import * as Replication from "./Replication.ts"
@@ -97,7 +98,10 @@ export const make = <S, C, R, Q, A>(
 
 const init = <S, C, R, Q, A>(core: Core<S, C, R, Q, A>, start: Start<S, C>): ServerState<S, C, Q> => {
   const { id, incarnation, at, image } = start
-  const log = Logs.make(start.base, start.entries)
+  const { pack } = core.machine
+  const { plainBlocks } = core.options
+  const packer = pack === undefined || plainBlocks === Number.POSITIVE_INFINITY ? undefined : { pack, plainBlocks }
+  const log = Logs.make(start.base, start.entries, packer)
   const configurations = recover(start, log)
   const { configuration } = Succession.last(configurations)
   const drawn = drawElectionDeadline(core.options, start.seed, Instant(at + core.options.firstElectionMillis))
@@ -234,7 +238,7 @@ const nextDeadline = <S, C, Q>(options: Options, state: ServerState<S, C, Q>): I
 
 const leaderDeadline = <S, C, Q>(options: Options, state: Leader<S, C, Q>): Instant => {
   let deadline = Math.min(Replication.quorumDeadline(state, options), Transferring.deadline(state, options))
-  if (options.lazyFollowers) deadline = Math.min(deadline, Eagerness.deadline(state, options))
+  deadline = Math.min(deadline, (options.lazyFollowers ? Eagerness : Promptness).deadline(state, options))
   for (const progress of state.progress.values()) {
     if (!options.lazyFollowers) deadline = Math.min(deadline, progress.sentAt + options.heartbeatMillis)
     if (progress._tag !== "Snapshot") continue

@@ -16,6 +16,7 @@ import type { AppendEntries, AppendEntriesReply, AppendResult, HeartbeatReply, I
 import type { Options } from "./Options.ts"
 import * as Progresses from "./Progress.ts"
 import type { Progress } from "./Progress.ts"
+import * as Promptness from "./Promptness.ts"
 import type { LogChange } from "./RaftEffect.ts"
 import { becomeFollower, hasAnotherLeader, type Leader, type ServerState, withConfigurations } from "./ServerState.ts"
 import * as Snapshotting from "./Snapshotting.ts"
@@ -249,8 +250,9 @@ const supply = <S, C, R, Q, A>(
   }
   const owesCommit = Math.min(progress.awaits, commitIndex) > progress.sentCommit
   const isDue = isChosen && !(before._tag === "Snapshot" && progress._tag === "Snapshot")
+  const owesRound = progress.sentRound < state.round && Promptness.isAsked(state, peer, core.options, at)
   const silent = at >= progress.sentAt + core.options.heartbeatMillis
-  if (batch.said.length === said && (isDue || silent || owesCommit || progress.sentRound < state.round)) {
+  if (batch.said.length === said && (isDue || silent || owesCommit || owesRound)) {
     // Behind a lot of data it would arrive too late to be a sign of life; behind little it says more.
     if (Progresses.inflightBytes(progress) > core.options.heartbeatBesideBytes) {
       send(batch, peer, { _tag: "Heartbeat", term: state.currentTerm, round: state.round })

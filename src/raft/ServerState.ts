@@ -86,6 +86,8 @@ export interface Leader<S, C, Q> extends Common<S, C, Q> {
   readonly round: number
   /** Rounds that no majority has confirmed yet, oldest first. */
   readonly rounds: ReadonlyArray<Round<Q>>
+  /** Whom a round is sent to first, this leader among them; all, where they are no majority (see Promptness). */
+  readonly prompt: ReadonlySet<ReplicaId>
   /** Followers' questions that no round has taken up yet. */
   readonly asks: ReadonlyArray<Ask>
   readonly uncommittedBytes: number

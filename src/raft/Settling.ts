@@ -14,6 +14,7 @@ import * as Logs from "./Log.ts"
 import type { Instant } from "./LogEntry.ts"
 import type { Request } from "./Message.ts"
 import * as Progresses from "./Progress.ts"
+import * as Promptness from "./Promptness.ts"
 import * as Proposing from "./Proposing.ts"
 import type { Refusal } from "./RaftEffect.ts"
 import * as Reads from "./Reads.ts"
@@ -171,8 +172,8 @@ const lead = <S, C, R, Q, A>(
   const asked = Transferring.begin(core, Lease.renew(before, core.options), at, batch)
   const proposed = Amending.propose(core, Proposing.propose(core, asked, at, batch), at, batch)
   // What was confirmed makes room for the next round; a sole voter confirms that one at once.
-  const opened = openRound(core, confirmRounds(proposed, batch), at, batch)
-  const committed = Proposing.commit(confirmRounds(opened, batch), core.machine)
+  const opened = openRound(core, confirmRounds(core, proposed, batch), at, batch)
+  const committed = Proposing.commit(confirmRounds(core, opened, batch), core.machine)
   const next = Amending.goOn(core, committed, at)
   // A sole voter, or one that becomes it by this, has committed that as well.
   const settled = next === committed ? next : Proposing.commit(next, core.machine)
@@ -214,12 +215,12 @@ const openRound = <S, C, R, Q, A>(
   if (Lease.holds(state, core.options, at)) {
     const index = Logs.lastIndex(state.stateMachine.log)
     const taken = { ...state, asks: [], reads: { ...state.reads, arrived: undefined } }
-    return answerRounds(taken, [{ number: state.round, index, reads: Reads.flatten(state.reads.arrived), asks }], batch)
+    return answerRounds(taken, [{ index, reads: Reads.flatten(state.reads.arrived), asks }], batch)
   }
   if (state.rounds.length >= core.options.maxReadRounds) return asks === state.asks ? state : { ...state, asks }
   const index = Logs.lastIndex(state.stateMachine.log)
   const next = nextRound(core, state, at)
-  const round: Reads.Round<Q> = { number: next.round, index, reads: Reads.flatten(state.reads.arrived), asks }
+  const round = { number: next.round, index, askedAt: at, reads: Reads.flatten(state.reads.arrived), asks }
   return { ...next, rounds: [...state.rounds, round], asks: [], reads: { ...state.reads, arrived: undefined } }
 }
 
@@ -243,7 +244,11 @@ const mergeAsks = (known: ReadonlyArray<Reads.Ask>, fresh: ReadonlyArray<Reads.A
 }
 
 /** A majority has accepted this leader after these rounds began: their indexes hold. */
-const confirmRounds = <S, C, R, Q, A>(state: Leader<S, C, Q>, batch: Batch<C, Q, R, A>): Leader<S, C, Q> => {
+const confirmRounds = <S, C, R, Q, A>(
+  { options }: Core<S, C, R, Q, A>,
+  state: Leader<S, C, Q>,
+  batch: Batch<C, Q, R, A>
+): Leader<S, C, Q> => {
   if (state.rounds.length === 0) return state
   const confirmed = Configurations.quorumValue(state.configuration, (id) =>
     id === state.id ? state.round : Replication.counted(state.progress.get(id), "confirmedRound")
@@ -251,13 +256,14 @@ const confirmRounds = <S, C, R, Q, A>(state: Leader<S, C, Q>, batch: Batch<C, Q,
   const done = state.rounds.filter((round) => round.number <= confirmed)
   if (done.length === 0) return state
   const rounds = state.rounds.filter((round) => round.number > confirmed)
-  return answerRounds({ ...state, rounds }, done, batch)
+  const prompt = Promptness.judge(state, options, done.at(-1)!.number)
+  return answerRounds({ ...state, rounds, prompt }, done, batch)
 }
 
 /** The indexes of these rounds hold: reads wait for them to be applied, and whoever asked is told. */
 const answerRounds = <S, C, R, Q, A>(
   state: Leader<S, C, Q>,
-  done: ReadonlyArray<Reads.Round<Q>>,
+  done: ReadonlyArray<Pick<Reads.Round<Q>, "index" | "reads" | "asks">>,
   batch: Batch<C, Q, R, A>
 ): Leader<S, C, Q> => {
   let { progress } = state

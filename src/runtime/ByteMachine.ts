@@ -1,6 +1,7 @@
 /** A machine over encoded commands: what the log, the disk and the peers carry. */
 import { crc32 } from "node:zlib"
 import type { CommandCodec } from "../codec/CommandCodec.ts"
+import * as PackedCommands from "../codec/PackedCommands.ts"
 import type { Machine } from "../raft/Machine.ts"
 
 export interface ByteMachineOptions<S, C, R, Q, A> {
@@ -31,6 +32,7 @@ export const make = <S, C, R, Q, A>({
     initial: machine.initial,
     query: machine.query,
     sizeOf: (bytes) => bytes.length,
+    pack: PackedCommands.pack,
     ...(version === undefined ? {} : { version }),
     ...(migrate === undefined ? {} : { migrate }),
     apply: (state, bytes, context) => {

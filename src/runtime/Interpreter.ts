@@ -10,7 +10,7 @@
 import { Clock, Effect, Fiber } from "effect"
 import type { StateCodec } from "../codec/StateCodec.ts"
 import * as Durability from "../raft/Durability.ts"
-import { Instant, type ReplicaId } from "../raft/LogEntry.ts"
+import type { Instant, ReplicaId } from "../raft/LogEntry.ts"
 import type { Message } from "../raft/Message.ts"
 import * as Overtaking from "../raft/Overtaking.ts"
 import type { RaftEffect } from "../raft/RaftEffect.ts"
@@ -20,6 +20,7 @@ import { leaderOf, type ServerState } from "../raft/ServerState.ts"
 import type { Storage, StorageError } from "../storage/Storage.ts"
 import type { Transport } from "../transport/Transport.ts"
 import * as Succession from "../raft/Succession.ts"
+import { Alarm } from "./Alarm.ts"
 import { Meanwhile, type TakeStep } from "./Meanwhile.ts"
 import { Mailbox, type MailboxLimits } from "./Mailbox.ts"
 import * as Notices from "./Notices.ts"
@@ -30,9 +31,6 @@ import * as RoleChange from "./RoleChange.ts"
 import * as SnapshotJobs from "./SnapshotJobs.ts"
 
 type Bytes = Uint8Array
-
-/** A sole voter has no deadline at all, and timers have a longest time. */
-const longestWaitMillis = 60_000
 
 export interface Interpreter<S, Q> {
   readonly state: () => ServerState<S, Bytes, Q>
@@ -75,8 +73,8 @@ export interface CarriedOut<S, R, Q, A> {
 
 export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: InterpreterOptions<S, R, Q, A>) {
   const { replica, requests, storage, transport } = options
-  const clock = yield* Clock.Clock
-  const now = (): Instant => Instant(Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
+  const alarm = new Alarm(yield* Clock.Clock, yield* Effect.context<never>())
+  const now = (): Instant => alarm.now()
   const mailbox = new Mailbox<RaftEvent<Bytes, Q, S>>(options.limits)
   const jobs = yield* SnapshotJobs.make({
     store: storage.snapshots,
@@ -99,9 +97,7 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
   const nextBatch = Effect.fnUntraced(function* () {
     while (true) {
       const deadline = replica.nextDeadline(state)
-      if (mailbox.size === 0 && deadline > now()) {
-        yield* mailbox.wait(Math.min(Math.ceil(deadline - now()), longestWaitMillis))
-      }
+      if (mailbox.size === 0 && deadline > now()) yield* mailbox.wait(deadline, alarm)
       // Sockets get their turn between two batches; and what woke the loop is seldom alone: the
       // rest of its packet makes one batch with it.
       yield* Effect.yieldNow
@@ -244,7 +240,10 @@ export const make = Effect.fnUntraced(function* <S, R, Q, A>(options: Interprete
     carriedOut: () => shown,
     mailbox,
     now,
-    run: Effect.all([Effect.forever(step()), jobs.run], { concurrency: "unbounded" }).pipe(Effect.andThen(Effect.never))
+    run: Effect.all([Effect.forever(step()), jobs.run], { concurrency: "unbounded" }).pipe(
+      Effect.andThen(Effect.never),
+      Effect.ensuring(Effect.sync(() => alarm.stop()))
+    )
   }
   return result
 })

@@ -4,7 +4,9 @@
  * requests of clients beyond theirs are refused. Each has its own limit, so that no rush of
  * clients drops a heartbeat.
  */
-import { Effect, Latch, type Option } from "effect"
+import { Effect } from "effect"
+import type { Instant } from "../raft/LogEntry.ts"
+import type { Alarm } from "./Alarm.ts"
 
 export interface MailboxLimits {
   /** Beyond so many messages of peers, further ones are dropped. */
@@ -20,7 +22,8 @@ export class Mailbox<E> {
   dropped = 0
   private events: Array<E> = []
   private messages = 0
-  private readonly filled = Latch.makeUnsafe(false)
+  /** Told once that something waits: the loop, while it has nothing to do. */
+  private onFilled: (() => void) | undefined
   private readonly limits: MailboxLimits
 
   constructor(limits: MailboxLimits) {
@@ -50,7 +53,7 @@ export class Mailbox<E> {
   /** For what was admitted before and goes in again. */
   put(event: E): void {
     this.events.push(event)
-    if (this.events.length === 1) this.filled.openUnsafe()
+    this.onFilled?.()
     this.onPut?.(event)
   }
 
@@ -65,7 +68,6 @@ export class Mailbox<E> {
     if (taken.length === 0) return taken
     this.events = left
     this.messages -= taken.length
-    if (left.length === 0) this.filled.closeUnsafe()
     return taken
   }
 
@@ -73,7 +75,7 @@ export class Mailbox<E> {
   putBack(messages: ReadonlyArray<E>): void {
     this.events = [...messages, ...this.events]
     this.messages += messages.length
-    this.filled.openUnsafe()
+    this.onFilled?.()
   }
 
   /** Everything that waits, perhaps nothing. */
@@ -82,13 +84,25 @@ export class Mailbox<E> {
     if (events.length > 0) {
       this.events = []
       this.messages = 0
-      this.filled.closeUnsafe()
     }
     return events
   }
 
-  /** Returns when something waits, or when `millis` have passed. */
-  wait(millis: number): Effect.Effect<Option.Option<void>> {
-    return Effect.timeoutOption(this.filled.await, millis)
+  /** Returns when something waits, or when the alarm rings at `instant`. Without a fiber and a timer for each wait: the loop waits very often. */
+  wait(instant: Instant, alarm: Alarm): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      if (this.events.length > 0) return resume(Effect.void)
+      const end = (): void => {
+        this.onFilled = undefined
+        alarm.quiet()
+      }
+      const wake = (): void => {
+        end()
+        resume(Effect.void)
+      }
+      this.onFilled = wake
+      alarm.set(instant, wake)
+      return Effect.sync(end)
+    })
   }
 }

@@ -71,7 +71,7 @@ export const over = <S, C extends Plain, R extends { readonly _tag: string }, Q,
 
   const applyPlain = (state: State, command: C, context: Context): readonly [State, R] => {
     const [value, result] = machine.apply(state.value, command, context)
-    return [value === state.value ? state : { ...state, value }, result]
+    return [value === state.value ? state : { value, sessions: state.sessions }, result]
   }
 
   /** What applying gave, as it is remembered. */

@@ -40,7 +40,9 @@ export const drawOptions = (random: Random, snapshots: Random): Options => {
     heartbeatBesideBytes: snapshots.pick([1, 100, 64 * 1024]),
     leaseReads: false,
     maxClockDrift: 0.05,
-    appliesLater: snapshots.chance(0.5)
+    appliesLater: snapshots.chance(0.5),
+    plainBlocks: snapshots.pick([0, 0, 1, Number.POSITIVE_INFINITY]),
+    roundPatienceMillis: electionTimeoutMillis * snapshots.pick([0, 0.05, 0.2, 1])
   }
 }
 

@@ -38,6 +38,7 @@ import * as Register from "./Register.ts"
 import * as Store from "./Store.ts"
 import type { AnyEffect, AnyEvent, AnyImage, AnyMessage, AnyReplica, AnySubject, State } from "./Subject.ts"
 import { erase, fromWords, inWords } from "./Subject.ts"
+import { pack } from "./Packing.ts"
 import { Violation } from "./Violation.ts"
 
 interface Member {
@@ -106,7 +107,7 @@ const cluster = (words: ReadonlyArray<string>, given: AnySubject | undefined): R
       return { id, number, version: 1, disk: Disks.blank(), state: undefined, taking: undefined, crashAt: undefined }
     })
   const canon = Canon.empty(subject)
-  const replicas = [1, 2, 3, 4].map((version) => Replica.make({ ...subject.machine, version }, options))
+  const replicas = [1, 2, 3, 4].map((version) => Replica.make({ ...subject.machine, version, pack }, options))
   const border = words.indexOf("|")
   return {
     replicas,

@@ -70,6 +70,7 @@ const replicaOf = (scope: Settings): AnyReplica => {
     ...defaults,
     electionTimeoutMillis: Moves.times.electionTimeout,
     heartbeatMillis: Moves.times.moment,
+    roundPatienceMillis: 0,
     readRetryMillis: Moves.times.moment,
     maxAppendEntries: 1,
     snapshotLogEntries: scope.snapshotEntries,

@@ -26,6 +26,7 @@ import { type Random, stream } from "./Random.ts"
 import type * as Recordings from "./Recording.ts"
 import type { AnyEffect, AnyImage, AnyMessage, AnyReplica, AnySubject, Versions } from "./Subject.ts"
 import * as Times from "./TimeRules.ts"
+import { pack } from "./Packing.ts"
 import * as Traces from "./Trace.ts"
 
 export interface World {
@@ -143,7 +144,7 @@ export const make = (seed: number, plan: Plan, subject: AnySubject, { cuts = non
     plan,
     subject,
     versions,
-    replicas: [1, 2, 3, 4].map((version) => Replica.make({ ...subject.machine, version }, plan.options)),
+    replicas: [1, 2, 3, 4].map((version) => Replica.make({ ...subject.machine, version, pack }, plan.options)),
     hosts,
     links: Links.make(plan.hosts),
     library: new Map(),

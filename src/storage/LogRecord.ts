@@ -24,16 +24,26 @@ const sequenceAt = 12
 export const newMark = (): number =>
   Buffer.from([randomInt(1, 256), randomInt(1, 256), randomInt(1, 256), randomInt(1, 256)]).readUInt32LE(0)
 
-/** A record that still lacks its place: `seal` must follow, when its segment is known. */
-export const encode = (change: StoredChange, sequence: number): Buffer => {
-  const writer = new Writer(1024)
-  writer.u32(0)
-  writer.u32(0)
-  writer.u32(0)
-  writer.safe(sequence)
-  writeRecord(writer, change)
-  writer.patchU32(lengthAt, writer.length - headerBytes)
-  return writer.finish()
+/** Room for a record stays for the next one, unless it is larger than any but a rare one needs. */
+const keptRoomBytes = 2 * 1024 * 1024
+
+/** Makes one record after the other, each in the room of the one before, so that large ones do not leave garbage behind. */
+export class RecordWriter {
+  private room: Buffer = Buffer.allocUnsafeSlow(16 * 1024)
+
+  /** A record that still lacks its place: `seal` must follow, when its segment is known. It is good until the next one is made. */
+  encode(change: StoredChange, sequence: number): Buffer {
+    const writer = new Writer(this.room)
+    writer.u32(0)
+    writer.u32(0)
+    writer.u32(0)
+    writer.safe(sequence)
+    writeRecord(writer, change)
+    writer.patchU32(lengthAt, writer.length - headerBytes)
+    const record = writer.finish()
+    if (record.buffer.byteLength <= keptRoomBytes) this.room = Buffer.from(record.buffer)
+    return record
+  }
 }
 
 export const seal = (record: Buffer, mark: number): void => {

@@ -83,6 +83,7 @@ type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, 
 
 class Appender {
   readonly room = new Room()
+  private readonly records = new LogRecord.RecordWriter()
   private readonly outline: Outline
   /** All but the last, oldest first. */
   private readonly earlier: Array<SegmentRemoval.Segment>
@@ -119,7 +120,7 @@ class Appender {
       const keeps = Replay.keepsLog(this.outline, change)
       const problem = this.outline.objection(change, keeps)
       if (problem !== undefined) return Effect.die(new Error(`A log has no holes, and this would make one: ${problem}`))
-      const record = LogRecord.encode({ ...change, keeps }, this.sequence)
+      const record = this.records.encode({ ...change, keeps }, this.sequence)
       if (record.length > LogRecord.maxBytes) return this.fail(tooLong(record.length), `write to ${this.path}`)
       // A version that knows format 1 only must not meet records that it does not know.
       const fits = this.offset + record.length <= this.capacity && this.header.version === Segment.formatVersion

@@ -8,6 +8,7 @@ import { connect, type Socket } from "node:net"
 import * as Frame from "../codec/Frame.ts"
 import * as Handshake from "../codec/Handshake.ts"
 import * as MessageCodec from "../codec/MessageCodec.ts"
+import * as MessageSize from "../codec/MessageSize.ts"
 import type { Message } from "../raft/Message.ts"
 import type { Address } from "./Address.ts"
 import type { TcpLimits } from "./TcpLimits.ts"
@@ -68,7 +69,7 @@ export class OutboundConnection {
     const queuedBytes = this.socket.writableLength
     if (queuedBytes > 0) {
       let bytes = queuedBytes
-      for (const message of messages) bytes += MessageCodec.sizeHint(message)
+      for (const message of messages) bytes += MessageSize.of(message)
       if (bytes > maxQueuedBytes || this.queuedMessages + messages.length > maxQueuedMessages) return messages.length
     }
     const frames = this.framesOf(messages)
@@ -76,13 +77,16 @@ export class OutboundConnection {
     for (const frame of frames) sent += frame.messages
     this.queuedMessages += sent
     if (sent > 0) this.silentTicks ??= 0
-    if (frames.length > 1) this.socket.cork()
-    for (const { bytes, messages } of frames) {
-      this.socket.write(bytes, () => {
+    const several = frames.length > 1 || (frames.length === 1 && frames[0]!.pieces.length > 1)
+    if (several) this.socket.cork()
+    for (const { pieces, messages } of frames) {
+      const last = pieces.length - 1
+      for (let i = 0; i < last; i++) this.socket.write(pieces[i]!)
+      this.socket.write(pieces[last]!, () => {
         this.queuedMessages -= messages
       })
     }
-    if (frames.length > 1) this.socket.uncork()
+    if (several) this.socket.uncork()
     return messages.length - sent
   }
 
@@ -148,28 +152,35 @@ export class OutboundConnection {
   }
 
   /** Messages in order, gathered into frames; one that no frame can hold is left out. */
-  private framesOf(messages: ReadonlyArray<Message<Uint8Array>>): Array<{ bytes: Buffer; messages: number }> {
+  private framesOf(messages: ReadonlyArray<Message<Uint8Array>>): ReadonlyArray<OutboundFrame> {
     const { limits, onTooLong } = this.options
-    const frames: Array<{ bytes: Buffer; messages: number }> = []
+    const frames: Array<OutboundFrame> = []
     let start = 0
     while (start < messages.length) {
-      let end = start + 1
-      let hint = MessageCodec.sizeHint(messages[start]!)
+      let bytes = 0
+      let own = 0
+      let end = start
       while (end < messages.length) {
-        const larger = hint + MessageCodec.sizeHint(messages[end]!)
-        if (larger > limits.targetFrameBytes) break
-        hint = larger
+        const more = MessageSize.of(messages[end]!)
+        if (end > start && bytes + more > limits.targetFrameBytes) break
+        bytes += more
+        own += MessageSize.ownOf(messages[end]!, more)
         end++
       }
-      const writer = Frame.open(hint)
+      const writer = Frame.openPieces(own)
       MessageCodec.write(writer, start === 0 && end === messages.length ? messages : messages.slice(start, end))
-      const bytes = Frame.seal(writer)
-      if (bytes.length <= limits.maxFrameBytes) frames.push({ bytes, messages: end - start })
-      else onTooLong(bytes.length)
+      const { length } = writer
+      if (length <= limits.maxFrameBytes) frames.push({ pieces: Frame.sealPieces(writer), messages: end - start })
+      else onTooLong(length)
       start = end
     }
     return frames
   }
+}
+
+interface OutboundFrame {
+  readonly pieces: ReadonlyArray<Uint8Array>
+  readonly messages: number
 }
 
 const misfit = (it: Handshake.Hello): string =>

@@ -143,6 +143,43 @@ describe("OrderedMap", () => {
     assert.isUndefined(OrderedMap.get(OrderedMap.empty, "__proto__"))
   })
 
+  for (let seed = 1; seed <= 8; seed++) {
+    it(`finds keys that begin alike, or end where others go on (seed ${seed})`, () => {
+      const chance = chanceOf(seed)
+      // Few different bytes, the least and the greatest among them, after beginnings of any length.
+      const bytes = ["\0", "\x01", "a", "\xfe", "\xff"]
+      const beginnings = ["", "\0".repeat(7), "a".repeat(chance.below(40)), "\xff".repeat(6), "b"]
+      const anyKey = (): string => {
+        const tail = Array.from({ length: chance.below(9) }, () => bytes[chance.below(bytes.length)]!).join("")
+        return beginnings[chance.below(beginnings.length)]! + tail
+      }
+      let both = nothing
+      const probe = (key: string, what: string): void =>
+        assert.strictEqual(OrderedMap.get(both.map, key), both.model.find(([other]) => other === key)?.[1], what)
+      for (let step = 0; step < 500; step++) {
+        const key = anyKey()
+        const isRemoved = chance.below(3) === 0
+        probe(key, `step ${step}, before`)
+        both = isRemoved
+          ? { map: OrderedMap.remove(both.map, key), model: Model.remove(both.model, key) }
+          : { map: OrderedMap.set(both.map, key, step), model: Model.set(both.model, key, step) }
+        probe(key, `step ${step}, after`)
+        probe(anyKey(), `step ${step}, another`)
+        if (step % 90 === 0) assertSame(both.map, both.model, `step ${step}`)
+      }
+      // A set after a look-up goes where the key is, and nowhere else.
+      for (const [key, value] of both.model) {
+        assert.strictEqual(OrderedMap.get(both.map, key), value)
+        both = { ...both, map: OrderedMap.set(both.map, key, -1) }
+      }
+      assertSame(
+        both.map,
+        both.model.map(([key]) => [key, -1] as const),
+        "other values"
+      )
+    })
+  }
+
   it("walks on from where it stopped", () => {
     const { map, model } = inOrder(1000)
     const seen: Array<readonly [string, number]> = []

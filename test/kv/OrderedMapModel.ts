@@ -1,6 +1,7 @@
 /** What an `OrderedMap` must be like: a sorted array of pairs; and what its nodes must be like. */
 import { assert } from "@effect/vitest"
 import * as OrderedMap from "../../src/kv/OrderedMap.ts"
+import * as Heads from "../../src/kv/OrderedMapHeads.ts"
 import { maxItems, type Node } from "../../src/kv/OrderedMapNode.ts"
 
 export type Pairs = ReadonlyArray<readonly [key: string, value: number]>
@@ -34,7 +35,11 @@ export const assertSame = (map: OrderedMap.OrderedMap<number>, pairs: Pairs, wha
 
 /** Returns the depth below the node. */
 const assertSound = (node: Node<number>, what: string, from = "", to?: string, root = true): number => {
-  const { keys, items } = node
+  const { keys, heads, items } = node
+  assert.strictEqual(heads.length, keys.length + 1, `${what}: a head for each key`)
+  for (const [at, key] of keys.entries()) {
+    assert.strictEqual(Heads.likely(heads, keys, key), at + 1, `${what}: the heads lead to each key`)
+  }
   assert.isAtMost(items.length, maxItems, `${what}: a node is too large`)
   const least = root ? (node.leaf ? 0 : 2) : 1
   assert.isAtLeast(items.length, least, `${what}: a node is empty, or a root is not needed`)

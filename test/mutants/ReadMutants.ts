@@ -133,7 +133,7 @@ export const readMutants: ReadonlyArray<Mutant> = [
     [
       "Settling.ts",
       "const proposed = Amending.propose(core, Proposing.propose(core, asked, at, batch), at, batch)",
-      "const early = openRound(core, confirmRounds(asked, batch), at, batch)\n  batch.asks.length = 0\n  const proposed = Proposing.propose(core, early, at, batch)"
+      "const early = openRound(core, confirmRounds(core, asked, batch), at, batch)\n  batch.asks.length = 0\n  const proposed = Proposing.propose(core, early, at, batch)"
     ]
   ),
   mutant(

@@ -300,8 +300,8 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
     ["own: the order of settle", "[50]"],
     [
       "Settling.ts",
-      "const committed = Proposing.commit(confirmRounds(opened, batch), core.machine)",
-      "const told = Replication.replicate(core, confirmRounds(opened, batch), at, batch)\n  const committed = Proposing.commit(told, core.machine)"
+      "const committed = Proposing.commit(confirmRounds(core, opened, batch), core.machine)",
+      "const told = Replication.replicate(core, confirmRounds(core, opened, batch), at, batch)\n  const committed = Proposing.commit(told, core.machine)"
     ],
     ["Settling.ts", "const supplied = Replication.replicate(core, settled, at, batch)", "const supplied = settled"]
   )

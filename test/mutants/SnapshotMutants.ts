@@ -258,7 +258,7 @@ export const snapshotMutants: ReadonlyArray<Mutant> = [
   mutant(
     "an install keeps what conflicts with it",
     ["openraft: snapshot_delete_conflict", "I3 [100]"],
-    ["Log.ts", "holds(log, base) ? compact(log, base) : after(base)", "compact(log, base)"]
+    ["Log.ts", "holds(log, base) ? compact(log, base) : after(base, log.packer)", "compact(log, base)"]
   ),
   mutant(
     "an install drops what follows it",

@@ -260,6 +260,7 @@ export const leader = (given: Leading = {}): Leader => {
     progress: new Map(peers.map((peer) => [peer, given.progress?.[peer] ?? replicate(last)])),
     round: given.round ?? 0,
     rounds: [],
+    prompt: new Set(),
     asks: [],
     uncommittedBytes: 0,
     clock: { time: made.stateMachine.time, at: now },

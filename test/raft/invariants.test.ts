@@ -5,7 +5,7 @@ import * as Logs from "../../src/raft/Log.ts"
 import { leave } from "../../src/raft/Amendment.ts"
 import * as Configurations from "../../src/raft/Configuration.ts"
 import * as Succession from "../../src/raft/Succession.ts"
-import { ClusterTime, type Index, Term } from "../../src/raft/LogEntry.ts"
+import { ClusterTime, type Index, Instant, Term } from "../../src/raft/LogEntry.ts"
 import type { Known } from "../../src/raft/Reads.ts"
 import * as Snapshots from "../../src/raft/Snapshot.ts"
 import { configured, heartbeat, timeoutNow, versioned } from "./amendments.ts"
@@ -84,7 +84,10 @@ const states: Readonly<Record<Invariants.StateRule, ServerState>> = {
   "in flight lies between matchIndex and nextIndex": progress(
     replicate(2, { inflight: [{ last: index(2), bytes: 1 }] })
   ),
-  "read rounds are numbered in order": { ...led, rounds: [{ number: 1, index: index(2), reads: [], asks: [] }] },
+  "read rounds are numbered in order": {
+    ...led,
+    rounds: [{ number: 1, index: index(2), askedAt: Instant(0), reads: [], asks: [] }]
+  },
   "waiting counts the reads held": { ...led, reads: { ...led.reads, waiting: 1 } },
   "read attempts are numbered in order": {
     ...followed,

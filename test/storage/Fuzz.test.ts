@@ -124,7 +124,7 @@ test("random bytes, and records with random changes, give a record or none, and 
   const samples = [
     { ...vote(3, "B"), keeps: false, log: append(command(1, 3, Buffer.from("hi")), noOp(2, 3)).log },
     { ...base(9, 3), keeps: true, admitted: true, log: append(noOp(10, 3)).log }
-  ].map((change) => LogRecord.encode(change, 5))
+  ].map((change) => new LogRecord.RecordWriter().encode(change, 5))
   const most = 128
   const buffer = Buffer.alloc(most)
   let decoded = 0
@@ -155,13 +155,13 @@ test("random bytes, and records with random changes, give a record or none, and 
 })
 
 test("a length that the input does not have allocates nothing", () => {
-  const bytes = LogRecord.encode({ ...append(noOp(1, 1), noOp(2, 1)), keeps: false }, 1)
+  const bytes = new LogRecord.RecordWriter().encode({ ...append(noOp(1, 1), noOp(2, 1)), keeps: false }, 1)
   const countAt = LogRecord.headerBytes + 1 + 8
   bytes.writeUInt32LE(0xffff_ffff, countAt)
   const reader = new Reader(bytes, LogRecord.headerBytes)
   expect(readRecord(reader).log?.entries).toEqual([])
   expect(reader.failed).toBe(true)
-  const text = LogRecord.encode({ ...vote(1, "B"), keeps: false }, 1)
+  const text = new LogRecord.RecordWriter().encode({ ...vote(1, "B"), keeps: false }, 1)
   text.writeUInt32LE(0xffff_ffff, text.length - 5)
   const other = new Reader(text, LogRecord.headerBytes)
   expect([readRecord(other).hardState?.votedFor, other.failed]).toEqual(["", true])

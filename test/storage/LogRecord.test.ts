@@ -11,7 +11,7 @@ const decoded = (bytes: Buffer) => Segment.decodeHeader((offset, length) => byte
 const change = { ...vote(3, "B"), keeps: false, log: append(command(1, 3, Buffer.from("hi"))).log }
 
 test("a record", () => {
-  const record = LogRecord.encode(change, 5)
+  const record = new LogRecord.RecordWriter().encode(change, 5)
   LogRecord.seal(record, mark)
   expect(record.toString("hex")).toBe(
     "01020304e1a9b50c4f000000050000000000000003030000000000000001010000004201000000000000000100000001000000000000000300000000000000020000000000000000010000004101000000000000000100000000000000020000006869"
