@@ -61,14 +61,16 @@ export const get = <V>(map: OrderedMap<V>, key: Key): V | undefined => {
   const after = Heads.likely(node.heads, keys, key)
   const at = after - 1
   if (at >= 0 && keys[at] === key) {
+    remember(root, key, true)
     way[depth] = at
-    found.root = root
-    found.key = key
     return node.items[at]
   }
   // What would stand between two keys of one leaf stands nowhere else. Otherwise the heads may have led astray.
   const isAbsent = at >= 0 && after < keys.length && keys[at]! < key && key < keys[after]!
-  return isAbsent ? undefined : search(root, key)
+  if (!isAbsent) return search(root, key)
+  remember(root, key, false)
+  way[depth] = after
+  return undefined
 }
 
 /** By the keys themselves. */
@@ -80,19 +82,25 @@ const search = <V>(root: Node<V>, key: Key): V | undefined => {
 }
 
 /**
- * The way to the key that was found last. Whoever has looked for one mostly sets it next, and need not compare keys again, which is
- * most of what either costs. Nobody sees it: any change makes it forgotten.
+ * The way to the key that was looked for last, or to where it would be. Whoever has looked for one mostly sets it next, and need not
+ * compare keys again, which is most of what either costs. Nobody sees it: any change makes it forgotten.
  */
 const way: Array<number> = []
-const found: { root: unknown; key: Key } = { root: undefined, key: "" }
+const found: { root: unknown; key: Key; isThere: boolean } = { root: undefined, key: "", isThere: false }
+
+const remember = (root: unknown, key: Key, isThere: boolean): void => {
+  found.root = root
+  found.key = key
+  found.isThere = isThere
+}
 
 /** O(log n). The key must be a string of units 0 to 255; any such string will do, the empty one too. */
 export const set = <V>(map: OrderedMap<V>, key: Key, value: V, by?: Owner): OrderedMap<V> => {
   const before = rootOf(map)
   const isKnown = found.root === before && found.key === key
   found.root = undefined
-  if (isKnown) return mapOf(replace(before, way, 0, value, by))
-  const root = insert(before, key, value, by)
+  if (isKnown && found.isThere) return mapOf(replace(before, way, 0, value, by))
+  const root = insert(before, key, value, by, isKnown ? way : undefined)
   if (root.items.length <= maxItems) return mapOf(root)
   const { left, separator, right } = split(root, root.items.length >>> 1, by)
   return mapOf<V>(branchOf([separator], [left, right], by))

@@ -95,10 +95,23 @@ export const childIndex = (keys: ReadonlyArray<Key>, key: Key): number => {
   return low
 }
 
-/** `node` with `key` set. It may come back one item too large: the caller splits it. */
-export const insert = <V>(node: Node<V>, key: Key, value: V, owner: Owner | undefined): Node<V> => {
+/** In each node of a way from the root down, which item it goes through, or comes before. */
+export type Way = ReadonlyArray<number>
+
+/**
+ * `node` with `key` set. It may come back one item too large: the caller splits it. Where `way` is given, that is where the key goes,
+ * from `depth` on.
+ */
+export const insert = <V>(
+  node: Node<V>,
+  key: Key,
+  value: V,
+  owner: Owner | undefined,
+  way?: Way,
+  depth = 0
+): Node<V> => {
   if (node.leaf) {
-    const at = lowerBound(node.keys, key)
+    const at = way === undefined ? lowerBound(node.keys, key) : way[depth]!
     if (at < node.keys.length && node.keys[at] === key) {
       const leaf = writableLeaf(node, owner)
       leaf.items[at] = value
@@ -107,10 +120,10 @@ export const insert = <V>(node: Node<V>, key: Key, value: V, owner: Owner | unde
     const keys = insertedAt(node.keys, at, key)
     return leafOf(keys, insertedAt(node.items, at, value), owner, Heads.inserted(node.heads, keys, at))
   }
-  const at = childIndex(node.keys, key)
+  const at = way === undefined ? childIndex(node.keys, key) : way[depth]!
   const before = node.items[at]!
   const sizeBefore = before.size
-  const child = insert(before, key, value, owner)
+  const child = insert(before, key, value, owner, way, depth + 1)
   if (child.items.length > maxItems) {
     const { left, separator, right } = split(child, keptBySplit(child, key, at === node.keys.length), owner)
     const items = insertedAt(node.items, at + 1, right)
@@ -124,14 +137,8 @@ export const insert = <V>(node: Node<V>, key: Key, value: V, owner: Owner | unde
   return branch
 }
 
-/** `node` with another value at the end of the way `at`: in each node from `depth` on, which item it goes through. */
-export const replace = <V>(
-  node: Node<V>,
-  at: ReadonlyArray<number>,
-  depth: number,
-  value: V,
-  owner: Owner | undefined
-): Node<V> => {
+/** `node` with another value at the end of the way `at`, from `depth` on. */
+export const replace = <V>(node: Node<V>, at: Way, depth: number, value: V, owner: Owner | undefined): Node<V> => {
   if (node.leaf) {
     const leaf = writableLeaf(node, owner)
     leaf.items[at[depth]!] = value

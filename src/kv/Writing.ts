@@ -67,8 +67,6 @@ export const ownLease = (writing: Writing, ttlMillis: number): bigint => {
 export const put = (writing: Writing, key: Key, value: Uint8Array, lease: bigint): KeyValue | undefined => {
   const revision = writing.before.revision + 1
   const known = OrderedMap.get(writing.keys, key)
-  const deleted = known === undefined ? OrderedMap.get(writing.deletions, key) : undefined
-  const earlier = earlierIn(writing, key, known ?? deleted)
   const kv: KeyValue = {
     // The string that there is: the one that has just arrived goes again at once, and a pair and its place in the map have one between them.
     key: known === undefined ? key : known.key,
@@ -79,7 +77,10 @@ export const put = (writing: Writing, key: Key, value: Uint8Array, lease: bigint
     version: known === undefined ? 1 : known.modRevision === revision ? known.version : known.version + 1,
     lease
   }
+  // Right after it was looked for, which has found the way.
   writing.keys = OrderedMap.set(writing.keys, key, kv, writing.owner)
+  const deleted = known === undefined ? OrderedMap.get(writing.deletions, key) : undefined
+  const earlier = earlierIn(writing, key, known ?? deleted)
   if (deleted !== undefined) writing.deletions = OrderedMap.remove(writing.deletions, key, writing.owner)
   const oldLease = known?.lease ?? 0n
   if (oldLease !== 0n && oldLease !== lease) writing.leases = Leases.detach(writing.leases, oldLease, key)
