@@ -5,6 +5,7 @@
 import { Effect } from "effect"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Collector from "./Collector.ts"
 import { Host } from "./Host.ts"
 import * as ServeOptions from "./ServeOptions.ts"
 import { version } from "./Version.ts"
@@ -86,6 +87,7 @@ export const runServe = Effect.fnUntraced(function* (flags: ServeOptions.ServeFl
   const options = yield* Effect.fromResult(ServeOptions.parse(flags, host.environment))
   host.signal.exitCode = 0
   endWithParent()
+  Collector.countBytesWithHeap()
   // Loaded on demand: `balsa get` has no use for a server.
   const { serve } = yield* Effect.promise(() => import("../server/Server.ts"))
   return yield* serve({ ...options, version })
