@@ -176,7 +176,8 @@ describe("a packed log", () => {
 describe("a replica that packs its log", () => {
   const entries = more(Logs.empty, 200, 1)
   const start = (plainBlocks: number, packs: boolean) => {
-    const raft = Replica.make({ ...machine, ...(packs ? { pack } : {}) }, { ...options, plainBlocks })
+    const packing: typeof machine = packs ? { ...machine, pack } : machine
+    const raft = Replica.make(packing, { ...options, plainBlocks })
     const state = raft.init({
       id: A,
       incarnation: 1,
