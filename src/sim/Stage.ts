@@ -17,7 +17,6 @@ import type { Operation } from "./Operation.ts"
 import { notes, type Play } from "./Play.ts"
 import * as Shelves from "./Shelf.ts"
 import type { AnyEffect, AnyEvent, AnyImage, AnyMessage, AnyReplica, State } from "./Subject.ts"
-import { pack } from "./Packing.ts"
 import type { Arrival } from "./Host.ts"
 
 export interface Stage {
@@ -78,7 +77,7 @@ export const make = (names: ReadonlyArray<string>, options: Partial<Options>, pl
   const { machine } = play.subject
   const stage: Stage = {
     play,
-    replicas: [1, 2, 3].map((version) => Replica.make({ ...machine, version, pack }, options)),
+    replicas: [1, 2, 3].map((version) => Replica.make({ ...machine, version }, options)),
     founders,
     members: new Map(founders.map((id, number) => [id, blank(id, number, { founders, version: play.version })])),
     flight: [],

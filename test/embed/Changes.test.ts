@@ -48,6 +48,8 @@ describe("a subscriber", () => {
       yield* passing(cluster.replica("A").propose(say("early")))
       const watching = yield* watch(cluster.replica(leader).changes)
       for (let turn = 0; turn < 5; turn++) yield* passing(cluster.replica("B").propose(say("late", turn + 1)))
+      // Whoever proposed may be answered before a subscriber elsewhere has had its turn.
+      yield* until("the subscriber has its turn", () => watching.seen.length >= 6)
       const [reset, ...applied] = watching.seen
       assert.isTrue(reset?._tag === "Reset" && reset.state.said.get("early") === 1)
       assert.deepEqual(

@@ -304,5 +304,21 @@ export const replicationMutants: ReadonlyArray<Mutant> = [
       "const told = Replication.replicate(core, confirmRounds(core, opened, batch), at, batch)\n  const committed = Proposing.commit(told, core.machine)"
     ],
     ["Settling.ts", "const supplied = Replication.replicate(core, settled, at, batch)", "const supplied = settled"]
+  ),
+  mutant(
+    "what is packed is taken for what it was",
+    ["own", "I7"],
+    ["Log.ts", ": termIn(before, offset) === termIn(after, offset)", ": offset >= 0"]
+  ),
+  mutant(
+    "nothing is ever packed",
+    ["own", "-"],
+    ["Log.ts", "if (packer !== undefined && at >= 0) sealed[at] =", "if (packer !== undefined && at < 0) sealed[0] ="],
+    ["Log.ts", "packer === undefined ? whole :", "packer !== undefined ? whole :"]
+  ),
+  mutant(
+    "a packed block that is cut loses its last entry",
+    ["own", "I2"],
+    ["Block.ts", "Array.from({ length: count }", "Array.from({ length: count - 1 }"]
   )
 ]

@@ -1,11 +1,13 @@
 /** A log whose older blocks are packed against one that packs nothing: nobody can tell which is which, but by what it costs. */
 import { describe, expect, test } from "vitest"
 import type { Packer } from "../../src/raft/Block.ts"
+import * as Configurations from "../../src/raft/Configuration.ts"
 import * as Logs from "../../src/raft/Log.ts"
-import { Index, type LogEntry, type LogPosition, origin } from "../../src/raft/LogEntry.ts"
+import { Index, type LogEntry, type LogPosition, origin, Term } from "../../src/raft/LogEntry.ts"
+import * as Replica from "../../src/raft/Replica.ts"
 import * as Seeds from "../../src/raft/Seed.ts"
 import { pack } from "../../src/sim/Packing.ts"
-import { entry, position } from "./builders.ts"
+import { A, B, entry, machine, members, now, options, position, received } from "./builders.ts"
 
 type Log = Logs.Log<string>
 
@@ -168,5 +170,42 @@ describe("a packed log", () => {
     expect(objects(log)).toBe(64 + (300 % 64))
     expect(Logs.get(log, Index(70))).toBe(entries[69])
     expectEqual(log, Logs.of(entries))
+  })
+})
+
+describe("a replica that packs its log", () => {
+  const entries = more(Logs.empty, 200, 1)
+  const start = (plainBlocks: number, packs: boolean) => {
+    const packing: typeof machine = packs ? { ...machine, pack } : machine
+    const raft = Replica.make(packing, { ...options, plainBlocks })
+    const state = raft.init({
+      id: A,
+      incarnation: 1,
+      configuration: Configurations.of(members(3)),
+      at: now,
+      seed: 1,
+      hardState: { currentTerm: Term(1), votedFor: undefined },
+      admitted: true,
+      image: undefined,
+      base: origin,
+      entries,
+      snapshots: []
+    })
+    return { raft, state }
+  }
+
+  test("does so if it can and should", () => {
+    expect(objects(start(1, true).state.stateMachine.log)).toBe(64 + 8)
+    expect(objects(start(Number.POSITIVE_INFINITY, true).state.stateMachine.log)).toBe(200)
+    expect(objects(start(1, false).state.stateMachine.log)).toBe(200)
+  })
+
+  test("applies what was packed before it was committed", () => {
+    const { raft, state } = start(0, true)
+    const [prev, leaderCommit] = [position(200, 1), Index(200)]
+    const append = { _tag: "AppendEntries", term: Term(1), prev, entries: [], leaderCommit, round: 1 } as const
+    const [after] = raft.reduce(state, received(B, append))
+    expect(after.stateMachine.lastApplied).toBe(200)
+    expect(after.stateMachine.value).toEqual(entries.map(({ index, term }) => `${index}.${term}`))
   })
 })
