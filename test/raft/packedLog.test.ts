@@ -62,8 +62,14 @@ const objects = ({ shelves, blocks, tail }: Log): number =>
 const counting = (plainBlocks: number, onMade: () => void): Packer<string> => ({
   plainBlocks,
   pack: (entries) => {
-    const { termAt, entryAt } = pack(entries)
-    return { termAt, entryAt: (place) => (onMade(), entryAt(place)) }
+    const packed = pack(entries)
+    return {
+      termAt: (place) => packed.termAt(place),
+      entryAt: (place) => {
+        onMade()
+        return packed.entryAt(place)
+      }
+    }
   }
 })
 
