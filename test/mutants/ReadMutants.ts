@@ -31,6 +31,25 @@ export const readMutants: ReadonlyArray<Mutant> = [
     ["Settling.ts", "const round = state.round + 1", "const round = state.round"]
   ),
   mutant(
+    "a round that is late is asked of nobody else",
+    ["own", "[138]"],
+    ["Promptness.ts", "(at >= oldest.askedAt + options.roundPatienceMillis || ", "("]
+  ),
+  mutant(
+    "nobody wakes up for a round that is late",
+    ["own", "[138]"],
+    [
+      "Promptness.ts",
+      "if (sentRound < round) return Instant(oldest.askedAt + options.roundPatienceMillis)",
+      "if (sentRound > round) return Instant(oldest.askedAt + options.roundPatienceMillis)"
+    ]
+  ),
+  mutant(
+    "a round is asked of those only who confirmed one once, be they a majority or not",
+    ["own", "[138]"],
+    ["Promptness.ts", " || !Configurations.isQuorum(configuration, prompt)))", "))"]
+  ),
+  mutant(
     "any answer confirms the latest round",
     ["etcd: acknowledgements from before the request", "I16 [137]"],
     ["Replication.ts", "Math.max(known.confirmedRound, message.round)", "state.round"]
