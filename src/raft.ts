@@ -16,6 +16,7 @@ export {
   type RequestId,
   Term
 } from "./raft/LogEntry.ts"
+export type { Packed, Packer } from "./raft/Block.ts"
 export type { Machine } from "./raft/Machine.ts"
 export type { Message } from "./raft/Message.ts"
 export { defaults, type Options } from "./raft/Options.ts"

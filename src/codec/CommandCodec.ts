@@ -5,7 +5,7 @@
 export interface CommandCodec<C> {
   /**
    * As whoever knows `version` of the commands, and no later one, understands it; `undefined` where there is no
-   * such way to say it.
+   * such way to say it. The bytes must not change afterwards: they are kept, and sent without a copy.
    */
   readonly encode: (command: C, version: number) => Uint8Array | undefined
   /** Total: bytes that are no command of any known version give `undefined`. */

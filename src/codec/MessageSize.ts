@@ -1,4 +1,5 @@
 /** About how long messages will be as bytes. A guess too low costs a copy, nothing else. */
+import type { LogEntry } from "../raft/LogEntry.ts"
 import type { Message } from "../raft/Message.ts"
 import { bytesOf } from "./LogEntryCodec.ts"
 import { worthSharing } from "./PieceWriter.ts"
@@ -32,7 +33,7 @@ export const ownOf = (message: Message<Uint8Array>, bytes: number): number => {
   if (bytes < worthSharing) return bytes
   switch (message._tag) {
     case "AppendEntries":
-      return fixedBytes + fixedBytes * message.entries.length
+      return fixedBytes * (1 + message.entries.filter(isLarge).length)
     case "Forward":
       return bytes - message.requests.reduce((sum, { command }) => sum + sharedOf(command), 0)
     case "InstallSnapshot":
@@ -41,5 +42,8 @@ export const ownOf = (message: Message<Uint8Array>, bytes: number): number => {
       return bytes
   }
 }
+
+const isLarge = ({ payload }: LogEntry<Uint8Array>): boolean =>
+  payload._tag === "Command" && payload.command.length >= worthSharing
 
 const sharedOf = ({ length }: Uint8Array): number => (length < worthSharing ? 0 : length)

@@ -32,9 +32,14 @@ export class PieceWriter extends Writer {
     return super.since(start - this.lengthOfShared)
   }
 
+  override finish(): Buffer {
+    if (this.shared.length > 0) throw new Error("what was shared is in pieces only")
+    return super.finish()
+  }
+
   /** What has been written, in its order; the first piece is one of its own, if anything was written first. The writer must not be used after it. */
   pieces(): ReadonlyArray<Uint8Array> {
-    const own = this.finish()
+    const own = super.finish()
     if (this.shared.length === 0) return [own]
     const pieces: Array<Uint8Array> = []
     let written = 0

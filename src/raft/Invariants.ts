@@ -377,7 +377,7 @@ const sameChange = (one: Persist<unknown>["log"], other: Persist<unknown>["log"]
       one.entries.length === other.entries.length &&
       one.entries.every((entry, at) => sameEntry(other.entries[at], entry))
 
-/** One that is packed is made anew whenever it is asked for, around the same command. */
+/** One that is packed is made anew whenever it is asked for, and so perhaps are its request and the bytes of its command. */
 const sameEntry = (one: LogEntry<unknown> | undefined, other: LogEntry<unknown>): boolean => {
   if (one === other) return true
   if (one?.index !== other.index || one.term !== other.term || one.payload._tag !== other.payload._tag) return false
@@ -385,7 +385,18 @@ const sameEntry = (one: LogEntry<unknown> | undefined, other: LogEntry<unknown>)
 }
 
 const sameCommand = (one: Command, other: Command): boolean =>
-  one.request === other.request && one.command === other.command
+  one.request.replica === other.request.replica &&
+  one.request.incarnation === other.request.incarnation &&
+  one.request.sequence === other.request.sequence &&
+  one.time === other.time &&
+  sameBytes(one.command, other.command)
+
+const sameBytes = (one: unknown, other: unknown): boolean =>
+  one === other ||
+  (one instanceof Uint8Array &&
+    other instanceof Uint8Array &&
+    one.length === other.length &&
+    one.every((byte, at) => byte === other[at]))
 
 type Command = Extract<LogEntry<unknown>["payload"], { readonly _tag: "Command" }>
 

@@ -5,7 +5,7 @@
  * the latest round as well, so now and then all of them have the chance to be first.
  *
  * That changes who confirms a round and how soon, never how many must. Learners, and whoever is not admitted, confirm
- * nothing, and so are not asked.
+ * nothing, and so are asked with the others at most, when it is late.
  */
 import * as Configurations from "./Configuration.ts"
 import { Instant, type ReplicaId } from "./LogEntry.ts"
@@ -17,7 +17,8 @@ import type { Leader } from "./ServerState.ts"
 export const judge = <S, C, Q>(state: Leader<S, C, Q>, options: Options, number: number): ReadonlySet<ReplicaId> => {
   const { id: self, configuration, progress, prompt } = state
   if (asksAll(options)) return prompt
-  const confirms = (id: ReplicaId): boolean => id === self || hasConfirmed(progress.get(id), number)
+  const confirms = (id: ReplicaId): boolean =>
+    id === self || (Configurations.isVoter(configuration, id) && hasConfirmed(progress.get(id), number))
   if (Configurations.isQuorum(configuration, prompt) && Array.from(prompt).every(confirms)) return prompt
   const fresh = new Set([self])
   for (const id of Configurations.otherVoters(configuration, self)) {

@@ -8,7 +8,8 @@ export const pack = <C>(entries: ReadonlyArray<LogEntry<C>>): Packed<C> => {
     termAt: (place) => packed[place]!.term,
     entryAt: (place) => {
       const { index, term, payload } = packed[place]!
-      return { index, term, payload: { ...payload } }
+      if (payload._tag !== "Command") return { index, term, payload: { ...payload } }
+      return { index, term, payload: { ...payload, request: { ...payload.request } } }
     }
   }
 }

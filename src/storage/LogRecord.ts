@@ -41,7 +41,10 @@ export class RecordWriter {
     writeRecord(writer, change)
     writer.patchU32(lengthAt, writer.length - headerBytes)
     const record = writer.finish()
-    if (record.buffer.byteLength <= keptRoomBytes) this.room = Buffer.from(record.buffer)
+    // Not what the writer has grown into, which may be a part of memory that is others' too.
+    if (record.length > this.room.length && record.length <= keptRoomBytes) {
+      this.room = Buffer.allocUnsafeSlow(Math.min(2 * record.length, keptRoomBytes))
+    }
     return record
   }
 }

@@ -1,7 +1,10 @@
 /** Entries in one buffer: equal to those that were packed, and holding on to nothing else. */
 import { expect, test } from "vitest"
 import { pack } from "../../src/codec/PackedCommands.ts"
-import { ClusterTime, Index, type LogEntry, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import * as Configurations from "../../src/raft/Configuration.ts"
+import * as Invariants from "../../src/raft/Invariants.ts"
+import { ClusterTime, Index, Instant, type LogEntry, origin, ReplicaId, Term } from "../../src/raft/LogEntry.ts"
+import * as Replica from "../../src/raft/Replica.ts"
 
 const large = 2 ** 53 - 1
 
@@ -56,4 +59,45 @@ test("what is large or no command stays as it is", () => {
   expect(pack([command(1, 5), command(2, 4097)])).toBe(undefined)
   const noOp: LogEntry<Uint8Array> = { index: Index(2), term: Term(1), payload: { _tag: "NoOp" } }
   expect(pack([command(1, 5), noOp, command(3, 5)])).toBe(undefined)
+})
+
+test("a replica whose log packs them breaks no rule, when what it stores was packed in the very same step too", () => {
+  const [A, B] = [ReplicaId("A"), ReplicaId("B")]
+  const [at, term] = [Instant(0), Term(1)]
+  const replica = Replica.make<number, Uint8Array, number, never, never>({
+    initial: 0,
+    apply: (count) => [count + 1, count + 1],
+    query: (_, query) => query,
+    sizeOf: ({ length }) => length,
+    digest: () => 0,
+    pack
+  })
+  let state = replica.init({
+    id: A,
+    incarnation: 1,
+    configuration: Configurations.of([A, B]),
+    at,
+    seed: 1,
+    hardState: { currentTerm: term, votedFor: undefined },
+    admitted: true,
+    image: undefined,
+    base: origin,
+    entries: [],
+    snapshots: []
+  })
+  let last = 0
+  let packed = 0
+  for (const count of [4000, 90, 10, 100]) {
+    const entries = Array.from({ length: count }, () => ({ ...command(++last, 4), term }))
+    const prev = last === count ? origin : { index: Index(last - count), term }
+    const message = { _tag: "AppendEntries", term, prev, entries, leaderCommit: Index(0), round: 0 } as const
+    const [after, effects] = replica.reduce(state, { _tag: "MessageReceived", from: B, at, message })
+    expect([...Invariants.ofState(after), ...Invariants.ofStep(state, effects, after)]).toEqual([])
+    for (const effect of effects) {
+      if (effect._tag !== "Persist") continue
+      packed += effect.log!.entries.filter((entry, at) => entry !== entries[at]).length
+    }
+    state = after
+  }
+  expect(packed).toBeGreaterThan(4000 - 6 * 64)
 })

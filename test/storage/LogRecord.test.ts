@@ -33,6 +33,23 @@ test("a record", () => {
   expect(LogRecord.decode(record)).toEqual(change)
 })
 
+test("records are made in memory of their own, however large the pool is that Node cuts small buffers from", () => {
+  const { poolSize } = Buffer
+  Buffer.poolSize = 1024 * 1024
+  try {
+    const records = new LogRecord.RecordWriter()
+    const encode = (bytes: number): Buffer =>
+      records.encode({ ...change, log: append(command(1, 3, Buffer.alloc(bytes, 1))).log }, 5)
+    encode(21_000)
+    const others = Array.from({ length: 40 }, (_, at) => Buffer.from("x".repeat(at + 1)))
+    for (const bytes of [28_000, 63_000, 100_000, 200_000, 400_000]) encode(bytes)
+    expect(others.map(String)).toEqual(others.map((_, at) => "x".repeat(at + 1)))
+    expect(encode(1000).buffer).toBe(encode(1000).buffer)
+  } finally {
+    Buffer.poolSize = poolSize
+  }
+})
+
 test("a segment's header", () => {
   const header = { number: 2, firstSequence: 5, mark, owner: Segment.ownerOf("harbour", ReplicaId("A")) }
   const first = { ...header, beginning: undefined }
