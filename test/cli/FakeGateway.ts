@@ -37,8 +37,8 @@ export class FakeGateway {
     })
   }
 
-  async listen(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve))
+  async listen(port = 0): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(port, "127.0.0.1", resolve))
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 

@@ -93,8 +93,10 @@ test("takes its replicas along when it is killed", async () => {
 
 test("says which port is taken, and by which replica it is needed", async () => {
   const taken = new FakeGateway(() => "hang")
-  const port = Number((await taken.listen()).split(":")[1])
-  const finished = await program.run(["dev", "--base-port", String(port - 2)])
+  const basePort = await freeBasePort()
+  const port = basePort + 2
+  await taken.listen(port)
+  const finished = await program.run(["dev", "--base-port", String(basePort)])
   await taken.close()
   expect(finished.code).toBe(1)
   expect(finished.err).toMatch(new RegExp(`^BALSA_PORT_IN_USE: 127.0.0.1:${port} is in use .* B needs it for clients`))
