@@ -63,6 +63,12 @@ export class ListenError extends Schema.TaggedError<ListenError>()("ListenError"
 const keepAliveProbeMillis = 15_000
 
 /**
+ * Connections that the system may keep until they are taken, where it lets us (net.core.somaxconn). Of thousands that come at once those beyond
+ * it are dropped without a word; Node's own number is 511.
+ */
+const mostWaiting = 4096
+
+/**
  * A request that may rightly wait for a long time is not cut off for its silence. Whether its client is still there is asked below
  * HTTP, where nobody has to read; the next request on the connection is as any other.
  */
@@ -87,6 +93,7 @@ export const layer = (options: ListenOptions): Layer.Layer<HttpServer | Shortcut
       const http = yield* NodeHttpServer.make(() => server, {
         host: options.host,
         port: options.port,
+        backlog: mostWaiting,
         gracefulShutdownTimeout: options.shutdownMillis ?? defaultShutdownMillis
       }).pipe(Effect.mapError((error) => listenErrorOf(options, error.cause)))
       // Without a listener, a failing accept (no file descriptors left, say) would end the process.
