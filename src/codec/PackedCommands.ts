@@ -4,7 +4,7 @@
  * follower that lags behind, or a test.
  */
 import type { Packed } from "../raft/Block.ts"
-import { ClusterTime, Index, type LogEntry, type ReplicaId, Term } from "../raft/LogEntry.ts"
+import { ClusterTime, Index, type LogEntry, type Payload, type ReplicaId, Term } from "../raft/LogEntry.ts"
 
 /** Of each entry: term, time, the request's incarnation and sequence, and where its command ends. */
 const numbersEach = 5
@@ -12,6 +12,8 @@ const numberBytes = Float64Array.BYTES_PER_ELEMENT
 
 /** Larger commands have buffers of about their own length: to copy them costs more than they weigh as objects. */
 const largest = 4096
+
+type Command = Extract<Payload<Uint8Array>, { readonly _tag: "Command" }>
 
 class PackedCommands implements Packed<Uint8Array> {
   private readonly first: Index
@@ -54,34 +56,29 @@ export const pack = (entries: ReadonlyArray<LogEntry<Uint8Array>>): Packed<Uint8
   const [first] = entries
   if (first === undefined) return undefined
   let end = entries.length * numbersEach * numberBytes
+  const payloads: Array<Command> = []
   for (const { payload } of entries) {
     if (payload._tag !== "Command" || payload.command.byteLength > largest) return undefined
     end += payload.command.byteLength
+    payloads.push(payload)
   }
   const buffer = new ArrayBuffer(end)
   const numbers = new Float64Array(buffer, 0, entries.length * numbersEach)
   const bytes = new Uint8Array(buffer)
-  const replicas = replicasOf(entries)
   let at = 0
   let start = numbers.byteLength
-  for (const { term, payload } of entries) {
-    if (payload._tag !== "Command") return undefined
-    const { request, time, command } = payload
+  for (const [place, { request, time, command }] of payloads.entries()) {
     bytes.set(command, start)
     start += command.byteLength
-    numbers[at] = term
+    numbers[at] = entries[place]!.term
     numbers[at + 1] = time
     numbers[at + 2] = request.incarnation
     numbers[at + 3] = request.sequence
     numbers[at + 4] = start
     at += numbersEach
   }
-  return new PackedCommands(first.index, numbers, replicas)
-}
-
-/** Mostly it is one and the same. */
-const replicasOf = (entries: ReadonlyArray<LogEntry<Uint8Array>>): ReadonlyArray<ReplicaId> => {
-  const replicas: Array<ReplicaId> = []
-  for (const { payload } of entries) if (payload._tag === "Command") replicas.push(payload.request.replica)
-  return replicas.every((replica) => replica === replicas[0]) ? replicas.slice(0, 1) : replicas
+  const replicas = payloads.map(({ request }) => request.replica)
+  // Mostly it is one and the same.
+  const isOne = replicas.every((replica) => replica === replicas[0])
+  return new PackedCommands(first.index, numbers, isOne ? replicas.slice(0, 1) : replicas)
 }

@@ -259,3 +259,7 @@ const common = (progress: Progress): Common => ({
   catchingUp: progress.catchingUp,
   compared: progress.compared
 })
+
+/** What a follower contributes to a majority: nothing while it is not admitted. */
+export const counted = (progress: Progress | undefined, what: "matchIndex" | "confirmedRound" | "heardAt"): number =>
+  progress?.admitted === true ? progress[what] : 0

@@ -10,7 +10,7 @@
 import * as Configurations from "./Configuration.ts"
 import { Instant, type ReplicaId } from "./LogEntry.ts"
 import type { Options } from "./Options.ts"
-import type { Progress } from "./Progress.ts"
+import * as Progresses from "./Progress.ts"
 import type { Leader } from "./ServerState.ts"
 
 /** Who confirmed the round `number` first: no more than make a majority, and the same as before where they still do. */
@@ -18,7 +18,8 @@ export const judge = <S, C, Q>(state: Leader<S, C, Q>, options: Options, number:
   const { id: self, configuration, progress, prompt } = state
   if (asksAll(options)) return prompt
   const confirms = (id: ReplicaId): boolean =>
-    id === self || (Configurations.isVoter(configuration, id) && hasConfirmed(progress.get(id), number))
+    id === self ||
+    (Configurations.isVoter(configuration, id) && Progresses.counted(progress.get(id), "confirmedRound") >= number)
   if (Configurations.isQuorum(configuration, prompt) && Array.from(prompt).every(confirms)) return prompt
   const fresh = new Set([self])
   for (const id of Configurations.otherVoters(configuration, self)) {
@@ -31,9 +32,6 @@ export const judge = <S, C, Q>(state: Leader<S, C, Q>, options: Options, number:
 /** A lazy leader chooses in another way (see Eagerness), and a lease has rounds of its own, which are few. */
 const asksAll = ({ lazyFollowers, leaseReads, roundPatienceMillis }: Options): boolean =>
   lazyFollowers || leaseReads || roundPatienceMillis === 0
-
-const hasConfirmed = (progress: Progress | undefined, number: number): boolean =>
-  progress !== undefined && progress.admitted && progress.confirmedRound >= number
 
 /** Whether `peer`, who has not been sent the latest round, is to be sent it at `at`. */
 export const isAsked = <S, C, Q>(state: Leader<S, C, Q>, peer: ReplicaId, options: Options, at: Instant): boolean => {

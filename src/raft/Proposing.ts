@@ -9,7 +9,7 @@ import { ClusterTime, Index, type Instant, type LogEntry, type ReplicaId } from 
 import type { Machine } from "./Machine.ts"
 import * as Progresses from "./Progress.ts"
 import * as Refusing from "./Refusing.ts"
-import { counted, sizeOf } from "./Replication.ts"
+import { sizeOf } from "./Replication.ts"
 import type { Leader } from "./ServerState.ts"
 import * as StateMachines from "./StateMachine.ts"
 
@@ -74,7 +74,7 @@ export const commit = <S, C, Q>(
   const last = Logs.lastIndex(log)
   const replicated = Index(
     Configurations.quorumValue(state.configuration, (id) =>
-      id === state.id ? last : counted(state.progress.get(id), "matchIndex")
+      id === state.id ? last : Progresses.counted(state.progress.get(id), "matchIndex")
     )
   )
   if (replicated <= commitIndex || Logs.termAt(log, replicated) !== state.currentTerm) return state

@@ -183,10 +183,6 @@ const follow = (progress: Progress, result: AppendResult, log: Logs.Log<unknown>
   }
 }
 
-/** What a follower contributes to a majority: nothing while it is not admitted. */
-export const counted = (progress: Progress | undefined, what: "matchIndex" | "confirmedRound" | "heardAt"): number =>
-  progress?.admitted === true ? progress[what] : 0
-
 export const sizeOf = <S, C>(
   entry: LogEntry<C>,
   machine: Pick<Machine<S, C, unknown, never, unknown>, "sizeOf">
@@ -299,7 +295,7 @@ const take = <S, C, R, Q, A>(
 export const quorumDeadline = <S, C, Q>(state: Leader<S, C, Q>, options: Options): Instant => {
   const { configuration, id: self, progress } = state
   const heardAt = Configurations.quorumValue(configuration, (id) =>
-    id === self ? Number.POSITIVE_INFINITY : counted(progress.get(id), "heardAt")
+    id === self ? Number.POSITIVE_INFINITY : Progresses.counted(progress.get(id), "heardAt")
   )
   let allHeardAt = Number.POSITIVE_INFINITY
   for (const id of Configurations.otherVoters(configuration, self)) {

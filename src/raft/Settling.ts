@@ -251,7 +251,7 @@ const confirmRounds = <S, C, R, Q, A>(
 ): Leader<S, C, Q> => {
   if (state.rounds.length === 0) return state
   const confirmed = Configurations.quorumValue(state.configuration, (id) =>
-    id === state.id ? state.round : Replication.counted(state.progress.get(id), "confirmedRound")
+    id === state.id ? state.round : Progresses.counted(state.progress.get(id), "confirmedRound")
   )
   const done = state.rounds.filter((round) => round.number <= confirmed)
   if (done.length === 0) return state

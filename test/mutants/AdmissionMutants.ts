@@ -165,7 +165,11 @@ export const admissionMutants: ReadonlyArray<Mutant> = [
   mutant(
     "an acknowledgement by one that is not admitted commits",
     ["own", "I7"],
-    ["Proposing.ts", `counted(state.progress.get(id), "matchIndex")`, "(state.progress.get(id)?.matchIndex ?? 0)"]
+    [
+      "Proposing.ts",
+      `Progresses.counted(state.progress.get(id), "matchIndex")`,
+      "(state.progress.get(id)?.matchIndex ?? 0)"
+    ]
   ),
   mutant(
     "one that is not admitted confirms a round",
@@ -177,7 +181,7 @@ export const admissionMutants: ReadonlyArray<Mutant> = [
     ],
     [
       "Settling.ts",
-      `Replication.counted(state.progress.get(id), "confirmedRound")`,
+      `Progresses.counted(state.progress.get(id), "confirmedRound")`,
       "(state.progress.get(id)?.confirmedRound ?? 0)"
     ]
   ),
@@ -193,7 +197,7 @@ export const admissionMutants: ReadonlyArray<Mutant> = [
   mutant(
     "one that is not admitted keeps a leader leading",
     ["own", "[32]"],
-    ["Replication.ts", `counted(progress.get(id), "heardAt")`, "(progress.get(id)?.heardAt ?? 0)"]
+    ["Replication.ts", `Progresses.counted(progress.get(id), "heardAt")`, "(progress.get(id)?.heardAt ?? 0)"]
   ),
   mutant(
     "one that is not admitted is taken for one that is",

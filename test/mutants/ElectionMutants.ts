@@ -157,7 +157,7 @@ export const electionMutants: ReadonlyArray<Mutant> = [
   mutant(
     "a leader that hears nobody stays",
     ["Cloudflare 2020", "[32] [34]"],
-    ["Replication.ts", 'counted(progress.get(id), "heardAt")', "Number.POSITIVE_INFINITY"]
+    ["Replication.ts", 'Progresses.counted(progress.get(id), "heardAt")', "Number.POSITIVE_INFINITY"]
   ),
   mutant(
     "whatever a leader sends counts as heard",

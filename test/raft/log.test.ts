@@ -4,21 +4,12 @@ import type { Block } from "../../src/raft/Block.ts"
 import * as Invariants from "../../src/raft/Invariants.ts"
 import * as Logs from "../../src/raft/Log.ts"
 import { Index, type LogEntry, type LogPosition } from "../../src/raft/LogEntry.ts"
-import * as Seeds from "../../src/raft/Seed.ts"
+import { draws } from "./Draws.ts"
 import { entries, entriesFrom, entry, position } from "./builders.ts"
 
 type Log = Logs.Log<string>
 
 const contents = (log: Log): ReadonlyArray<LogEntry<string>> => Logs.slice(log, Index(1), log.length)
-
-const draws = (first: number): ((below: number) => number) => {
-  let seed = first
-  return (below) => {
-    const [draw, next] = Seeds.next(seed)
-    seed = next
-    return Math.floor(draw * below)
-  }
-}
 
 /** A change of entries alone. */
 const only = (from: number, added: ReadonlyArray<LogEntry<string>>) => ({

@@ -5,20 +5,11 @@ import * as Configurations from "../../src/raft/Configuration.ts"
 import * as Logs from "../../src/raft/Log.ts"
 import { Index, type LogEntry, type LogPosition, origin, Term } from "../../src/raft/LogEntry.ts"
 import * as Replica from "../../src/raft/Replica.ts"
-import * as Seeds from "../../src/raft/Seed.ts"
+import { draws } from "./Draws.ts"
 import { pack } from "../../src/sim/Packing.ts"
 import { A, B, entry, machine, members, now, options, position, received } from "./builders.ts"
 
 type Log = Logs.Log<string>
-
-const draws = (first: number): ((below: number) => number) => {
-  let seed = first
-  return (below) => {
-    const [draw, next] = Seeds.next(seed)
-    seed = next
-    return Math.floor(draw * below)
-  }
-}
 
 const all = (log: Log): ReadonlyArray<LogEntry<string>> => Logs.slice(log, Index(1), log.length)
 
